@@ -1,0 +1,77 @@
+/** One fault of one field, in the words of apimachinery's pkg/util/validation/field/errors.go. */
+
+export type FieldErrorReason =
+  | "FieldValueRequired"
+  | "FieldValueInvalid"
+  | "FieldValueNotSupported"
+  | "FieldValueDuplicate"
+  | "FieldValueForbidden"
+  | "FieldValueTooLong"
+  | "FieldValueTooMany"
+  | "FieldValueNotFound"
+  | "FieldValueTypeInvalid"
+  | "InternalError";
+
+export interface FieldError {
+  reason: FieldErrorReason;
+  /** Dotted path as upstream prints it: `spec.containers[0].name`. */
+  field: string;
+  /** Text after the path, with the kind of the error: `Invalid value: "x": must be …`. */
+  message: string;
+}
+
+const show = (value: unknown): string => (typeof value === "string" ? JSON.stringify(value) : JSON.stringify(value) ?? "null");
+
+export const fieldRequired = (field: string, detail = ""): FieldError => ({
+  reason: "FieldValueRequired",
+  field,
+  message: detail === "" ? "Required value" : `Required value: ${detail}`,
+});
+
+export const fieldInvalid = (field: string, value: unknown, detail: string): FieldError => ({
+  reason: "FieldValueInvalid",
+  field,
+  message: `Invalid value: ${show(value)}: ${detail}`,
+});
+
+export const fieldTypeInvalid = (field: string, value: unknown, detail: string): FieldError => ({
+  reason: "FieldValueTypeInvalid",
+  field,
+  message: `Invalid value: ${show(value)}: ${detail}`,
+});
+
+export const fieldNotSupported = (field: string, value: unknown, supported: readonly string[]): FieldError => ({
+  reason: "FieldValueNotSupported",
+  field,
+  message: `Unsupported value: ${show(value)}: supported values: ${supported.map((s) => JSON.stringify(s)).join(", ")}`,
+});
+
+export const fieldDuplicate = (field: string, value: unknown): FieldError => ({
+  reason: "FieldValueDuplicate",
+  field,
+  message: `Duplicate value: ${show(value)}`,
+});
+
+export const fieldForbidden = (field: string, detail: string): FieldError => ({
+  reason: "FieldValueForbidden",
+  field,
+  message: `Forbidden: ${detail}`,
+});
+
+export const fieldTooLong = (field: string, maxLength: number): FieldError => ({
+  reason: "FieldValueTooLong",
+  field,
+  message: `Too long: may not be more than ${maxLength} bytes`,
+});
+
+export const fieldTooMany = (field: string, actual: number, max: number): FieldError => ({
+  reason: "FieldValueTooMany",
+  field,
+  message: `Too many: ${actual}: must have at most ${max} items`,
+});
+
+export const fieldNotFound = (field: string, value: unknown): FieldError => ({
+  reason: "FieldValueNotFound",
+  field,
+  message: `Not found: ${show(value)}`,
+});
