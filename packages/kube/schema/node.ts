@@ -40,6 +40,10 @@ export interface Field {
   readonly patchMergeKey?: string;
   /** Protobuf field number. */
   readonly pb?: number;
+  /** Built-in kinds: an optional scalar whose zero value ("" , 0, false) says something and is kept. */
+  readonly pointer?: boolean;
+  /** Built-in kinds: written even when empty (`status: {}`, `resources: {}`, `creationTimestamp: null`). */
+  readonly always?: boolean;
 }
 
 export interface StructNode extends Common {
@@ -69,6 +73,8 @@ export interface ListNode extends Common {
   readonly items: SchemaNode;
   readonly listType: "atomic" | "set" | "map";
   readonly listKeys: readonly string[];
+  /** Protobuf carries the list as a message of its own with the items as field 1 (ExtraValue, Verbs). */
+  readonly wrapped?: boolean;
   readonly constraints?: Readonly<Record<string, unknown>>;
 }
 
@@ -76,7 +82,7 @@ export interface ListNode extends Common {
 export interface AnyNode extends Common {
   readonly kind: "any";
   /** How protobuf carries it. */
-  readonly wire?: "raw-extension" | "fields-v1" | "json";
+  readonly wire?: "raw-extension" | "fields-v1" | "json" | "schema-or-array" | "schema-or-bool" | "schema-or-strings";
 }
 
 export type SchemaNode = ScalarNode | StructNode | MapNode | ListNode | AnyNode;
