@@ -20,7 +20,8 @@ export interface FieldError {
   message: string;
 }
 
-const show = (value: unknown): string => (typeof value === "string" ? JSON.stringify(value) : JSON.stringify(value) ?? "null");
+const show = (value: unknown): string =>
+  typeof value === "string" ? JSON.stringify(value) : (JSON.stringify(value) ?? "null");
 
 export const fieldRequired = (field: string, detail = ""): FieldError => ({
   reason: "FieldValueRequired",
@@ -40,7 +41,11 @@ export const fieldTypeInvalid = (field: string, value: unknown, detail: string):
   message: `Invalid value: ${show(value)}: ${detail}`,
 });
 
-export const fieldNotSupported = (field: string, value: unknown, supported: readonly string[]): FieldError => ({
+export const fieldNotSupported = (
+  field: string,
+  value: unknown,
+  supported: readonly string[],
+): FieldError => ({
   reason: "FieldValueNotSupported",
   field,
   message: `Unsupported value: ${show(value)}: supported values: ${supported.map((s) => JSON.stringify(s)).join(", ")}`,

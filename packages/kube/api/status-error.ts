@@ -33,7 +33,13 @@ export interface Status {
 
 export class StatusError extends Error {
   readonly status: Status;
-  constructor(code: number, reason: string, message: string, details?: StatusDetails, continueToken?: string) {
+  constructor(
+    code: number,
+    reason: string,
+    message: string,
+    details?: StatusDetails,
+    continueToken?: string,
+  ) {
     super(message);
     this.name = "StatusError";
     this.status = {
@@ -58,13 +64,19 @@ export class StatusError extends Error {
 
   /** Rebuilds the error from a `Status` received over the wire. */
   static from(status: Status): StatusError {
-    const error = new StatusError(status.code, status.reason ?? "Unknown", status.message ?? "unknown error", status.details);
+    const error = new StatusError(
+      status.code,
+      status.reason ?? "Unknown",
+      status.message ?? "unknown error",
+      status.details,
+    );
     (error.status as { metadata: Status["metadata"] }).metadata = status.metadata ?? {};
     return error;
   }
 }
 
-const qualified = (gr: GroupResource): string => (gr.group === "" ? gr.resource : `${gr.resource}.${gr.group}`);
+const qualified = (gr: GroupResource): string =>
+  gr.group === "" ? gr.resource : `${gr.resource}.${gr.group}`;
 const of = (gr: GroupResource, name: string): StatusDetails => ({
   name,
   ...(gr.group === "" ? {} : { group: gr.group }),
@@ -82,14 +94,21 @@ export const alreadyExists = (gr: GroupResource, name: string): StatusError =>
   new StatusError(409, "AlreadyExists", `${qualified(gr)} "${name}" already exists`, of(gr, name));
 
 export const conflict = (gr: GroupResource, name: string, why: string): StatusError =>
-  new StatusError(409, "Conflict", `Operation cannot be fulfilled on ${qualified(gr)} "${name}": ${why}`, of(gr, name));
+  new StatusError(
+    409,
+    "Conflict",
+    `Operation cannot be fulfilled on ${qualified(gr)} "${name}": ${why}`,
+    of(gr, name),
+  );
 
-export const MODIFIED = "the object has been modified; please apply your changes to the latest version and try again";
+export const MODIFIED =
+  "the object has been modified; please apply your changes to the latest version and try again";
 
 export const applyConflict = (causes: StatusCause[], message: string): StatusError =>
   new StatusError(409, "Conflict", message, { causes });
 
-export const unauthorized = (message = "Unauthorized"): StatusError => new StatusError(401, "Unauthorized", message);
+export const unauthorized = (message = "Unauthorized"): StatusError =>
+  new StatusError(401, "Unauthorized", message);
 
 export const forbidden = (gr: GroupResource, name: string, why: string): StatusError =>
   new StatusError(
@@ -101,15 +120,25 @@ export const forbidden = (gr: GroupResource, name: string, why: string): StatusE
 
 export const badRequest = (message: string): StatusError => new StatusError(400, "BadRequest", message);
 
-export const invalid = (group: string, kind: string, name: string, errors: readonly FieldError[]): StatusError => {
+export const invalid = (
+  group: string,
+  kind: string,
+  name: string,
+  errors: readonly FieldError[],
+): StatusError => {
   const texts = errors.map((e) => (e.field === "" ? e.message : `${e.field}: ${e.message}`));
   const joined = texts.length === 1 ? texts[0] : `[${[...new Set(texts)].join(", ")}]`;
-  return new StatusError(422, "Invalid", `${group === "" ? kind : `${kind}.${group}`} "${name}" is invalid: ${joined}`, {
-    name,
-    ...(group === "" ? {} : { group }),
-    kind,
-    causes: errors.map((e) => ({ reason: e.reason, message: e.message, field: e.field })),
-  });
+  return new StatusError(
+    422,
+    "Invalid",
+    `${group === "" ? kind : `${kind}.${group}`} "${name}" is invalid: ${joined}`,
+    {
+      name,
+      ...(group === "" ? {} : { group }),
+      kind,
+      causes: errors.map((e) => ({ reason: e.reason, message: e.message, field: e.field })),
+    },
+  );
 };
 
 export const expired = (message: string, continueToken?: string): StatusError =>
@@ -122,22 +151,37 @@ export const resourceVersionTooLarge = (wanted: number, current: number): Status
   });
 
 export const methodNotSupported = (gr: GroupResource, verb: string): StatusError =>
-  new StatusError(405, "MethodNotAllowed", `${verb} is not supported on resources of kind "${qualified(gr)}"`, {
-    ...(gr.group === "" ? {} : { group: gr.group }),
-    kind: gr.resource,
-  });
+  new StatusError(
+    405,
+    "MethodNotAllowed",
+    `${verb} is not supported on resources of kind "${qualified(gr)}"`,
+    {
+      ...(gr.group === "" ? {} : { group: gr.group }),
+      kind: gr.resource,
+    },
+  );
 
-export const unsupportedMediaType = (message: string): StatusError => new StatusError(415, "UnsupportedMediaType", message);
+export const unsupportedMediaType = (message: string): StatusError =>
+  new StatusError(415, "UnsupportedMediaType", message);
 export const notAcceptable = (message: string): StatusError => new StatusError(406, "NotAcceptable", message);
-export const tooLarge = (message: string): StatusError => new StatusError(413, "RequestEntityTooLarge", message);
+export const tooLarge = (message: string): StatusError =>
+  new StatusError(413, "RequestEntityTooLarge", message);
 
-export const tooManyRequests = (message: string, retryAfterSeconds: number, causes?: StatusCause[]): StatusError =>
-  new StatusError(429, "TooManyRequests", message, { retryAfterSeconds, ...(causes === undefined ? {} : { causes }) });
+export const tooManyRequests = (
+  message: string,
+  retryAfterSeconds: number,
+  causes?: StatusCause[],
+): StatusError =>
+  new StatusError(429, "TooManyRequests", message, {
+    retryAfterSeconds,
+    ...(causes === undefined ? {} : { causes }),
+  });
 
 export const timeoutError = (message: string, retryAfterSeconds = 0): StatusError =>
   new StatusError(504, "Timeout", message, { retryAfterSeconds });
 
-export const serviceUnavailable = (message: string): StatusError => new StatusError(503, "ServiceUnavailable", message);
+export const serviceUnavailable = (message: string): StatusError =>
+  new StatusError(503, "ServiceUnavailable", message);
 
 export const internalError = (message: string): StatusError =>
   new StatusError(500, "InternalError", `Internal error occurred: ${message}`, { causes: [{ message }] });
@@ -146,8 +190,11 @@ export const internalError = (message: string): StatusError =>
 export const notImplemented = (feature: string): StatusError =>
   new StatusError(501, "NotImplemented", `${feature} is not supported by the embedded cluster`);
 
-export const isStatus = (error: unknown, code: number): boolean => error instanceof StatusError && error.code === code;
+export const isStatus = (error: unknown, code: number): boolean =>
+  error instanceof StatusError && error.code === code;
 export const isNotFound = (error: unknown): boolean => isStatus(error, 404);
-export const isConflict = (error: unknown): boolean => error instanceof StatusError && error.reason === "Conflict";
-export const isAlreadyExists = (error: unknown): boolean => error instanceof StatusError && error.reason === "AlreadyExists";
+export const isConflict = (error: unknown): boolean =>
+  error instanceof StatusError && error.reason === "Conflict";
+export const isAlreadyExists = (error: unknown): boolean =>
+  error instanceof StatusError && error.reason === "AlreadyExists";
 export const isExpired = (error: unknown): boolean => isStatus(error, 410);
