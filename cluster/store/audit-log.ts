@@ -1,0 +1,98 @@
+import { appendFile, rename, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { Logger } from "@travelops/kube/api/logger";
+import type { Actor, ObjectKey } from "./store.ts";
+
+export interface AuditLogOptions {
+  readonly dir: string;
+  readonly log: Logger;
+  /** A file that reached this size is rotated. */
+  readonly maxBytes: number;
+  /** Rotated files that are kept (`audit.log.1` is the youngest). */
+  readonly keep: number;
+}
+
+/** Lines that may wait for the disk; more are dropped and counted, for memory must not grow with a stuck disk. */
+const MAX_WAITING = 50_000;
+
+/** Who wrote what, as JSON lines in `audit.log`. Never holds values, never delays a write. */
+export class AuditLog {
+  readonly #options: AuditLogOptions;
+  readonly #file: string;
+  #waiting: string[] = [];
+  #dropped = 0;
+  #size: number | undefined;
+  #writing: Promise<void> | undefined;
+
+  constructor(options: AuditLogOptions) {
+    this.#options = options;
+    this.#file = join(options.dir, "audit.log");
+  }
+
+  record(time: number, actor: Actor, key: ObjectKey, revision: number): void {
+    if (this.#waiting.length >= MAX_WAITING) {
+      this.#dropped++;
+      return;
+    }
+    const { table, namespace, name } = key;
+    this.#waiting.push(
+      `${JSON.stringify({ time: new Date(time).toISOString(), user: actor.user, verb: actor.verb, table, ...(namespace === "" ? {} : { namespace }), name, revision })}\n`,
+    );
+    this.#writing ??= this.#drain();
+  }
+
+  /** Resolves once everything recorded is written. */
+  async close(): Promise<void> {
+    while (this.#writing !== undefined) await this.#writing;
+  }
+
+  async #drain(): Promise<void> {
+    // One turn later, so that all writes of a commit go in one call.
+    await new Promise((resolve) => setImmediate(resolve));
+    try {
+      while (this.#waiting.length > 0) {
+        const text = this.#waiting.join("");
+        this.#waiting = [];
+        await this.#append(text);
+      }
+      if (this.#dropped > 0) this.#options.log.error("audit log: entries were dropped, the disk is too slow", { dropped: this.#dropped });
+      this.#dropped = 0;
+    } catch (error) {
+      this.#options.log.error("audit log cannot be written", { file: this.#file, err: error });
+    } finally {
+      this.#writing = this.#waiting.length > 0 ? this.#drain() : undefined;
+    }
+  }
+
+  async #append(text: string): Promise<void> {
+    this.#size ??= await sizeOf(this.#file);
+    if (this.#size >= this.#options.maxBytes) {
+      await this.#rotate();
+      this.#size = 0;
+    }
+    await appendFile(this.#file, text, { mode: 0o600 });
+    this.#size += Buffer.byteLength(text);
+  }
+
+  async #rotate(): Promise<void> {
+    await rm(`${this.#file}.${this.#options.keep}`, { force: true });
+    for (let n = this.#options.keep - 1; n >= 1; n--) await moveIfThere(`${this.#file}.${n}`, `${this.#file}.${n + 1}`);
+    await moveIfThere(this.#file, `${this.#file}.1`);
+  }
+}
+
+async function sizeOf(file: string): Promise<number> {
+  try {
+    return (await stat(file)).size;
+  } catch {
+    return 0;
+  }
+}
+
+async function moveIfThere(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+  }
+}
