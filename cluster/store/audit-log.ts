@@ -55,7 +55,10 @@ export class AuditLog {
         this.#waiting = [];
         await this.#append(text);
       }
-      if (this.#dropped > 0) this.#options.log.error("audit log: entries were dropped, the disk is too slow", { dropped: this.#dropped });
+      if (this.#dropped > 0)
+        this.#options.log.error("audit log: entries were dropped, the disk is too slow", {
+          dropped: this.#dropped,
+        });
       this.#dropped = 0;
     } catch (error) {
       this.#options.log.error("audit log cannot be written", { file: this.#file, err: error });
@@ -76,7 +79,8 @@ export class AuditLog {
 
   async #rotate(): Promise<void> {
     await rm(`${this.#file}.${this.#options.keep}`, { force: true });
-    for (let n = this.#options.keep - 1; n >= 1; n--) await moveIfThere(`${this.#file}.${n}`, `${this.#file}.${n + 1}`);
+    for (let n = this.#options.keep - 1; n >= 1; n--)
+      await moveIfThere(`${this.#file}.${n}`, `${this.#file}.${n + 1}`);
     await moveIfThere(this.#file, `${this.#file}.1`);
   }
 }

@@ -6,7 +6,16 @@ import type { Maintenance } from "./maintenance.ts";
 import { ObjectTables } from "./object-tables.ts";
 import type { RevisionLog } from "./revision-log.ts";
 import { Compacted, StoreUnavailable } from "./store.ts";
-import type { Actor, Change, ListRange, ListResult, ObjectKey, Store, StoredObject, StoreEvent } from "./store.ts";
+import type {
+  Actor,
+  Change,
+  ListRange,
+  ListResult,
+  ObjectKey,
+  Store,
+  StoredObject,
+  StoreEvent,
+} from "./store.ts";
 import { isDiskFull } from "./store-open-error.ts";
 import { versionAt } from "./stored-version.ts";
 import { Watchers } from "./watchers.ts";
@@ -106,7 +115,11 @@ export class LogStore implements Store {
     return this.#watchers.addCommit(listener);
   }
 
-  write(key: ObjectKey, actor: Actor, change: (current: StoredObject | undefined) => Change): Promise<StoredObject | undefined> {
+  write(
+    key: ObjectKey,
+    actor: Actor,
+    change: (current: StoredObject | undefined) => Change,
+  ): Promise<StoredObject | undefined> {
     if (this.#closed) return Promise.reject(closedError());
     const batch = this.#batch;
     const staged = batch.staged(key);
@@ -121,7 +134,8 @@ export class LogStore implements Store {
         throw error;
       });
     }
-    if (event === undefined) return staged === undefined ? Promise.resolve(current) : batch.follow(() => current);
+    if (event === undefined)
+      return staged === undefined ? Promise.resolve(current) : batch.follow(() => current);
     const { object } = event;
     batch.add({ event, actor });
     this.#flush ??= setImmediate(() => this.#commit());
@@ -134,7 +148,11 @@ export class LogStore implements Store {
     const type = change.op === "delete" ? "delete" : current === undefined ? "create" : "update";
     const state = change.op === "put" ? change.object : (change.object ?? current?.object);
     if (state === undefined) return undefined;
-    const object = versionAt(current?.key ?? { table: key.table, namespace: key.namespace, name: key.name }, revision, state);
+    const object = versionAt(
+      current?.key ?? { table: key.table, namespace: key.namespace, name: key.name },
+      revision,
+      state,
+    );
     return { type, revision, object, previous: current };
   }
 
@@ -155,7 +173,8 @@ export class LogStore implements Store {
     this.#failing = false;
     this.#apply(events);
     this.#watchers.publish(events, this.#revision);
-    for (const { event, actor } of batch.writes) this.#parts.audit.record(time, actor, event.object.key, event.revision);
+    for (const { event, actor } of batch.writes)
+      this.#parts.audit.record(time, actor, event.object.key, event.revision);
     batch.succeed();
     this.#parts.maintenance.committed();
   }
@@ -173,10 +192,17 @@ export class LogStore implements Store {
 
   #unavailable(error: unknown): StoreUnavailable {
     const { dir, logger } = this.#parts;
-    const why = isDiskFull(error) ? "its disk is full" : error instanceof Error ? error.message : String(error);
+    const why = isDiskFull(error)
+      ? "its disk is full"
+      : error instanceof Error
+        ? error.message
+        : String(error);
     if (!this.#failing) logger.error("the store cannot write", { dir, err: error });
     this.#failing = true;
-    return new StoreUnavailable(`the store in ${dir} cannot write (${why}): nothing was changed; make room, then try again`, { cause: error });
+    return new StoreUnavailable(
+      `the store in ${dir} cannot write (${why}): nothing was changed; make room, then try again`,
+      { cause: error },
+    );
   }
 
   #checkOpen(): void {

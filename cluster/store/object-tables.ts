@@ -24,7 +24,8 @@ export class ObjectTables {
   put(stored: StoredObject): void {
     const { table: tableName, namespace, name } = stored.key;
     let table = this.#tables.get(tableName);
-    if (table === undefined) this.#tables.set(tableName, (table = { namespaces: new Map(), sortedNamespaces: undefined, size: 0 }));
+    if (table === undefined)
+      this.#tables.set(tableName, (table = { namespaces: new Map(), sortedNamespaces: undefined, size: 0 }));
     let objects = table.namespaces.get(namespace);
     if (objects === undefined) {
       table.namespaces.set(namespace, (objects = { byName: new Map(), sorted: undefined }));
@@ -34,7 +35,8 @@ export class ObjectTables {
     objects.byName.set(name, stored);
     const added = objects.byName.size > before;
     if (added) table.size++;
-    if (objects.sorted !== undefined) objects.sorted.splice(lowerBound(objects.sorted, name), added ? 0 : 1, stored);
+    if (objects.sorted !== undefined)
+      objects.sorted.splice(lowerBound(objects.sorted, name), added ? 0 : 1, stored);
   }
 
   remove(key: ObjectKey): void {
@@ -52,7 +54,9 @@ export class ObjectTables {
   count(tableName: string, namespace?: string): number {
     const table = this.#tables.get(tableName);
     if (table === undefined) return 0;
-    return namespace === undefined || namespace === "" ? table.size : (table.namespaces.get(namespace)?.byName.size ?? 0);
+    return namespace === undefined || namespace === ""
+      ? table.size
+      : (table.namespaces.get(namespace)?.byName.size ?? 0);
   }
 
   names(): string[] {
@@ -62,14 +66,18 @@ export class ObjectTables {
   list(tableName: string, range: ListRange): Omit<ListResult, "revision"> {
     const table = this.#tables.get(tableName);
     if (table === undefined) return { items: [], remaining: 0 };
-    const namespaces = range.namespace === undefined || range.namespace === "" ? namespacesOf(table) : [range.namespace];
+    const namespaces =
+      range.namespace === undefined || range.namespace === "" ? namespacesOf(table) : [range.namespace];
     const limit = range.limit === undefined || range.limit <= 0 ? Infinity : range.limit;
     const items: StoredObject[] = [];
     let remaining = 0;
     for (const namespace of namespaces) {
       if (range.after !== undefined && namespace < range.after.namespace) continue;
       const sorted = sortedOf(table.namespaces.get(namespace));
-      let at = range.after !== undefined && namespace === range.after.namespace ? upperBound(sorted, range.after.name) : 0;
+      let at =
+        range.after !== undefined && namespace === range.after.namespace
+          ? upperBound(sorted, range.after.name)
+          : 0;
       for (; at < sorted.length && items.length < limit; at++) items.push(sorted[at] as StoredObject);
       remaining += sorted.length - at;
     }

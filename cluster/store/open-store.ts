@@ -61,13 +61,19 @@ function checkedCipher(db: DatabaseSync, keyFile: string, created: boolean): Val
   // Without the check nothing was ever encrypted: a first start that was killed in between.
   const cipher = loadCipher(keyFile, !(check instanceof Uint8Array));
   if (!(check instanceof Uint8Array)) {
-    db.prepare("INSERT INTO meta (name, bytes) VALUES ('key-check', ?)").run(cipher.encrypt(Buffer.from("key-check"), "key-check"));
+    db.prepare("INSERT INTO meta (name, bytes) VALUES ('key-check', ?)").run(
+      cipher.encrypt(Buffer.from("key-check"), "key-check"),
+    );
     return cipher;
   }
   try {
     cipher.decrypt(check, "key-check");
   } catch (error) {
-    throw new StoreOpenError("key", `the encryption key ${keyFile} is not the one this store was written with: put the right file back`, { cause: error });
+    throw new StoreOpenError(
+      "key",
+      `the encryption key ${keyFile} is not the one this store was written with: put the right file back`,
+      { cause: error },
+    );
   }
   return cipher;
 }

@@ -11,7 +11,16 @@ const TYPES = ["create", "update", "delete"] as const;
 const DELETE = 3;
 const typeNumber = (type: StoreEvent["type"]): number => TYPES.indexOf(type) + 1;
 
-type Row = readonly [revision: number, resource: string, namespace: string, name: string, type: number, previous: number | null, value: Uint8Array, previousValue: Uint8Array | null];
+type Row = readonly [
+  revision: number,
+  resource: string,
+  namespace: string,
+  name: string,
+  type: number,
+  previous: number | null,
+  value: Uint8Array,
+  previousValue: Uint8Array | null,
+];
 
 export interface RevisionLogOptions {
   readonly db: DatabaseSync;
@@ -43,13 +52,22 @@ export class RevisionLog {
     this.#db = db;
     this.#cipher = cipher;
     this.#encrypted = encryptedTables;
-    this.#insert = db.prepare("INSERT INTO log (revision, resource, namespace, name, type, previous, time, value) VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
+    this.#insert = db.prepare(
+      "INSERT INTO log (revision, resource, namespace, name, type, previous, time, value) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    );
     this.#scrub = db.prepare("UPDATE log SET value = ? WHERE revision = ?");
     this.#deleteRow = db.prepare("DELETE FROM log WHERE revision = ?");
-    this.#setNumber = db.prepare("INSERT INTO meta (name, number) VALUES (?, ?) ON CONFLICT DO UPDATE SET number = excluded.number");
-    this.#compacted = Number(db.prepare("SELECT number FROM meta WHERE name = 'compacted'").get()?.["number"] ?? 0);
+    this.#setNumber = db.prepare(
+      "INSERT INTO meta (name, number) VALUES (?, ?) ON CONFLICT DO UPDATE SET number = excluded.number",
+    );
+    this.#compacted = Number(
+      db.prepare("SELECT number FROM meta WHERE name = 'compacted'").get()?.["number"] ?? 0,
+    );
     // Compaction takes deletions away, so the last row alone does not tell the last revision.
-    this.#revision = Math.max(this.#compacted, Number(db.prepare("SELECT max(revision) AS last FROM log").get()?.["last"] ?? 0));
+    this.#revision = Math.max(
+      this.#compacted,
+      Number(db.prepare("SELECT max(revision) AS last FROM log").get()?.["last"] ?? 0),
+    );
   }
 
   get revision(): number {
@@ -75,9 +93,21 @@ export class RevisionLog {
     const hidden = this.#encrypted.has(key.table);
     const kept = hidden && event.type === "delete" ? redactedBytes(event.object.object) : bytes;
     const value = hidden ? this.#cipher.encrypt(kept, place(key, revision)) : kept;
-    this.#insert.run(revision, key.table, key.namespace, key.name, typeNumber(event.type), previous, time, value);
+    this.#insert.run(
+      revision,
+      key.table,
+      key.namespace,
+      key.name,
+      typeNumber(event.type),
+      previous,
+      time,
+      value,
+    );
     if (!hidden || event.previous === undefined) return;
-    const scrubbed = this.#cipher.encrypt(redactedBytes(event.previous.object), place(key, event.previous.revision));
+    const scrubbed = this.#cipher.encrypt(
+      redactedBytes(event.previous.object),
+      place(key, event.previous.revision),
+    );
     this.#scrub.run(scrubbed, event.previous.revision);
   }
 
@@ -90,7 +120,9 @@ export class RevisionLog {
     statement.setReturnArrays(true);
     const names = new Map<string, string>();
     const intern = (text: string): string => names.get(text) ?? (names.set(text, text), text);
-    for (const row of statement.iterate() as unknown as Iterable<readonly [number, string, string, string, Uint8Array]>) {
+    for (const row of statement.iterate() as unknown as Iterable<
+      readonly [number, string, string, string, Uint8Array]
+    >) {
       const [revision, table, namespace, name, value] = row;
       const key = { table: intern(table), namespace: intern(namespace), name };
       yield new StoredVersion(key, revision, this.#plain(key, revision, value));
@@ -104,7 +136,9 @@ export class RevisionLog {
        FROM log l LEFT JOIN log p ON p.revision = l.previous WHERE l.revision > ? AND l.resource = ? ORDER BY l.revision`,
     );
     statement.setReturnArrays(true);
-    const events = (statement.all(revision, table) as unknown as readonly Row[]).map((row) => this.#event(row));
+    const events = (statement.all(revision, table) as unknown as readonly Row[]).map((row) =>
+      this.#event(row),
+    );
     return this.#encrypted.has(table) ? foldSuperseded(events) : events;
   }
 
@@ -123,9 +157,13 @@ export class RevisionLog {
     try {
       return this.#cipher.decrypt(value, place(key, revision));
     } catch (error) {
-      throw new StoreOpenError("damaged", `${key.table}${key.namespace}/${key.name} at revision ${revision} cannot be decrypted: restore the data directory from a copy`, {
-        cause: error,
-      });
+      throw new StoreOpenError(
+        "damaged",
+        `${key.table}${key.namespace}/${key.name} at revision ${revision} cannot be decrypted: restore the data directory from a copy`,
+        {
+          cause: error,
+        },
+      );
     }
   }
 
@@ -136,7 +174,12 @@ export class RevisionLog {
   compact(limit: number, beforeTime: number, beforeRevision: number): CompactionStep {
     const rows = this.#db
       .prepare("SELECT revision, previous, type, time FROM log WHERE revision > ? ORDER BY revision LIMIT ?")
-      .all(this.#compacted, limit) as unknown as readonly { revision: number; previous: number | null; type: number; time: number }[];
+      .all(this.#compacted, limit) as unknown as readonly {
+      revision: number;
+      previous: number | null;
+      type: number;
+      time: number;
+    }[];
     const staying = rows.findIndex((row) => row.revision > beforeRevision && row.time > beforeTime);
     const going = staying < 0 ? rows : rows.slice(0, staying);
     const target = going.at(-1)?.revision;
@@ -164,7 +207,8 @@ export class RevisionLog {
 
   /** Gives free pages back to the file system, a few at a time; true while there is more to give. */
   vacuum(pages: number): boolean {
-    const spare = (): boolean => pragma(this.#db, "freelist_count") > Math.max(256, pragma(this.#db, "page_count") / 10);
+    const spare = (): boolean =>
+      pragma(this.#db, "freelist_count") > Math.max(256, pragma(this.#db, "page_count") / 10);
     if (!spare()) return false;
     this.#db.exec(`PRAGMA incremental_vacuum(${pages})`);
     return spare();
@@ -180,9 +224,11 @@ export class RevisionLog {
   }
 }
 
-const place = (key: ObjectKey, revision: number): string => JSON.stringify([key.table, key.namespace, key.name, revision]);
+const place = (key: ObjectKey, revision: number): string =>
+  JSON.stringify([key.table, key.namespace, key.name, revision]);
 
-const redactedBytes = (object: Parameters<typeof redact>[0]): Buffer => Buffer.from(JSON.stringify(redact(object)));
+const redactedBytes = (object: Parameters<typeof redact>[0]): Buffer =>
+  Buffer.from(JSON.stringify(redact(object)));
 
 /**
  * Leaves out versions that a later event of the same object replaced: their values are gone. What follows them takes
@@ -198,7 +244,8 @@ export function foldSuperseded(events: readonly StoreEvent[]): StoreEvent[] {
     if (before !== undefined && before.type !== "delete") {
       kept.delete(before.revision);
       const neverSeen = before.type === "create";
-      if (event.type !== "delete") folded = { ...event, type: neverSeen ? "create" : event.type, previous: before.previous };
+      if (event.type !== "delete")
+        folded = { ...event, type: neverSeen ? "create" : event.type, previous: before.previous };
       else folded = neverSeen ? undefined : { ...event, previous: before.previous };
     }
     if (folded === undefined) latest.delete(id);

@@ -11,7 +11,11 @@ import type { Actor, ObjectKey, Store, StoredObject } from "./store.ts";
 
 export const ACTOR: Actor = { user: "tester", verb: "test" };
 
-export const keyOf = (table: string, namespace: string, name: string): ObjectKey => ({ table, namespace, name });
+export const keyOf = (table: string, namespace: string, name: string): ObjectKey => ({
+  table,
+  namespace,
+  name,
+});
 
 export const configMap = (namespace: string, name: string, value: string): KubeObject => ({
   apiVersion: "v1",
@@ -25,7 +29,12 @@ export function put(store: Store, table: string, object: KubeObject): Promise<St
   return store.write(keyOf(table, namespace, name), ACTOR, () => ({ op: "put", object }));
 }
 
-export const remove = (store: Store, table: string, namespace: string, name: string): Promise<StoredObject | undefined> =>
+export const remove = (
+  store: Store,
+  table: string,
+  namespace: string,
+  name: string,
+): Promise<StoredObject | undefined> =>
   store.write(keyOf(table, namespace, name), ACTOR, () => ({ op: "delete" }));
 
 export interface StoreFixture {

@@ -41,7 +41,11 @@ export function openError(file: string, dir: string, error: unknown): StoreOpenE
         cause,
       );
     case SQLITE_FULL:
-      return new StoreOpenError("unusable", `cannot open ${file}, no space is left on its disk: make room, then start again`, cause);
+      return new StoreOpenError(
+        "unusable",
+        `cannot open ${file}, no space is left on its disk: make room, then start again`,
+        cause,
+      );
     default:
       return new StoreOpenError(
         "unusable",

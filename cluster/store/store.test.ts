@@ -12,11 +12,15 @@ beforeEach(() => {
 });
 afterEach(() => fixture.dispose());
 
-const names = (store: Store, range = {}): string[] => store.list(TABLE, range).items.map((item) => `${item.key.namespace}/${item.key.name}`);
-const show = (event: StoreEvent): string => `${event.type} ${event.object.key.name}@${event.revision} was ${event.previous?.revision ?? "-"}`;
+const names = (store: Store, range = {}): string[] =>
+  store.list(TABLE, range).items.map((item) => `${item.key.namespace}/${item.key.name}`);
+const show = (event: StoreEvent): string =>
+  `${event.type} ${event.object.key.name}@${event.revision} was ${event.previous?.revision ?? "-"}`;
 
 async function fill(store: Store, count: number): Promise<void> {
-  await Promise.all(Array.from({ length: count }, (_, n) => put(store, TABLE, configMap("a", `n${n}`, String(n)))));
+  await Promise.all(
+    Array.from({ length: count }, (_, n) => put(store, TABLE, configMap("a", `n${n}`, String(n)))),
+  );
 }
 
 describe("writes", () => {
@@ -61,7 +65,11 @@ describe("writes", () => {
     const store = await fixture.open();
     await put(store, TABLE, configMap("a", "x", "1"));
     const gone = await remove(store, TABLE, "a", "x");
-    expect([gone?.revision, gone?.object.metadata.resourceVersion, gone?.object["data"]]).toEqual([2, "2", { value: "1" }]);
+    expect([gone?.revision, gone?.object.metadata.resourceVersion, gone?.object["data"]]).toEqual([
+      2,
+      "2",
+      { value: "1" },
+    ]);
     expect(store.get(keyOf(TABLE, "a", "x"))).toBeUndefined();
     expect(store.tables()).toEqual([]);
   });
@@ -94,7 +102,14 @@ describe("writes", () => {
 describe("lists", () => {
   it("are ordered by namespace and name, and come in pages", async () => {
     const store = await fixture.open();
-    for (const [namespace, name] of [["b", "y"], ["a", "z"], ["c", "m"], ["a", "x"], ["b", "a"]] as const) await put(store, TABLE, configMap(namespace, name, ""));
+    for (const [namespace, name] of [
+      ["b", "y"],
+      ["a", "z"],
+      ["c", "m"],
+      ["a", "x"],
+      ["b", "a"],
+    ] as const)
+      await put(store, TABLE, configMap(namespace, name, ""));
     expect(names(store)).toEqual(["a/x", "a/z", "b/a", "b/y", "c/m"]);
     const page = store.list(TABLE, { limit: 2, after: { namespace: "a", name: "x" } });
     expect(page.items.map((item) => item.key.name)).toEqual(["z", "a"]);
@@ -148,14 +163,18 @@ describe("watches", () => {
   it("replay the same from disk after a restart", async () => {
     const store = await fixture.open();
     const live: string[] = [];
-    store.watch(TABLE, 0, (event) => live.push(`${show(event)} ${event.object.bytes.toString()} ${event.previous?.bytes.toString()}`));
+    store.watch(TABLE, 0, (event) =>
+      live.push(`${show(event)} ${event.object.bytes.toString()} ${event.previous?.bytes.toString()}`),
+    );
     await fill(store, 3);
     await put(store, TABLE, configMap("a", "n1", "new"));
     await remove(store, TABLE, "a", "n2");
     await store.close();
     const again = await fixture.open();
     const replayed: string[] = [];
-    again.watch(TABLE, 0, (event) => replayed.push(`${show(event)} ${event.object.bytes.toString()} ${event.previous?.bytes.toString()}`));
+    again.watch(TABLE, 0, (event) =>
+      replayed.push(`${show(event)} ${event.object.bytes.toString()} ${event.previous?.bytes.toString()}`),
+    );
     expect(replayed).toEqual(live);
   });
 
@@ -224,7 +243,9 @@ describe("history", () => {
     const seen: number[] = [];
     store.watch(TABLE, 1_400, (event) => seen.push(event.previous?.revision ?? 0));
     expect(seen).toEqual(Array.from({ length: 100 }, (_, n) => 1_101 + n));
-    const error = await Promise.resolve().then(() => store.watch(TABLE, 3, () => {})).catch((e: unknown) => e);
+    const error = await Promise.resolve()
+      .then(() => store.watch(TABLE, 3, () => {}))
+      .catch((e: unknown) => e);
     expect(error).toMatchObject({ name: "Compacted", oldest: 1_400 });
   });
 

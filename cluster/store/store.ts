@@ -99,7 +99,11 @@ export interface Store {
    * Resolves once durable: with the new object (put), its last state (delete), or the current one (none).
    * The store sets `metadata.resourceVersion`.
    */
-  write(key: ObjectKey, actor: Actor, change: (current: StoredObject | undefined) => Change): Promise<StoredObject | undefined>;
+  write(
+    key: ObjectKey,
+    actor: Actor,
+    change: (current: StoredObject | undefined) => Change,
+  ): Promise<StoredObject | undefined>;
   /**
    * Calls `listener` for each event of a table after revision `from`, in order: the history at once
    * (before this returns), then live in the turn in which it was committed. Throws `Compacted`.

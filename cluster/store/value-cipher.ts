@@ -43,7 +43,11 @@ export function createCipher(primary: number, keys: ReadonlyMap<number, Buffer>)
     decrypt(value, place) {
       const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
       if (bytes[0] !== FORMAT || bytes.length < TEXT_AT) throw new Error("the value has no known format");
-      const decipher = createDecipheriv("aes-256-gcm", keyOf(bytes.readUInt32BE(1)), bytes.subarray(NONCE_AT, TAG_AT));
+      const decipher = createDecipheriv(
+        "aes-256-gcm",
+        keyOf(bytes.readUInt32BE(1)),
+        bytes.subarray(NONCE_AT, TAG_AT),
+      );
       decipher.setAAD(Buffer.from(place)).setAuthTag(bytes.subarray(TAG_AT, TEXT_AT));
       return Buffer.concat([decipher.update(bytes.subarray(TEXT_AT)), decipher.final()]);
     },
@@ -57,7 +61,10 @@ export function createCipher(primary: number, keys: ReadonlyMap<number, Buffer>)
 export function loadCipher(file: string, create: boolean): ValueCipher {
   if (!existsSync(file)) {
     if (!create) {
-      throw new StoreOpenError("key", `the encryption key ${file} is missing, without it no Secret can be read: put the file back from a copy`);
+      throw new StoreOpenError(
+        "key",
+        `the encryption key ${file} is missing, without it no Secret can be read: put the file back from a copy`,
+      );
     }
     createKeyFile(file);
   }
@@ -82,7 +89,11 @@ function createKeyFile(file: string): void {
 function parseKeyFile(file: string, text: string): { primary: number; keys: Map<number, Buffer> } {
   const keys = new Map<number, Buffer>();
   try {
-    const content = JSON.parse(text) as { version?: unknown; primary?: unknown; keys?: Record<string, unknown> };
+    const content = JSON.parse(text) as {
+      version?: unknown;
+      primary?: unknown;
+      keys?: Record<string, unknown>;
+    };
     for (const [id, value] of Object.entries(content.keys ?? {})) {
       const key = Buffer.from(String(value), "base64");
       if (key.length === KEY_BYTES) keys.set(Number(id), key);
@@ -93,5 +104,8 @@ function parseKeyFile(file: string, text: string): { primary: number; keys: Map<
   } catch {
     // Worded below; the parser's own message could quote the key.
   }
-  throw new StoreOpenError("key", `the encryption key ${file} is not readable as a key file: put it back from a copy`);
+  throw new StoreOpenError(
+    "key",
+    `the encryption key ${file} is not readable as a key file: put it back from a copy`,
+  );
 }

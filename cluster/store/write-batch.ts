@@ -19,7 +19,10 @@ export class WriteBatch {
 
   add(write: StagedWrite): void {
     this.writes.push(write);
-    this.#view.set(idOf(write.event.object.key), write.event.type === "delete" ? undefined : write.event.object);
+    this.#view.set(
+      idOf(write.event.object.key),
+      write.event.type === "delete" ? undefined : write.event.object,
+    );
   }
 
   /** A promise that follows the batch: `outcome` tells (or throws) what it settles with once the batch is durable. */
