@@ -54,7 +54,12 @@ export interface DeleteOptions {
 /** `namespace` is "" for cluster-scoped resources. All reject with `StatusError`. */
 export interface KubeClient {
   readonly transport: Transport;
-  get<T extends KubeObject>(resource: Resource<T>, namespace: string, name: string, options?: { subresource?: string; signal?: AbortSignal }): Promise<T>;
+  get<T extends KubeObject>(
+    resource: Resource<T>,
+    namespace: string,
+    name: string,
+    options?: { subresource?: string; signal?: AbortSignal },
+  ): Promise<T>;
   list<T extends KubeObject>(resource: Resource<T>, options?: ListOptions): Promise<KubeList<T>>;
   watch<T extends KubeObject>(
     resource: Resource<T>,
@@ -75,5 +80,11 @@ export interface KubeClient {
   apply<T extends KubeObject>(resource: Resource<T>, object: T, options: ApplyOptions): Promise<T>;
   delete(resource: Resource, namespace: string, name: string, options?: DeleteOptions): Promise<void>;
   /** POST to a subresource that is an action: `token`, `eviction`, `binding`. */
-  createSubresource(resource: Resource, namespace: string, name: string, subresource: string, body: unknown): Promise<unknown>;
+  createSubresource(
+    resource: Resource,
+    namespace: string,
+    name: string,
+    subresource: string,
+    body: unknown,
+  ): Promise<unknown>;
 }

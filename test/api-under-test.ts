@@ -1,0 +1,89 @@
+/**
+ * The API that a component's tests run against: the embedded server, or with KUBEBUILDER_ASSETS set (a folder
+ * with `kube-apiserver` and `etcd`) the real one. The tests are the same.
+ */
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { KubeClient, Transport } from "@travelops/kube";
+import { createKubeClient } from "@travelops/kube/client/kube-client";
+import { httpsTransport } from "@travelops/kube/client/https-transport";
+import { startRealApiServer } from "./real-api-server.ts";
+
+export interface ApiUnderTest {
+  /** Acts as cluster-admin. */
+  readonly client: KubeClient;
+  readonly transport: Transport;
+  /** Path of a kubeconfig for outside programs. */
+  readonly kubeconfig: string;
+  /** Whether this is kube-apiserver. */
+  readonly real: boolean;
+  close(): Promise<void>;
+}
+
+/** Starts the API under test; `close()` takes it down whole. */
+export async function startApiUnderTest(): Promise<ApiUnderTest> {
+  const assets = process.env["KUBEBUILDER_ASSETS"];
+  return assets === undefined || assets === "" ? embedded() : real(assets);
+}
+
+async function real(assets: string): Promise<ApiUnderTest> {
+  const server = await startRealApiServer(assets);
+  const transport = httpsTransport({ server: server.server, ca: server.ca, token: server.token });
+  const kubeconfig = join(server.directory, "kubeconfig");
+  await writeFile(kubeconfig, kubeconfigText(server.server, server.ca, server.token), { mode: 0o600 });
+  return {
+    client: createKubeClient(transport),
+    transport,
+    kubeconfig,
+    real: true,
+    async close() {
+      transport.close();
+      await server.close();
+    },
+  };
+}
+
+async function embedded(): Promise<ApiUnderTest> {
+  const { startTestServer } = await import("@travelops/cluster/apiserver/testing/start-test-server");
+  const server = await startTestServer();
+  return {
+    client: server.client,
+    transport: server.client.transport,
+    kubeconfig: server.kubeconfig,
+    real: false,
+    close: () => server.close(),
+  };
+}
+
+function kubeconfigText(server: string, ca: string, token: string): string {
+  return JSON.stringify({
+    apiVersion: "v1",
+    kind: "Config",
+    "current-context": "test",
+    clusters: [
+      { name: "test", cluster: { server, "certificate-authority-data": Buffer.from(ca).toString("base64") } },
+    ],
+    users: [{ name: "admin", user: { token } }],
+    contexts: [{ name: "test", context: { cluster: "test", user: "admin", namespace: "default" } }],
+  });
+}
+
+/** Polls until `probe` gives something, or throws what it last threw: for what a user would wait for. */
+export async function eventually<T>(
+  probe: () => Promise<T | undefined | false> | T | undefined | false,
+  timeoutMs = 10_000,
+): Promise<T> {
+  const deadline = Date.now() + timeoutMs;
+  let last: unknown;
+  for (;;) {
+    try {
+      const value = await probe();
+      if (value !== undefined && value !== false) return value;
+      last = undefined;
+    } catch (error) {
+      last = error;
+    }
+    if (Date.now() > deadline) throw new Error(`nothing came within ${timeoutMs} ms`, { cause: last });
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}

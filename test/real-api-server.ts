@@ -1,0 +1,169 @@
+/** kube-apiserver and etcd as envtest runs them: in a temporary directory, on free ports, gone with `close()`. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { generateKeyPairSync, randomBytes } from "node:crypto";
+import { accessSync } from "node:fs";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { createKubeClient } from "@travelops/kube/client/kube-client";
+import { type HttpsTransport, httpsTransport } from "@travelops/kube/client/https-transport";
+
+export interface RealApiServer {
+  readonly server: string;
+  readonly ca: string;
+  readonly token: string;
+  readonly directory: string;
+  close(): Promise<void>;
+}
+
+const READY_MS = 60_000;
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === "string") throw new Error("no free port");
+  return address.port;
+}
+
+function onPath(program: string): boolean {
+  return (process.env["PATH"] ?? "").split(delimiter).some((folder) => {
+    try {
+      accessSync(join(folder, program));
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+interface Running {
+  readonly child: ChildProcess;
+  readonly output: () => string;
+}
+
+/** Dies with this process where `setpriv` is at hand, so that a killed test run leaves nothing. */
+function run(program: string, args: string[]): Running {
+  const chain = onPath("setpriv") ? ["setpriv", "--pdeathsig", "KILL", program] : [program];
+  const [command = program, ...rest] = chain;
+  const child = spawn(command, [...rest, ...args], { stdio: ["ignore", "ignore", "pipe"] });
+  let tail = "";
+  child.stderr?.on("data", (chunk: Buffer) => {
+    tail = (tail + chunk.toString()).slice(-4000);
+  });
+  return { child, output: () => tail };
+}
+
+async function stop({ child }: Running): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  child.kill("SIGKILL");
+  await ended;
+}
+
+/** Starts both programs of `assets` and resolves once the API is ready. */
+export async function startRealApiServer(assets: string): Promise<RealApiServer> {
+  const directory = await mkdtemp(join(tmpdir(), "travelops-api-"));
+  const [client, peer, secure] = await Promise.all([freePort(), freePort(), freePort()]);
+  const keys = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  const token = randomBytes(24).toString("base64url");
+  await Promise.all([
+    writeFile(join(directory, "sa.key"), keys.privateKey.export({ type: "pkcs8", format: "pem" }), {
+      mode: 0o600,
+    }),
+    writeFile(join(directory, "sa.pub"), keys.publicKey.export({ type: "spki", format: "pem" })),
+    writeFile(join(directory, "tokens.csv"), `${token},admin,admin,system:masters\n`, { mode: 0o600 }),
+  ]);
+  const etcd = run(join(assets, "etcd"), [
+    `--data-dir=${join(directory, "etcd")}`,
+    `--listen-client-urls=http://127.0.0.1:${client}`,
+    `--advertise-client-urls=http://127.0.0.1:${client}`,
+    `--listen-peer-urls=http://127.0.0.1:${peer}`,
+    "--unsafe-no-fsync",
+  ]);
+  // kube-apiserver asks etcd once at its start what it can do (watch progress), so etcd must answer by then.
+  const watchList = await listening(client, etcd).catch(async (error: unknown) => {
+    await stop(etcd);
+    throw error;
+  });
+  const apiserver = run(join(assets, "kube-apiserver"), [
+    `--etcd-servers=http://127.0.0.1:${client}`,
+    `--cert-dir=${join(directory, "certs")}`,
+    "--bind-address=127.0.0.1",
+    `--secure-port=${secure}`,
+    `--service-account-key-file=${join(directory, "sa.pub")}`,
+    `--service-account-signing-key-file=${join(directory, "sa.key")}`,
+    "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
+    `--token-auth-file=${join(directory, "tokens.csv")}`,
+    "--authorization-mode=RBAC",
+    "--disable-admission-plugins=ServiceAccount",
+    "--allow-privileged=true",
+    "--service-cluster-ip-range=10.64.0.0/16",
+    `--feature-gates=WatchList=${watchList}`,
+  ]);
+  const close = async (): Promise<void> => {
+    await stop(apiserver);
+    await stop(etcd);
+    await rm(directory, { recursive: true, force: true, maxRetries: 5 });
+  };
+  const server = `https://127.0.0.1:${secure}`;
+  try {
+    await ready(server, token, [apiserver, etcd]);
+    return {
+      server,
+      ca: await readFile(join(directory, "certs", "apiserver.crt"), "utf8"),
+      token,
+      directory,
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** From these on, etcd reports a watch's progress, which kube-apiserver needs to stream a list as a watch. */
+const WATCH_PROGRESS_SINCE: Readonly<Record<string, number>> = { "3.4": 31, "3.5": 13 };
+
+/** Waits for etcd, and says whether it is new enough for WatchList. */
+async function listening(port: number, program: Running): Promise<boolean> {
+  const deadline = Date.now() + READY_MS;
+  for (;;) {
+    try {
+      const answer = await fetch(`http://127.0.0.1:${port}/version`);
+      const { etcdserver } = (await answer.json()) as { etcdserver: string };
+      const [, minor = "", patch = ""] = /^(\d+\.\d+)\.(\d+)/.exec(etcdserver) ?? [];
+      return Number(patch) >= (WATCH_PROGRESS_SINCE[minor] ?? 0);
+    } catch {
+      // Not up yet.
+    }
+    if (program.child.exitCode !== null || Date.now() > deadline)
+      throw new Error(`etcd did not start: ${program.output()}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+async function ready(server: string, token: string, programs: readonly Running[]): Promise<void> {
+  const deadline = Date.now() + READY_MS;
+  const transport: HttpsTransport = httpsTransport({ server, token, insecure: true });
+  const client = createKubeClient(transport);
+  try {
+    for (;;) {
+      try {
+        await client.transport.call({ method: "GET", path: "/readyz" });
+        return;
+      } catch (error) {
+        const dead = programs.find(({ child }) => child.exitCode !== null);
+        if (dead !== undefined)
+          throw new Error(`${dead.child.spawnfile} ended: ${dead.output()}`, { cause: error });
+        if (Date.now() > deadline)
+          throw new Error(`kube-apiserver was not ready in ${READY_MS / 1000} s`, { cause: error });
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    }
+  } finally {
+    transport.close();
+  }
+}
