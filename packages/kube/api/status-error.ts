@@ -48,7 +48,8 @@ export class StatusError extends Error {
       metadata: continueToken === undefined ? {} : { continue: continueToken },
       status: "Failure",
       message,
-      reason,
+      // Some faults have no reason upstream either.
+      ...(reason === "" ? {} : { reason }),
       ...(details === undefined ? {} : { details }),
       code,
     };
