@@ -1,0 +1,56 @@
+/** IPv4 arithmetic of the cluster's address plan. */
+
+export function parseIPv4(text: string): number | undefined {
+  const parts = text.split(".");
+  if (parts.length !== 4) return undefined;
+  let value = 0;
+  for (const part of parts) {
+    if (!/^(0|[1-9]\d{0,2})$/.test(part)) return undefined;
+    const byte = Number(part);
+    if (byte > 255) return undefined;
+    value = value * 256 + byte;
+  }
+  return value;
+}
+
+export function formatIPv4(value: number): string {
+  return [value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255].join(".");
+}
+
+export interface Range {
+  contains(address: string): boolean;
+  /** The n-th address of the range. */
+  at(n: number): string;
+}
+
+/** `10.64.0.0/16` → membership and addresses by offset. */
+export function parseRange(cidr: string): Range {
+  const [base = "", bits = ""] = cidr.split("/");
+  const start = parseIPv4(base);
+  const prefix = Number(bits);
+  if (start === undefined || !(prefix >= 0 && prefix <= 32)) throw new Error(`"${cidr}" is not an IPv4 range like 10.64.0.0/16`);
+  const size = 2 ** (32 - prefix);
+  const first = start - (start % size);
+  return {
+    contains(address) {
+      const value = parseIPv4(address);
+      return value !== undefined && value >= first && value < first + size;
+    },
+    at: (n) => formatIPv4((first + n) >>> 0),
+  };
+}
+
+/** The addresses that every cluster has at the same place of its ranges. */
+export interface ClusterAddresses {
+  readonly api: string;
+  readonly dns: string;
+  /** The bridge of the pods' network: ingress on 80 and 443, egress proxy on 3128. */
+  readonly gateway: string;
+}
+
+export const EGRESS_PORT = 3128;
+
+export function clusterAddresses(podRange: string, serviceRange: string): ClusterAddresses {
+  const services = parseRange(serviceRange);
+  return { api: services.at(1), dns: services.at(10), gateway: parseRange(podRange).at(1) };
+}

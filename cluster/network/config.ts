@@ -1,0 +1,174 @@
+/**
+ * What the dataplane is told: neutral rows that the controllers compile from Kubernetes objects.
+ * One row a key; a delta replaces or removes rows, so the same message type carries snapshot and change.
+ */
+
+export interface EndpointConfig {
+  readonly ip: string;
+  readonly port: number;
+  /** Takes traffic of ClusterIPs and of the ingress. */
+  readonly ready: boolean;
+  /** Set where the endpoint has a DNS name of its own (a StatefulSet's pod). */
+  readonly hostname?: string;
+}
+
+export interface ServicePortConfig {
+  readonly name: string;
+  readonly port: number;
+  readonly protocol: "TCP" | "UDP" | "SCTP";
+  readonly appProtocol?: string;
+  readonly endpoints: readonly EndpointConfig[];
+}
+
+export interface ServiceConfig {
+  readonly namespace: string;
+  readonly name: string;
+  /** Empty for headless and ExternalName. */
+  readonly clusterIPs: readonly string[];
+  readonly externalName?: string;
+  readonly headless: boolean;
+  /** DNS publishes endpoints that are not ready, too. */
+  readonly publishNotReady: boolean;
+  /** sessionAffinity ClientIP, in seconds. */
+  readonly affinitySeconds?: number;
+  readonly ports: readonly ServicePortConfig[];
+}
+
+/** Who a pod address is: the source of a connection. */
+export interface PodConfig {
+  readonly ip: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly serviceAccount: string;
+  readonly node: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export type StringMatch = { readonly type: "Exact" | "RegularExpression"; readonly value: string };
+
+export interface HttpMatch {
+  readonly path: { readonly type: "Exact" | "PathPrefix" | "RegularExpression" | "RawPrefix"; readonly value: string };
+  readonly method?: string;
+  readonly headers: readonly (StringMatch & { readonly name: string })[];
+  readonly query: readonly (StringMatch & { readonly name: string })[];
+}
+
+export type PathModifier =
+  | { readonly type: "ReplaceFullPath"; readonly value: string }
+  | { readonly type: "ReplacePrefixMatch"; readonly value: string };
+
+export interface HeaderChange {
+  readonly set: readonly { readonly name: string; readonly value: string }[];
+  readonly add: readonly { readonly name: string; readonly value: string }[];
+  readonly remove: readonly string[];
+}
+
+export type HttpFilter =
+  | { readonly type: "requestHeaders"; readonly change: HeaderChange }
+  | { readonly type: "responseHeaders"; readonly change: HeaderChange }
+  | { readonly type: "rewrite"; readonly hostname?: string; readonly path?: PathModifier }
+  | {
+      readonly type: "redirect";
+      readonly scheme?: string;
+      readonly hostname?: string;
+      readonly port?: number;
+      readonly path?: PathModifier;
+      readonly statusCode: number;
+    }
+  | { readonly type: "mirror"; readonly backend: BackendTarget; readonly numerator: number; readonly denominator: number };
+
+/** A port of a Service, and how it wants to be spoken to. */
+export interface BackendTarget {
+  readonly service: string;
+  readonly port: number;
+  readonly protocol: "http" | "h2c";
+  /** Re-encrypt: speak TLS to the endpoint. `ca` absent: the endpoint's certificate is not checked. */
+  readonly tls?: { readonly ca?: string; readonly serverName?: string };
+}
+
+export type WeightedBackend =
+  | { readonly kind: "service"; readonly weight: number; readonly target: BackendTarget; readonly filters: readonly HttpFilter[] }
+  /** A reference that resolves to nothing: its share of the requests gets a 500, as the Gateway API wants it. */
+  | { readonly kind: "invalid"; readonly weight: number; readonly why: string };
+
+/** How a rule answers on plain HTTP and on TLS listeners. */
+export type SchemeUse = "serve" | "redirect" | "none";
+
+export interface HttpRule {
+  readonly match: HttpMatch;
+  readonly filters: readonly HttpFilter[];
+  readonly backends: readonly WeightedBackend[];
+  /** Milliseconds; 0 or absent: no limit. */
+  readonly requestTimeoutMs?: number;
+  readonly backendTimeoutMs?: number;
+}
+
+/** One host name of one object: `a.b`, `*.b` or `*`. */
+export interface HostConfig {
+  readonly hostname: string;
+  readonly http: SchemeUse;
+  readonly https: SchemeUse;
+  readonly rules: readonly HttpRule[];
+  readonly certificate?: { readonly cert: string; readonly key: string };
+  /** TLS goes to the backend as it is, chosen by SNI. */
+  readonly passthrough?: readonly WeightedBackend[];
+}
+
+/** All that one Route, Ingress, HTTPRoute, GRPCRoute or TLSRoute asks of the ingress. */
+export interface FrontConfig {
+  /** `Route/ns/name`. */
+  readonly owner: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** creationTimestamp in ms: the older object wins a tie. */
+  readonly created: number;
+  readonly hosts: readonly HostConfig[];
+}
+
+export interface DataplaneSettings {
+  readonly clusterName: string;
+  /** `cluster.local`. */
+  readonly clusterDomain: string;
+  /** `apps.CLUSTER.travelops.localhost`. */
+  readonly appsDomain: string;
+  readonly podRange: string;
+  readonly serviceRange: string;
+  readonly sandbox: "namespaces" | "bare";
+  /** Unix socket for dials of the API server and for bare pods. */
+  readonly socketPath: string;
+  /** Certificate for hosts that bring none. */
+  readonly certificate: { readonly cert: string; readonly key: string };
+  /** Ports that users see, for redirects and pages. */
+  readonly publicPorts: { readonly http: number; readonly https: number };
+  /** Bare sandbox: where the API server really listens. */
+  readonly apiServer?: { readonly host: string; readonly port: number };
+}
+
+export interface Delta {
+  readonly services?: Readonly<Record<string, ServiceConfig | null>>;
+  readonly pods?: Readonly<Record<string, PodConfig | null>>;
+  readonly fronts?: Readonly<Record<string, FrontConfig | null>>;
+}
+
+/** What a listening socket of the host is for; it travels beside the message as a handle. */
+export type HostListener =
+  | { readonly kind: "http" }
+  | { readonly kind: "https" }
+  /** A port of 127.0.0.1 that stands for one host of the ingress. */
+  | { readonly kind: "host"; readonly hostname: string }
+  /** NodePort or LoadBalancer. */
+  | { readonly kind: "service"; readonly service: string; readonly port: number };
+
+export type ToDataplane =
+  | { readonly type: "start"; readonly settings: DataplaneSettings; readonly snapshot: Delta }
+  | { readonly type: "delta"; readonly delta: Delta }
+  | { readonly type: "listen"; readonly id: string; readonly listener: HostListener }
+  | { readonly type: "unlisten"; readonly id: string }
+  | { readonly type: "forwarded"; readonly id: number; readonly answer: string | null };
+
+export type FromDataplane =
+  | { readonly type: "ready" }
+  /** A DNS query for a name outside the cluster (base64), to ask the host's resolvers. */
+  | { readonly type: "forward"; readonly id: number; readonly query: string }
+  | { readonly type: "log"; readonly level: "warn" | "error"; readonly message: string };

@@ -1,0 +1,119 @@
+/**
+ * The bare sandbox's pod network: where each (pod address, port) really listens, and, for a Service, a
+ * loopback listener a (source pod, Service, port), so that the source is known without asking the kernel.
+ */
+import net from "node:net";
+import type { ConnectionSource, Locate } from "./connector.ts";
+import type { DataplaneState, ServicePort } from "./state.ts";
+
+export interface RealAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+interface Registration {
+  readonly real: RealAddress;
+  /** Bound to the pod's localhost only. */
+  readonly loopback: boolean;
+}
+
+interface SourceListener {
+  readonly server: net.Server;
+  readonly real: Promise<RealAddress>;
+}
+
+export interface BareRegistryOptions {
+  readonly state: DataplaneState;
+  /** Serves a connection that `source` made to a ClusterIP or to the gateway's ingress. */
+  readonly accept: (socket: net.Socket, source: ConnectionSource, ip: string, port: number) => void;
+}
+
+export class BareRegistry {
+  readonly #options: BareRegistryOptions;
+  readonly #listening = new Map<string, Registration>();
+  readonly #sources = new Map<string, SourceListener>();
+
+  constructor(options: BareRegistryOptions) {
+    this.#options = options;
+  }
+
+  /** False when another process of the pod holds the port. */
+  register(podIP: string, port: number, real: RealAddress, loopback: boolean): boolean {
+    const key = `${podIP}:${port}`;
+    if (this.#listening.has(key)) return false;
+    this.#listening.set(key, { real, loopback });
+    return true;
+  }
+
+  unregister(podIP: string, port: number, real: RealAddress): void {
+    const key = `${podIP}:${port}`;
+    if (this.#listening.get(key)?.real.port === real.port) this.#listening.delete(key);
+  }
+
+  /** For connections from other pods and from the dataplane itself. */
+  readonly locate: Locate = (ip, port) => {
+    const { state } = this.#options;
+    if (ip === state.addresses.api && port === 443 && state.settings.apiServer !== undefined) return state.settings.apiServer;
+    const found = this.#listening.get(`${ip}:${port}`);
+    return found === undefined || found.loopback ? undefined : found.real;
+  };
+
+  /** Where a pod finds one of its own ports. */
+  own(podIP: string, port: number): RealAddress | undefined {
+    return this.#listening.get(`${podIP}:${port}`)?.real;
+  }
+
+  /** Where `podIP` has to connect to reach `ip:port`; `undefined`: nothing is there. */
+  async route(podIP: string, ip: string, port: number): Promise<RealAddress | undefined> {
+    const { state } = this.#options;
+    if (ip === podIP) return this.own(podIP, port);
+    if (ip === state.addresses.api) return this.locate(ip, port);
+    const isIngress = ip === state.addresses.gateway && (port === 80 || port === 443);
+    if (isIngress || this.#target(ip, port) !== undefined) return this.#sourceListener(podIP, ip, port);
+    return this.locate(ip, port);
+  }
+
+  #target(ip: string, port: number): ServicePort | undefined {
+    return this.#options.state.servicePortAt(ip, port);
+  }
+
+  #sourceListener(podIP: string, ip: string, port: number): Promise<RealAddress> {
+    const key = `${podIP}>${ip}:${port}`;
+    const kept = this.#sources.get(key);
+    if (kept !== undefined) return kept.real;
+    const { state, accept } = this.#options;
+    const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true }, (socket) => {
+      const pod = state.pods.get(podIP);
+      accept(socket, pod === undefined ? { kind: "address", ip: podIP } : { kind: "pod", pod }, ip, port);
+    });
+    const real = new Promise<RealAddress>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen({ host: "127.0.0.1", port: 0 }, () => {
+        const address = server.address();
+        if (address === null || typeof address === "string") reject(new Error("no TCP address"));
+        else resolve({ host: "127.0.0.1", port: address.port });
+      });
+    });
+    this.#sources.set(key, { server, real });
+    real.catch(() => this.#sources.delete(key));
+    return real;
+  }
+
+  /** Drops the listeners of pods and Services that are gone. */
+  reconcile(): void {
+    const { state } = this.#options;
+    for (const [key, { server }] of this.#sources) {
+      const [podIP = "", target = ""] = key.split(">");
+      const [ip = "", port = ""] = target.split(":");
+      const wanted = ip === state.addresses.gateway || this.#target(ip, Number(port)) !== undefined;
+      if (wanted && state.pods.has(podIP)) continue;
+      server.close();
+      this.#sources.delete(key);
+    }
+  }
+
+  close(): void {
+    for (const { server } of this.#sources.values()) server.close();
+    this.#sources.clear();
+  }
+}

@@ -1,0 +1,133 @@
+/** What to do with one request, decided before a byte moves. */
+import type { BackendTarget, HttpFilter, WeightedBackend } from "../../config.ts";
+import { changeHeaders, defaultPort, forwardHeaders, matchedPrefix, modifyPath, pickBackend, redirectLocation, type HeaderMap } from "./filters.ts";
+import { hostnameOf, type RankedRule, type RequestHead } from "./match.ts";
+import { invalidBackend, noRule, unknownHost, type Page } from "./pages.ts";
+import type { RouteTable, Scheme } from "./route-table.ts";
+
+/** How a connection reached the ingress. */
+export interface Entry {
+  readonly scheme: Scheme;
+  /** The port that the client used, as it sees it. */
+  readonly publicPort: number;
+  readonly httpsPort: number;
+  /** Set on a port that stands for one host. */
+  readonly hostname?: string;
+}
+
+export interface ForwardPlan {
+  readonly kind: "forward";
+  readonly owner: string;
+  readonly target: BackendTarget;
+  readonly path: string;
+  readonly headers: HeaderMap;
+  readonly responseFilters: readonly HttpFilter[];
+  readonly mirrors: readonly Extract<HttpFilter, { type: "mirror" }>[];
+  readonly requestTimeoutMs: number;
+  readonly backendTimeoutMs: number;
+}
+
+export type Plan =
+  | ForwardPlan
+  | { readonly kind: "redirect"; readonly status: number; readonly location: string }
+  | { readonly kind: "page"; readonly page: Page };
+
+export interface IncomingHead {
+  readonly method: string;
+  readonly url: string;
+  readonly authority: string;
+  readonly headers: HeaderMap;
+  readonly remoteAddress: string;
+}
+
+const LOOPBACK = new Set(["127.0.0.1", "localhost", "::1", ""]);
+
+/** The host a request is for: on a host's own port the loopback names mean that host. */
+export function requestedHost(authority: string, entry: Entry): string {
+  const hostname = hostnameOf(authority);
+  return entry.hostname !== undefined && LOOPBACK.has(hostname) ? entry.hostname : hostname;
+}
+
+export function planRequest(
+  options: { table: RouteTable; clusterName: string; random: () => number },
+  incoming: IncomingHead,
+  entry: Entry,
+): Plan {
+  const { table } = options;
+  const { path, search } = splitUrl(incoming.url);
+  const hostname = requestedHost(incoming.authority, entry);
+  const head: RequestHead = { method: incoming.method, path, query: new URLSearchParams(search), headers: incoming.headers };
+  const found = table.find(hostname, entry.scheme, head, entry.hostname !== undefined);
+  switch (found.kind) {
+    case "no-host": {
+      const shown = entry.publicPort === defaultPort(entry.scheme) ? "" : `:${entry.publicPort}`;
+      return { kind: "page", page: unknownHost(hostname, options.clusterName, table.names(), (n) => `${entry.scheme}://${n}${shown}/`) };
+    }
+    case "no-rule":
+      return { kind: "page", page: noRule(hostname, path, table.owners(hostname)) };
+    case "redirect-to-https": {
+      const port = entry.httpsPort === 443 ? "" : `:${entry.httpsPort}`;
+      return { kind: "redirect", status: 302, location: `https://${hostname}${port}${path}${search}` };
+    }
+    case "rule":
+      return planRule(options.random, found.ranked, incoming, entry, { path, search, hostname });
+  }
+}
+
+function planRule(
+  random: () => number,
+  ranked: RankedRule,
+  incoming: IncomingHead,
+  entry: Entry,
+  at: { path: string; search: string; hostname: string },
+): Plan {
+  const { rule, front } = ranked;
+  const prefix = matchedPrefix(rule);
+  const redirect = rule.filters.find((f) => f.type === "redirect");
+  if (redirect !== undefined) {
+    const request = { scheme: entry.scheme, hostname: hostnameOf(incoming.authority) || at.hostname, port: entry.publicPort, path: at.path, search: at.search };
+    return { kind: "redirect", status: redirect.statusCode, location: redirectLocation(redirect, request, prefix) };
+  }
+  const backend = pickBackend(rule.backends, random);
+  const fault = backendFault(backend);
+  if (backend?.kind !== "service") return { kind: "page", page: invalidBackend(fault, front.owner) };
+  const filters = [...rule.filters, ...backend.filters];
+  let headers = forwardHeaders(incoming.headers, {
+    remoteAddress: incoming.remoteAddress,
+    scheme: entry.scheme,
+    authority: incoming.authority,
+    publicPort: entry.publicPort,
+  });
+  let path = at.path;
+  for (const filter of filters) {
+    if (filter.type === "requestHeaders") headers = changeHeaders(headers, filter.change);
+    if (filter.type === "rewrite") {
+      if (filter.hostname !== undefined) headers = { ...headers, host: filter.hostname };
+      if (filter.path !== undefined) path = modifyPath(path, prefix, filter.path);
+    }
+  }
+  return {
+    kind: "forward",
+    owner: front.owner,
+    target: backend.target,
+    path: path + at.search,
+    headers,
+    responseFilters: filters.filter((f) => f.type === "responseHeaders"),
+    mirrors: filters.filter((f) => f.type === "mirror"),
+    requestTimeoutMs: rule.requestTimeoutMs ?? 0,
+    backendTimeoutMs: rule.backendTimeoutMs ?? 0,
+  };
+}
+
+function backendFault(backend: WeightedBackend | undefined): string {
+  if (backend === undefined) return "The rule has no backend, or all its weights are 0.";
+  return backend.kind === "invalid" ? backend.why : "";
+}
+
+/** Origin or absolute form → path and search (`?a=b` or empty). */
+export function splitUrl(url: string): { path: string; search: string } {
+  const origin = url.startsWith("/") ? url : (/^[a-z]+:\/\/[^/?]*(.*)$/i.exec(url)?.[1] ?? url);
+  const question = origin.indexOf("?");
+  const path = question < 0 ? origin : origin.slice(0, question);
+  return { path: path.startsWith("/") ? path : `/${path}`, search: question < 0 ? "" : origin.slice(question) };
+}

@@ -1,0 +1,100 @@
+/** UDP Services: one socket a ClusterIP and port, one upstream socket a client, forgotten when quiet. */
+import dgram from "node:dgram";
+import type { Balancer } from "./balancer.ts";
+import type { DataplaneState } from "./state.ts";
+
+const QUIET_MS = 60_000;
+const MAX_CLIENTS = 1024;
+
+interface Flow {
+  readonly upstream: dgram.Socket;
+  readonly endpoint: { ip: string; port: number };
+  readonly timer: NodeJS.Timeout;
+}
+
+interface Listener {
+  readonly socket: dgram.Socket;
+  readonly flows: Map<string, Flow>;
+}
+
+export class UdpProxy {
+  readonly #options: { state: DataplaneState; balancer: Balancer; log: (message: string) => void };
+  readonly #listeners = new Map<string, Listener>();
+
+  constructor(options: { state: DataplaneState; balancer: Balancer; log: (message: string) => void }) {
+    this.#options = options;
+  }
+
+  reconcile(): void {
+    const { state } = this.#options;
+    const wanted = new Map<string, { ip: string; port: number }>();
+    for (const service of state.services.values()) {
+      for (const ip of service.clusterIPs) {
+        if (ip === state.addresses.dns) continue;
+        for (const port of service.ports) if (port.protocol === "UDP") wanted.set(`${ip}:${port.port}`, { ip, port: port.port });
+      }
+    }
+    for (const [key, listener] of this.#listeners) {
+      if (wanted.has(key)) continue;
+      closeListener(listener);
+      this.#listeners.delete(key);
+    }
+    for (const [key, { ip, port }] of wanted) if (!this.#listeners.has(key)) this.#open(key, ip, port);
+  }
+
+  #open(key: string, ip: string, port: number): void {
+    const listener: Listener = { socket: dgram.createSocket("udp4"), flows: new Map() };
+    this.#listeners.set(key, listener);
+    listener.socket.on("error", (error) => {
+      this.#options.log(`cannot serve UDP ${key} for its Service: ${error.message}`);
+      if (this.#listeners.get(key) === listener) this.#listeners.delete(key);
+      closeListener(listener);
+    });
+    listener.socket.on("message", (message, peer) => this.#pass(listener, ip, port, message, peer));
+    listener.socket.bind(port, ip);
+  }
+
+  #pass(listener: Listener, ip: string, port: number, message: Buffer, peer: dgram.RemoteInfo): void {
+    const flow = listener.flows.get(`${peer.address}:${peer.port}`) ?? this.#newFlow(listener, ip, port, peer);
+    if (flow === undefined) return;
+    flow.timer.refresh();
+    flow.upstream.send(message, flow.endpoint.port, flow.endpoint.ip, () => {});
+  }
+
+  #newFlow(listener: Listener, ip: string, port: number, peer: dgram.RemoteInfo): Flow | undefined {
+    const target = this.#options.state.servicePortAt(ip, port, "UDP");
+    if (target === undefined || listener.flows.size >= MAX_CLIENTS) return undefined;
+    const endpoint = this.#options.balancer.order(target.service, target.port, peer.address)[0];
+    if (endpoint === undefined) return undefined;
+    this.#options.balancer.served(target.service, peer.address, endpoint);
+    const key = `${peer.address}:${peer.port}`;
+    const upstream = dgram.createSocket("udp4");
+    const end = (): void => {
+      if (!listener.flows.delete(key)) return;
+      clearTimeout(flow.timer);
+      upstream.close();
+    };
+    const flow: Flow = { upstream, endpoint, timer: setTimeout(end, QUIET_MS).unref() };
+    listener.flows.set(key, flow);
+    upstream.on("error", end);
+    upstream.on("message", (answer) => {
+      flow.timer.refresh();
+      listener.socket.send(answer, peer.port, peer.address, () => {});
+    });
+    return flow;
+  }
+
+  close(): void {
+    for (const listener of this.#listeners.values()) closeListener(listener);
+    this.#listeners.clear();
+  }
+}
+
+function closeListener(listener: Listener): void {
+  for (const flow of listener.flows.values()) {
+    clearTimeout(flow.timer);
+    flow.upstream.close();
+  }
+  listener.flows.clear();
+  listener.socket.close();
+}
