@@ -1,0 +1,145 @@
+/**
+ * The shell scripts of the namespaces sandbox. They are fixed texts: whatever varies is an argument, never part of a
+ * script, so that no name of a pod can become code. Tools stand in them by absolute path.
+ */
+import type { Tools } from "./tools.ts";
+
+export interface NamespaceScripts {
+  /** PID 1: starts podhost, reaps orphans, hands SIGTERM on. */
+  readonly init: string;
+  /** `DIR GATEWAY/LEN SERVICE_RANGE ETC_NAMES_FILE FSTAB [NODE_ADDRESS …]`. */
+  readonly setUp: string;
+  /** `DIR UID INTERFACE|host ADDRESS/LEN GATEWAY MAC HOSTNAME [MEMORY_VOLUME OPTIONS …]`. */
+  readonly podUp: string;
+  /** `DIR UID INTERFACE`. */
+  readonly podDown: string;
+  /** `FSTAB ROOT UID GID ROOT_OPTIONS none|all WORKING_DIR COUNT [NAME=value …] COMMAND …`. */
+  readonly container: string;
+  /** `WORKING_DIR COMMAND …`. */
+  readonly exec: string;
+}
+
+export function namespaceScripts(tools: Tools): NamespaceScripts {
+  const { unshare, nsenter, mount, umount, pivot_root: pivotRoot, setpriv, ip, sh } = tools;
+  const setHostname = tools.hostname === undefined ? "true" : `${tools.hostname} "$7"`;
+  return {
+    init: `
+"$@" &
+child=$!
+trap 'kill -TERM "$child" 2>/dev/null' TERM
+trap '' INT HUP
+while :; do
+  wait "$child"
+  code=$?
+  kill -0 "$child" 2>/dev/null || exit "$code"
+done`,
+    setUp: `
+set -e
+umask 022
+${mount} -t tmpfs -o mode=755,nosuid tmpfs "$1"
+cd "$1"
+mkdir net uts ipc etc dev dev/shm dev/pts dev/mqueue pods empty
+for name in null zero full random urandom tty; do : > "dev/$name"; done
+: > dev/termination-log
+: > dev/console
+ln -s /proc/self/fd dev/fd
+ln -s pts/ptmx dev/ptmx
+ln -s /proc/self/fd/0 dev/stdin
+ln -s /proc/self/fd/1 dev/stdout
+ln -s /proc/self/fd/2 dev/stderr
+cd etc
+while IFS= read -r name; do
+  [ -L "/etc/$name" ] && continue
+  if [ -d "/etc/$name" ]; then mkdir "$name"; elif [ -f "/etc/$name" ]; then : > "$name"; fi
+done <"$4"
+cd ..
+${mount} -a -T "$5"
+${ip} -batch - <<END
+link set lo up
+link add br0 type bridge
+addr add $2 dev br0
+link set br0 up
+route add local $3 dev lo
+END
+shift 5
+for address; do ${ip} addr add "$address/32" dev br0; done`,
+    podUp: `
+set -e
+cd "$1"
+uid=$2 link=$3
+: > "net/$uid"
+: > "uts/$uid"
+: > "ipc/$uid"
+mkdir -p "pods/$uid/shm" "pods/$uid/mem"
+chmod 1777 "pods/$uid/shm"
+if [ "$link" = host ]; then
+  ${unshare} "--uts=uts/$uid" "--ipc=ipc/$uid" ${setHostname}
+else
+  ${unshare} "--net=net/$uid" "--uts=uts/$uid" "--ipc=ipc/$uid" ${setHostname}
+  ${ip} -batch - <<END
+link add $link type veth peer name eth0 address $6 netns ./net/$uid
+link set $link master br0 up
+END
+  ${nsenter} "--net=net/$uid" ${sh} -c '
+    { echo 0 > /proc/sys/net/ipv4/ip_unprivileged_port_start; echo 1 > /proc/sys/net/ipv6/conf/eth0/disable_ipv6; } 2>/dev/null
+    exec "$@"' sh ${ip} -batch - <<END
+link set lo up
+addr add $4 dev eth0
+link set eth0 up
+route add default via $5
+END
+fi
+shift 7
+while [ $# -gt 1 ]; do
+  mkdir -p "pods/$uid/mem/$1"
+  ${mount} -t tmpfs -o "$2" tmpfs "pods/$uid/mem/$1"
+  shift 2
+done`,
+    podDown: `
+cd "$1"
+[ "$3" = host ] || ${ip} link del "$3" 2>/dev/null
+for kind in net uts ipc; do ${umount} -l "$kind/$2" 2>/dev/null; rm -f "$kind/$2"; done
+for volume in "pods/$2/mem/"*; do ${umount} -l "$volume" 2>/dev/null; done
+rm -rf "pods/$2"`,
+    container: `
+fail() { printf '%s\\n' "$*" >&3; exit 128; }
+said=$(${mount} -a -T "$1" 2>&1) || fail "mounting the container's volumes: $said"
+while IFS=' ' read -r target options; do
+  ${mount} -o "remount,bind,$options" "$target" || fail "making $target read-only"
+done < "$1.remount"
+cd "$2" && ${pivotRoot} . .travelops/old || fail "entering the container's root"
+cd / && ${umount} -l /.travelops/old || fail "leaving the host's root"
+[ "$5" = - ] || ${mount} -o "remount,bind,$5" / || fail "making the root read-only"
+uid=$3 gid=$4 privileges=$6
+shift 6
+if [ "$privileges" = none ]; then
+  exec ${unshare} -U "--map-user=$uid" "--map-group=$gid" -m -- ${setpriv} --no-new-privs ${sh} -c "$TRAVELOPS_ENTER" sh "$@"
+fi
+exec ${unshare} -U "--map-user=$uid" "--map-group=$gid" -m -- ${sh} -c "$TRAVELOPS_ENTER" sh "$@"`,
+    exec: `
+cd "$1" 2>/dev/null || cd /
+shift
+command -v "$1" >/dev/null || { printf 'exec: "%s": executable file not found in $PATH\\n' "$1" >&2; exit 127; }
+exec "$@"`,
+  };
+}
+
+/**
+ * Runs inside the container's own user namespace: `WORKING_DIR COUNT [NAME=value …] COMMAND …`. The COUNT variables are
+ * those whose names a shell would drop from the environment.
+ */
+export const ENTER_SCRIPT = `
+unset TRAVELOPS_ENTER
+cd "$1" 2>/dev/null || { printf 'chdir to cwd ("%s"): no such file or directory\\n' "$1" >&3; exit 128; }
+unset OLDPWD PWD
+odd=$2
+shift 2
+if [ "$odd" = 0 ]; then
+  command -v "$1" >/dev/null || { printf 'exec: "%s": executable file not found in $PATH\\n' "$1" >&3; exit 127; }
+  { echo ok >&3; } 2>/dev/null
+  exec 3>&-
+  exec "$@"
+fi
+{ echo ok >&3; } 2>/dev/null
+exec 3>&-
+exec env "$@"`;

@@ -1,0 +1,231 @@
+/**
+ * The real sandbox: podhost inside a rootless user, mount, PID and network namespace, every pod with a network of its
+ * own on a bridge there, every container with its own root, process tree and (locked) user namespace.
+ */
+import { spawn } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { realHostTree, readMountTable, type HostTree, type MountTable } from "./host-tree.ts";
+import { writeFstab, writeRoot, type FstabLine } from "./container-root.ts";
+import { ENTER_SCRIPT, namespaceScripts, type NamespaceScripts } from "./namespace-scripts.ts";
+import { launchContainer, type WrappedCommand } from "./podhost-container.ts";
+import { PodhostClient, PodhostError } from "./podhost-client.ts";
+import { podhostNetwork } from "./podhost-network.ts";
+import { planRoot, SHOWN_ETC } from "./root-plan.ts";
+import { StartError, type ContainerSpec, type PodSandbox, type PodSandboxSpec, type Sandbox, type SandboxContainer } from "./sandbox.ts";
+import type { Tools } from "./tools.ts";
+
+export interface NamespacesOptions {
+  readonly tools: Tools;
+  /** The kubelet's directory below the cluster's data directory; absolute. */
+  readonly directory: string;
+  /** Never shown to a pod: the cluster's data directory. */
+  readonly masked: readonly string[];
+  /** The bridge's address and range: `10.128.0.1/16`. */
+  readonly gateway: string;
+  /** `10.64.0.0/16`: every address of it can be bound beside the pods. */
+  readonly serviceRange: string;
+  /** Addresses of the nodes, on the bridge. */
+  readonly nodeAddresses: readonly string[];
+  readonly note: string;
+}
+
+export const PODHOST = fileURLToPath(new URL("../podhost/podhost.cjs", import.meta.url));
+
+export async function startNamespaces(options: NamespacesOptions): Promise<Sandbox> {
+  const { tools } = options;
+  const scripts = namespaceScripts(tools);
+  const inside = join(options.directory, "inside");
+  mkdirSync(inside, { recursive: true, mode: 0o700 });
+  const child = spawn(
+    tools.setpriv,
+    [
+      ...["--pdeathsig", "KILL", tools.unshare, "--user", "--map-root-user", "--mount", "--net", "--pid", "--fork"],
+      ...["--kill-child=SIGKILL", "--mount-proc", tools.sh, "-c", scripts.init, "sh", process.execPath, PODHOST],
+    ],
+    // A session of its own: a terminal's Ctrl-C is for the cluster process alone.
+    { detached: true, serialization: "advanced", stdio: ["ignore", "ignore", "inherit", "ipc"], env: { PATH: process.env["PATH"] ?? "" } },
+  );
+  const client = await PodhostClient.connect(child);
+  const sandbox = new NamespacesSandbox(options, scripts, client, inside, () => {
+    if (child.connected) child.disconnect();
+    // The answer to a closed channel is immediate; this is for a podhost that hangs.
+    setTimeout(() => child.kill("SIGKILL"), 2000).unref();
+  });
+  try {
+    await sandbox.setUp();
+  } catch (error) {
+    await sandbox.close();
+    throw error;
+  }
+  return sandbox;
+}
+
+class NamespacesSandbox implements Sandbox {
+  readonly kind = "namespaces";
+  readonly note: string;
+  readonly network;
+  readonly exited: Promise<string>;
+  readonly options: NamespacesOptions;
+  readonly scripts: NamespaceScripts;
+  readonly client: PodhostClient;
+  readonly inside: string;
+  readonly host: HostTree = realHostTree();
+  readonly mountTable: MountTable = readMountTable();
+  readonly #end: () => void;
+  #links = 0;
+
+  constructor(options: NamespacesOptions, scripts: NamespaceScripts, client: PodhostClient, inside: string, end: () => void) {
+    this.options = options;
+    this.scripts = scripts;
+    this.client = client;
+    this.inside = inside;
+    this.note = options.note;
+    this.exited = client.exited;
+    this.network = podhostNetwork("namespaces", client, (address, port) => ({ address, port }), { PATH: process.env["PATH"] ?? "" });
+    this.#end = end;
+  }
+
+  async setUp(): Promise<void> {
+    const { directory, gateway, serviceRange, nodeAddresses } = this.options;
+    const names = SHOWN_ETC.filter((name) => ["dir", "file"].includes(this.host.kind(`/etc/${name}`) ?? ""));
+    const bind = (source: string, target: string, readOnly: boolean): FstabLine => ({
+      source,
+      target,
+      type: "none",
+      options: readOnly ? ["rbind", "ro", ...this.mountTable.flagsOf(source)] : ["bind"],
+    });
+    const lines = [
+      ...["null", "zero", "full", "random", "urandom", "tty"].map((name) => bind(`/dev/${name}`, `${this.inside}/dev/${name}`, false)),
+      ...names.map((name) => bind(`/etc/${name}`, `${this.inside}/etc/${name}`, true)),
+    ];
+    writeFileSync(join(directory, "etc-names"), names.map((name) => `${name}\n`).join(""));
+    writeFstab(join(directory, "fstab"), lines);
+    await this.script(this.scripts.setUp, [this.inside, gateway, serviceRange, join(directory, "etc-names"), join(directory, "fstab"), ...nodeAddresses], "setting up the pods' network");
+  }
+
+  async createPod(spec: PodSandboxSpec): Promise<PodSandbox> {
+    const link = spec.hostNetwork ? "host" : `v${this.#links++}`;
+    const [gateway = "", bits = "16"] = this.options.gateway.split("/");
+    const mac = `0a:58:${spec.ip.split(".").map((part) => Number(part).toString(16).padStart(2, "0")).join(":")}`;
+    const memory = spec.memoryVolumes.flatMap(({ name, sizeBytes }) => [name, `mode=1777,nosuid,nodev${sizeBytes === undefined ? "" : `,size=${sizeBytes}`}`]);
+    await this.script(this.scripts.podUp, [this.inside, spec.uid, link, `${spec.ip}/${bits}`, gateway, mac, spec.hostname, ...memory], `setting up the network of pod ${spec.namespace}/${spec.name}`);
+    const pod = new NamespacesPod(this, spec, link);
+    if (spec.shareProcessNamespace) await pod.holdProcesses();
+    return pod;
+  }
+
+  async script(text: string, args: readonly string[], what: string): Promise<void> {
+    const result = await this.client.run([this.options.tools.sh, "-c", text, "sh", ...args], { env: { PATH: process.env["PATH"] ?? "" } });
+    if (result.code !== 0) throw new PodhostError(`${what}: ${result.stderr.trim() || `exit code ${result.code}`}`);
+  }
+
+  async close(): Promise<void> {
+    this.#end();
+    await this.exited;
+  }
+}
+
+class NamespacesPod implements PodSandbox {
+  readonly limitations: readonly string[];
+  readonly #sandbox: NamespacesSandbox;
+  readonly #spec: PodSandboxSpec;
+  readonly #link: string;
+  readonly #running = new Set<SandboxContainer>();
+  #holder: { pid: number; id: string } | undefined;
+
+  constructor(sandbox: NamespacesSandbox, spec: PodSandboxSpec, link: string) {
+    this.#sandbox = sandbox;
+    this.#spec = spec;
+    this.#link = link;
+    this.limitations = spec.sysctls.map(({ name }) => `sysctl ${name} is not set: the sandbox does not change kernel parameters`);
+  }
+
+  /** A process that keeps the shared process namespace and reaps what is orphaned in it, as upstream's pause does. */
+  async holdProcesses(): Promise<void> {
+    const { client, options } = this.#sandbox;
+    const { unshare, sh } = options.tools;
+    const id = `hold/${this.#spec.uid}`;
+    const argv = [unshare, "-p", "-f", "--kill-child=SIGKILL", sh, "-c", "trap : TERM INT HUP; echo ok >&3; exec 3>&-; while :; do sleep 2147483647 & wait $!; done"];
+    const started = await client.request<{ inner?: number; error?: string }>("start", { key: id, argv, env: { PATH: process.env["PATH"] ?? "" }, wrapped: true });
+    if (started.inner === undefined) throw new PodhostError(`holding the process namespace of ${this.#spec.name}: ${started.error}`);
+    this.#holder = { pid: started.inner, id };
+  }
+
+  async startContainer(spec: ContainerSpec): Promise<SandboxContainer> {
+    const { client } = this.#sandbox;
+    const container = await launchContainer({
+      client,
+      spec,
+      command: this.#command(spec),
+      wrapped: true,
+      marker: this.#holder === undefined ? undefined : `TRAVELOPS_CONTAINER_ID=${spec.id}`,
+      enter: (inner, argv, env) => this.#enter(inner, argv, env, spec.workingDir),
+    });
+    this.#running.add(container);
+    void container.exited.then(() => this.#running.delete(container));
+    return container;
+  }
+
+  async remove(): Promise<void> {
+    const { client, scripts, inside } = this.#sandbox;
+    await Promise.all([...this.#running].map(async (container) => (await container.kill("SIGKILL"), container.exited)));
+    if (this.#holder !== undefined) await client.request("signal", { key: this.#holder.id, signal: "SIGKILL", all: true });
+    await this.#sandbox.script(scripts.podDown, [inside, this.#spec.uid, this.#link], `taking down pod ${this.#spec.name}`);
+  }
+
+  #command(spec: ContainerSpec): WrappedCommand {
+    const { scripts, options, inside, host, mountTable } = this.#sandbox;
+    const { nsenter, unshare, sh } = options.tools;
+    const memory = `${inside}/pods/${this.#spec.uid}`;
+    const mounts = spec.mounts.map((mount) => (mount.type === "tmpfs" ? { ...mount, type: "bind" as const, source: `${memory}/mem/${mount.source}` } : mount));
+    const plan = planRoot({ host, etcView: `${inside}/etc`, view: spec.view, mounts, files: spec.files, workingDir: spec.workingDir });
+    const { root, fstab } = writeRoot({
+      directory: spec.directory,
+      plan,
+      mountTable,
+      masked: options.masked,
+      devices: `${inside}/dev`,
+      sharedMemory: `${memory}/shm`,
+      empty: `${inside}/empty`,
+    });
+    const entered = this.#link === "host" ? [] : [`--net=${inside}/net/${this.#spec.uid}`];
+    const processes = this.#holder === undefined ? ["-p", "-f", "--kill-child=SIGKILL"] : ["-f", "--kill-child=SIGKILL"];
+    const joined = this.#holder === undefined ? [] : [`--pid=/proc/${this.#holder.pid}/ns/pid`];
+    const { env, odd } = splitEnvironment(spec.env);
+    return {
+      argv: [
+        ...[nsenter, ...entered, `--uts=${inside}/uts/${this.#spec.uid}`, `--ipc=${inside}/ipc/${this.#spec.uid}`, ...joined, unshare, "-m", ...processes],
+        ...[sh, "-c", scripts.container, "sh", fstab, root, String(spec.user.uid), String(spec.user.gid)],
+        ...[spec.readOnlyRoot ? ["ro", ...mountTable.flagsOf(root)].join(",") : "-", spec.noNewPrivileges ? "none" : "all"],
+        ...[spec.workingDir, String(odd.length), ...odd, ...spec.argv],
+      ],
+      env: { ...env, TRAVELOPS_ENTER: ENTER_SCRIPT, ...(this.#holder === undefined ? {} : { TRAVELOPS_CONTAINER_ID: spec.id }) },
+    };
+  }
+
+  #enter(inner: number, argv: readonly string[], env: Readonly<Record<string, string>>, workingDir: string): WrappedCommand {
+    const { nsenter, setpriv, sh } = this.#sandbox.options.tools;
+    return {
+      argv: [
+        ...[nsenter, "-t", String(inner), "-U", "-m", "-n", "-u", "-i", "-p", "--preserve-credentials"],
+        ...[setpriv, "--pdeathsig", "KILL", sh, "-c", this.#sandbox.scripts.exec, "sh", workingDir, ...argv],
+      ],
+      env,
+    };
+  }
+}
+
+/** A shell keeps only variables with names of its own kind; Kubernetes allows more. */
+function splitEnvironment(all: Readonly<Record<string, string>>): { env: Record<string, string>; odd: string[] } {
+  const env: Record<string, string> = {};
+  const odd: string[] = [];
+  for (const [name, value] of Object.entries(all)) {
+    if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) env[name] = value;
+    else odd.push(`${name}=${value}`);
+  }
+  return { env, odd };
+}
+
+export { StartError };
