@@ -15,6 +15,8 @@ interface Registration {
   readonly real: RealAddress;
   /** Bound to the pod's localhost only. */
   readonly loopback: boolean;
+  /** Several processes of the pod may share one socket. */
+  holders: number;
 }
 
 interface SourceListener {
@@ -40,14 +42,18 @@ export class BareRegistry {
   /** False when another process of the pod holds the port. */
   register(podIP: string, port: number, real: RealAddress, loopback: boolean): boolean {
     const key = `${podIP}:${port}`;
-    if (this.#listening.has(key)) return false;
-    this.#listening.set(key, { real, loopback });
+    const held = this.#listening.get(key);
+    if (held === undefined) this.#listening.set(key, { real, loopback, holders: 1 });
+    else if (held.real.host === real.host && held.real.port === real.port) held.holders++;
+    else return false;
     return true;
   }
 
   unregister(podIP: string, port: number, real: RealAddress): void {
     const key = `${podIP}:${port}`;
-    if (this.#listening.get(key)?.real.port === real.port) this.#listening.delete(key);
+    const held = this.#listening.get(key);
+    if (held === undefined || held.real.host !== real.host || held.real.port !== real.port) return;
+    if (--held.holders <= 0) this.#listening.delete(key);
   }
 
   /** For connections from other pods and from the dataplane itself. */
@@ -57,6 +63,11 @@ export class BareRegistry {
     const found = this.#listening.get(`${ip}:${port}`);
     return found === undefined || found.loopback ? undefined : found.real;
   };
+
+  /** Whether an address belongs to the cluster's ranges. */
+  covers(ip: string): boolean {
+    return this.#options.state.podRange.contains(ip) || this.#options.state.serviceRange.contains(ip);
+  }
 
   /** Where a pod finds one of its own ports. */
   own(podIP: string, port: number): RealAddress | undefined {

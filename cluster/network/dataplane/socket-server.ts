@@ -139,7 +139,9 @@ async function answerPod(
       return { ok: true };
     }
     if ("close" in request) {
-      bare.unregister(podIP, request.close, request.real);
+      const index = held.findIndex((h) => h.port === request.close && h.real.port === request.real.port);
+      if (index >= 0) held.splice(index, 1);
+      if (index >= 0) bare.unregister(podIP, request.close, request.real);
       return { ok: true };
     }
     if ("own" in request) return found(bare.own(podIP, request.own));
@@ -169,6 +171,6 @@ async function connectFor(
     if (typeof first !== "string") return { code: "ENOTFOUND" };
     ip = first;
   }
-  if (!ip.startsWith("10.")) return { outside: true, host: ip };
+  if (!bare.covers(ip)) return { outside: true, host: ip };
   return found(await bare.route(podIP, ip, port));
 }

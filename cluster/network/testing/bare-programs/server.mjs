@@ -1,0 +1,15 @@
+// A program as users write them: it knows nothing of the sandbox.
+import http from "node:http";
+import http2 from "node:http2";
+import net from "node:net";
+import { WebSocketServer } from "ws";
+
+const name = process.env.NAME;
+const say = (text) => process.stdout.write(`${text}\n`);
+const app = http.createServer((req, res) => res.end(JSON.stringify({ name, url: req.url, host: req.headers.host })));
+new WebSocketServer({ server: app }).on("connection", (socket) => socket.on("message", (data) => socket.send(`${name} ${data}`)));
+app.listen(8000, () => say(`http ${app.address().port}`));
+http.createServer((req, res) => res.end(`low ${name}`)).listen(80, "0.0.0.0", () => say("low"));
+http.createServer((req, res) => res.end(`own ${name}`)).listen(9000, "localhost", () => say("own"));
+http2.createServer((req, res) => res.end(`h2 ${name}`)).listen({ port: 8001 }, () => say("h2"));
+net.createServer().on("error", (error) => say(`twice ${error.code}`)).listen(8000);
