@@ -21,3 +21,4 @@ export * from "./controller/controller.ts";
 export * from "./controller/events.ts";
 export * from "./controller/conditions.ts";
 export * from "./controller/owners.ts";
+export * from "./api/json.ts";

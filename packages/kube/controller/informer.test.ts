@@ -205,6 +205,25 @@ test("an object made again under its name while nobody watched is a deletion and
   await stop();
 });
 
+test("an own write is seen at once, told once, and never brings back what is gone", async () => {
+  const server = new FakeServer();
+  server.put("a", "1");
+  const { informer, events, settle, stop } = following(server);
+  await settle();
+  server.put("b", "1");
+  const made = server.objects.get("b");
+  if (made === undefined) throw new Error("b was not made");
+  informer.note(made);
+  expect(informer.get("ns", "b")).toBe(made);
+  await settle();
+  server.remove("b");
+  await settle();
+  informer.note(made);
+  expect(informer.get("ns", "b")).toBeUndefined();
+  expect(told(events)).toEqual(["added a", "added b", "deleted b"]);
+  await stop();
+});
+
 test("indexes follow, and listeners that come late hear what there is", async () => {
   const server = new FakeServer();
   server.put("a", "x");

@@ -36,6 +36,11 @@ export interface Informer<T extends KubeObject = KubeObject> {
   addIndex(name: string, values: IndexFunction<T>): void;
   /** Called for every change, in order; what is known already comes first as "added". Returns how to stop it. */
   onEvent(listener: (event: InformerEvent<T>) => void): () => void;
+  /**
+   * Takes in the answer of an own write before the watch brings it, so that the next look sees it: without
+   * this a controller that runs again at once would make what it has just made. Ignored where it is old news.
+   */
+  note(object: T): void;
   readonly hasSynced: boolean;
   /** Resolves once the first state is in; rejects when the informer is stopped before. */
   synced(): Promise<void>;
@@ -81,6 +86,10 @@ class StoreInformer<T extends KubeObject> implements Informer<T> {
   readonly #listeners = new Set<(event: InformerEvent<T>) => void>();
   readonly #synced = Promise.withResolvers<void>();
   #hasSynced = false;
+  /** The watch has delivered everything up to here. */
+  #reached = Number.NaN;
+  /** Own writes that are ahead of the watch. */
+  readonly #noted = new Map<string, T>();
 
   constructor(resource: Resource<T>, source: ReflectorSource<T>, options: InformerOptions<T>) {
     this.resource = resource;
@@ -134,19 +143,37 @@ class StoreInformer<T extends KubeObject> implements Informer<T> {
   async run(signal: AbortSignal): Promise<void> {
     const { clock, random, log } = this.#options;
     const sink: ReflectorSink<T> = {
-      replace: (objects) => this.#replace(objects),
+      replace: (objects, resourceVersion) => this.#replace(objects, Number(resourceVersion)),
       upsert: (object) => this.#upsert(object),
       remove: (object) => this.#remove(object),
+      reached: (resourceVersion) => this.#reach(Number(resourceVersion)),
     };
     await runReflector(this.#source, sink, signal, { name: this.resource.resource, clock, random, log });
     this.#synced.reject(new Error(`the informer of ${this.resource.resource} was stopped`));
   }
 
-  #replace(objects: readonly T[]): void {
-    const wanted = new Set<string>();
-    for (const object of objects) wanted.add(keyOf(object));
-    for (const object of this.list()) if (!wanted.has(keyOf(object))) this.#forget(object);
-    for (const object of objects) this.#put(object);
+  note(object: T): void {
+    const revision = Number(object.metadata.resourceVersion);
+    // What the watch has passed it has told, also whether the object is gone since.
+    if (!(revision > this.#reached)) return;
+    this.#noted.set(keyOf(object), object);
+    this.#upsert(object);
+  }
+
+  #reach(revision: number): void {
+    this.#reached = revision;
+    for (const [key, object] of this.#noted) {
+      if (Number(object.metadata.resourceVersion) <= revision) this.#noted.delete(key);
+    }
+  }
+
+  #replace(listed: readonly T[], revision: number): void {
+    this.#reach(revision);
+    const objects = new Map<string, T>();
+    for (const object of listed) objects.set(keyOf(object), object);
+    for (const [key, object] of this.#noted) objects.set(key, object);
+    for (const object of this.list()) if (!objects.has(keyOf(object))) this.#forget(object);
+    for (const object of objects.values()) this.#put(object);
     this.#hasSynced = true;
     this.#synced.resolve();
   }

@@ -19,10 +19,12 @@ export interface ReflectorSource<T extends KubeObject> {
 }
 
 export interface ReflectorSink<T extends KubeObject> {
-  /** The whole state: what is not in `objects` is gone. */
-  replace(objects: readonly T[]): void;
+  /** The whole state at a revision: what is not in `objects` is gone. */
+  replace(objects: readonly T[], resourceVersion: string): void;
   upsert(object: T): void;
   remove(object: T): void;
+  /** Everything up to this revision has been delivered. */
+  reached?(resourceVersion: string): void;
 }
 
 export interface ReflectorOptions {
@@ -117,8 +119,8 @@ async function follow<T extends KubeObject>(
   if (state.resourceVersion === undefined) {
     const list = await source.list(signal);
     if (signal.aborted) return;
-    sink.replace(list.items);
     state.resourceVersion = list.metadata.resourceVersion ?? "";
+    sink.replace(list.items, state.resourceVersion);
     state.watchList = true;
   }
   await watch(source.watch({ resourceVersion: state.resourceVersion, signal }), sink, state, signal);
@@ -146,7 +148,7 @@ async function streamState<T extends KubeObject>(
     if (frame.type === "DELETED") initial.delete(key);
     else if (frame.type !== "BOOKMARK") initial.set(key, object);
     else if (object.metadata.annotations?.[INITIAL_EVENTS_END] === "true") {
-      sink.replace([...initial.values()]);
+      sink.replace([...initial.values()], object.metadata.resourceVersion ?? "");
       initial = undefined;
       progress(state, object);
     }
@@ -172,6 +174,7 @@ function deliver<T extends KubeObject>(frame: WatchFrame, sink: ReflectorSink<T>
   if (frame.type === "DELETED") sink.remove(object);
   else if (frame.type !== "BOOKMARK") sink.upsert(object);
   progress(state, object);
+  if (state.resourceVersion !== undefined) sink.reached?.(state.resourceVersion);
 }
 
 function progress(state: State, object: KubeObject): void {
