@@ -1,0 +1,214 @@
+/** Values of the wrong JSON type: in a decoder's words for built-in kinds, as field errors for custom resources. */
+import type { FieldError } from "../api/field-error.ts";
+import { fieldTypeInvalid } from "../api/field-error.ts";
+import { tryParseQuantity } from "../api/quantity.ts";
+import { base64Error } from "./base64-text.ts";
+import { isObject, type JsonObject } from "./json-value.ts";
+import type { ScalarNode, SchemaNode, StructNode } from "./node.ts";
+import { timeError } from "./time-text.ts";
+
+const QUANTITY = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
+
+/** Where the decoder stands: Go names the innermost struct and the path of field names, without indexes. */
+interface Place {
+  readonly struct: string;
+  readonly fields: readonly string[];
+}
+
+const jsonType = (value: unknown): string =>
+  Array.isArray(value) ? "array" : typeof value === "object" ? "object" : typeof value === "boolean" ? "bool" : typeof value;
+
+const goStruct = (node: StructNode): string => node.typeName?.split(".").at(-1) ?? "Object";
+
+/** The name Go gives the type of a node. */
+function goType(node: SchemaNode): string {
+  switch (node.kind) {
+    case "struct":
+      return node.typeName?.split(".").slice(-2).join(".") ?? "map[string]interface {}";
+    case "list":
+      return `[]${goType(node.items)}`;
+    case "map":
+      return `map[string]${goType(node.values)}`;
+    case "any":
+      return "interface {}";
+    case "scalar":
+      return goScalar(node);
+  }
+}
+
+function goScalar(node: ScalarNode): string {
+  switch (node.type) {
+    case "integer":
+    case "number":
+      return node.format === "double" ? "float64" : (node.format ?? "int64");
+    case "boolean":
+      return "bool";
+    case "bytes":
+      return "[]uint8";
+    case "int-or-string":
+      return "int32";
+    case "quantity":
+      return "resource.Quantity";
+    default:
+      return "string";
+  }
+}
+
+function mismatch(node: SchemaNode, value: unknown, place: Place, detail = ""): string {
+  const where = place.fields.length === 0 ? "Go value" : `Go struct field ${place.struct}.${place.fields.join(".")}`;
+  return `json: cannot unmarshal ${jsonType(value)}${detail} into ${where} of type ${goType(node)}`;
+}
+
+function integerError(node: SchemaNode, value: unknown, place: Place, bits: number): string | undefined {
+  if (typeof value !== "number") return mismatch(node, value, place);
+  const fits = Number.isInteger(value) && value >= -(2 ** (bits - 1)) && value <= 2 ** (bits - 1) - (bits === 32 ? 1 : 0);
+  return fits ? undefined : mismatch(node, value, place, ` ${value}`);
+}
+
+function scalarError(node: ScalarNode, value: unknown, place: Place): string | undefined {
+  switch (node.type) {
+    case "string":
+    case "duration":
+      return typeof value === "string" ? undefined : mismatch(node, value, place);
+    case "boolean":
+      return typeof value === "boolean" ? undefined : mismatch(node, value, place);
+    case "integer":
+      return integerError(node, value, place, node.format === "int32" ? 32 : 64);
+    case "number":
+      return typeof value === "number" ? undefined : mismatch(node, value, place);
+    case "int-or-string":
+      return typeof value === "string" ? undefined : integerError(node, value, place, 32);
+    case "quantity":
+      return tryParseQuantity(value) === undefined ? QUANTITY : undefined;
+    case "time":
+    case "micro-time":
+      return typeof value === "string" ? timeError(value, node.type === "micro-time") : mismatch(node, value, place);
+    case "bytes": {
+      if (typeof value !== "string") return mismatch(node, value, place);
+      const at = base64Error(value);
+      return at === undefined ? undefined : `illegal base64 data at input byte ${at}`;
+    }
+  }
+}
+
+/** The struct that holds `key` in Go, when it is one that the JSON shows inline. */
+function inlineHolder(node: StructNode, key: string): StructNode | undefined {
+  for (const inner of node.inline?.values() ?? []) {
+    if (inner.kind !== "struct") continue;
+    if (inner.fields.has(key) && inner.fields.get(key)?.pb !== undefined) return inner;
+    const deeper = inlineHolder(inner, key);
+    if (deeper !== undefined) return deeper;
+  }
+  return undefined;
+}
+
+function structError(node: StructNode, value: JsonObject, place: Place): string | undefined {
+  for (const key of Object.keys(value)) {
+    const field = node.fields.get(key);
+    const item = value[key];
+    if (field === undefined || item === null || item === undefined) continue;
+    const holder = field.pb === undefined ? inlineHolder(node, key) : undefined;
+    const inner: Place =
+      holder === undefined
+        ? { struct: goStruct(node), fields: [...place.fields, key] }
+        : { struct: goStruct(holder), fields: [...place.fields, goStruct(holder), key] };
+    const error = decodeError(field.node, item, inner);
+    if (error !== undefined) return error;
+  }
+  return undefined;
+}
+
+function decodeError(node: SchemaNode, value: unknown, place: Place): string | undefined {
+  if (value === null || value === undefined) return undefined;
+  switch (node.kind) {
+    case "any":
+      return undefined;
+    case "scalar":
+      return scalarError(node, value, place);
+    case "struct":
+      return isObject(value) ? structError(node, value, place) : mismatch(node, value, place);
+    case "map": {
+      if (!isObject(value)) return mismatch(node, value, place);
+      return first(Object.values(value), (item) => decodeError(node.values, item, place));
+    }
+    case "list":
+      if (!Array.isArray(value)) return mismatch(node, value, place);
+      return first(value, (item) => decodeError(node.items, item, place));
+  }
+}
+
+function first<T>(items: readonly T[], find: (item: T) => string | undefined): string | undefined {
+  for (const item of items) {
+    const found = find(item);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/**
+ * Why a value cannot be decoded as a built-in type, in the words of upstream's decoder
+ * (`json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32`);
+ * undefined when it can.
+ */
+export function decodeTypeError(node: StructNode, value: unknown): string | undefined {
+  return decodeError(node, value, { struct: goStruct(node), fields: [] });
+}
+
+const SCALAR_TYPES: Readonly<Record<ScalarNode["type"], string>> = {
+  string: "string",
+  integer: "integer",
+  number: "number",
+  boolean: "boolean",
+  "int-or-string": "integer,string",
+  quantity: "string",
+  time: "string",
+  "micro-time": "string",
+  bytes: "string",
+  duration: "string",
+};
+
+function scalarFits(node: ScalarNode, value: unknown): boolean {
+  switch (node.type) {
+    case "integer":
+      return typeof value === "number" && Number.isInteger(value);
+    case "number":
+      return typeof value === "number";
+    case "boolean":
+      return typeof value === "boolean";
+    case "int-or-string":
+    case "quantity":
+      return typeof value === "string" || typeof value === "number";
+    default:
+      return typeof value === "string";
+  }
+}
+
+const openApiType = (value: unknown): string =>
+  value === null ? "null" : typeof value === "number" ? (Number.isInteger(value) ? "integer" : "number") : typeof value === "boolean" ? "boolean" : jsonType(value);
+
+const wrongType = (path: string, value: unknown, wanted: string): FieldError =>
+  fieldTypeInvalid(path, openApiType(value), `${path} in body must be of type ${wanted}: ${JSON.stringify(openApiType(value))}`);
+
+/** Values of the wrong type as field errors, in the words of an OpenAPI validation (custom resources). */
+export function checkTypes(node: SchemaNode, value: unknown, path = ""): FieldError[] {
+  if (value === undefined || node.kind === "any") return [];
+  if (value === null) return node.nullable === true ? [] : [wrongType(path, value, wantedType(node))];
+  switch (node.kind) {
+    case "scalar":
+      return scalarFits(node, value) ? [] : [wrongType(path, value, SCALAR_TYPES[node.type])];
+    case "list":
+      return Array.isArray(value) ? value.flatMap((item, i) => checkTypes(node.items, item, `${path}[${i}]`)) : [wrongType(path, value, "array")];
+    case "map":
+      if (!isObject(value)) return [wrongType(path, value, "object")];
+      return Object.keys(value).flatMap((key) => checkTypes(node.values, value[key], `${path}.${key}`));
+    case "struct":
+      if (!isObject(value)) return [wrongType(path, value, "object")];
+      return Object.keys(value).flatMap((key) => {
+        const field = node.fields.get(key);
+        return field === undefined ? [] : checkTypes(field.node, value[key], path === "" ? key : `${path}.${key}`);
+      });
+  }
+}
+
+const wantedType = (node: Exclude<SchemaNode, { kind: "any" }>): string =>
+  node.kind === "scalar" ? SCALAR_TYPES[node.type] : node.kind === "list" ? "array" : "object";
