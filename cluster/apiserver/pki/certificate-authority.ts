@@ -24,7 +24,7 @@ const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as con
 const SERVER_AUTH = "1.3.6.1.5.5.7.3.1";
 const CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
 
-async function library(): Promise<typeof import("@peculiar/x509")> {
+async function library() {
   await import("reflect-metadata");
   return import("@peculiar/x509");
 }
@@ -43,7 +43,10 @@ export async function createAuthority(name: string, validity: Validity): Promise
       keys: { privateKey: await signingKey(keys.privateKey), publicKey: await publicKey(keys.publicKey) },
       extensions: [
         new x509.BasicConstraintsExtension(true, undefined, true),
-        new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign | x509.KeyUsageFlags.digitalSignature, true),
+        new x509.KeyUsagesExtension(
+          x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign | x509.KeyUsageFlags.digitalSignature,
+          true,
+        ),
         await x509.SubjectKeyIdentifierExtension.create(await publicKey(keys.publicKey)),
       ],
     },
@@ -53,13 +56,24 @@ export async function createAuthority(name: string, validity: Validity): Promise
 }
 
 /** A certificate of `authority` with a new key. */
-export async function issueCertificate(authority: CertificatePair, purpose: Purpose, validity: Validity): Promise<CertificatePair> {
+export async function issueCertificate(
+  authority: CertificatePair,
+  purpose: Purpose,
+  validity: Validity,
+): Promise<CertificatePair> {
   const x509 = await library();
   const keys = newKeys();
   const client = purpose.use === "client";
   const issuer = new x509.X509Certificate(authority.cert);
-  const subject = client ? [{ CN: [purpose.user] }, ...purpose.groups.map((group) => ({ O: [group] }))] : [{ CN: [purpose.name] }];
-  const names = client ? [] : purpose.names.map((name) => ({ type: isIP(name) === 0 ? ("dns" as const) : ("ip" as const), value: name }));
+  const subject = client
+    ? [{ CN: [purpose.user] }, ...purpose.groups.map((group) => ({ O: [group] }))]
+    : [{ CN: [purpose.name] }];
+  const names = client
+    ? []
+    : purpose.names.map((name) => ({
+        type: isIP(name) === 0 ? ("dns" as const) : ("ip" as const),
+        value: name,
+      }));
   const certificate = await x509.X509CertificateGenerator.create(
     {
       serialNumber: serialNumber(),
@@ -103,10 +117,14 @@ const newKeys = () => generateKeyPairSync("ec", { namedCurve: "P-256" });
 const pem = (key: KeyObject): string => String(key.export({ type: "pkcs8", format: "pem" }));
 
 const signingKey = (key: KeyObject): Promise<CryptoKey> =>
-  webcrypto.subtle.importKey("pkcs8", key.export({ type: "pkcs8", format: "der" }), ALGORITHM, false, ["sign"]) as Promise<CryptoKey>;
+  webcrypto.subtle.importKey("pkcs8", key.export({ type: "pkcs8", format: "der" }), ALGORITHM, false, [
+    "sign",
+  ]) as Promise<CryptoKey>;
 
 const publicKey = (key: KeyObject): Promise<CryptoKey> =>
-  webcrypto.subtle.importKey("spki", key.export({ type: "spki", format: "der" }), ALGORITHM, true, ["verify"]) as Promise<CryptoKey>;
+  webcrypto.subtle.importKey("spki", key.export({ type: "spki", format: "der" }), ALGORITHM, true, [
+    "verify",
+  ]) as Promise<CryptoKey>;
 
 /** Positive, without a leading zero byte, not guessable. */
 function serialNumber(): string {

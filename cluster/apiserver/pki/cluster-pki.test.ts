@@ -29,13 +29,16 @@ describe("the cluster's certificates", () => {
     expect(second.admin).toEqual(first.admin);
     expect(second.tokenKey.id).toBe(first.tokenKey.id);
     expect(statSync(dir).mode & 0o777).toBe(0o700);
-    for (const file of readdirSync(dir)) expect([file, statSync(join(dir, file)).mode & 0o777]).toEqual([file, 0o600]);
+    for (const file of readdirSync(dir))
+      expect([file, statSync(join(dir, file)).mode & 0o777]).toEqual([file, 0o600]);
   });
 
   it("let a client and the server verify each other by every name", async () => {
     const pki = await open();
     const server = createServer({ ...pki.serving, ca: pki.ca, requestCert: true, rejectUnauthorized: true });
-    server.on("secureConnection", (socket: TLSSocket) => socket.end(socket.getPeerX509Certificate()?.subject ?? "none"));
+    server.on("secureConnection", (socket: TLSSocket) =>
+      socket.end(socket.getPeerX509Certificate()?.subject ?? "none"),
+    );
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const { port } = server.address() as { port: number };
     const names = ["localhost", "kubernetes.default.svc", "10.64.0.1", "web.apps.hub.travelops.localhost"];
@@ -43,8 +46,17 @@ describe("the cluster's certificates", () => {
       for (const name of names) {
         const said = await new Promise<string>((resolve, reject) => {
           let text = "";
-          const socket = connect({ host: "127.0.0.1", port, ca: pki.ca, ...pki.admin, servername: name.startsWith("10.") ? "" : name });
-          socket.on("error", reject).on("data", (chunk) => (text += String(chunk))).on("end", () => resolve(text));
+          const socket = connect({
+            host: "127.0.0.1",
+            port,
+            ca: pki.ca,
+            ...pki.admin,
+            servername: name.startsWith("10.") ? "" : name,
+          });
+          socket
+            .on("error", reject)
+            .on("data", (chunk) => (text += String(chunk)))
+            .on("end", () => resolve(text));
         });
         expect(said).toBe("CN=kubernetes-admin\nO=system:masters");
       }
@@ -57,8 +69,19 @@ describe("the cluster's certificates", () => {
     const pki = await open();
     const client = await pki.issueClient("system:node:one", ["system:nodes", "more"]);
     writeFileSync(join(dir, "client.crt"), client.cert);
-    for (const [file, purpose] of [["serving", "sslserver"], ["client", "sslclient"]] as const) {
-      const out = execFileSync("openssl", ["verify", "-x509_strict", "-purpose", purpose, "-CAfile", join(dir, "ca.crt"), join(dir, `${file}.crt`)]);
+    for (const [file, purpose] of [
+      ["serving", "sslserver"],
+      ["client", "sslclient"],
+    ] as const) {
+      const out = execFileSync("openssl", [
+        "verify",
+        "-x509_strict",
+        "-purpose",
+        purpose,
+        "-CAfile",
+        join(dir, "ca.crt"),
+        join(dir, `${file}.crt`),
+      ]);
       expect(String(out)).toContain("OK");
     }
     expect(new X509Certificate(client.cert).subject).toBe("CN=system:node:one\nO=system:nodes\nO=more");

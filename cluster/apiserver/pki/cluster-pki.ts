@@ -1,5 +1,11 @@
 /** The keys and certificates of one cluster, kept in its data directory. */
-import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, X509Certificate } from "node:crypto";
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  X509Certificate,
+} from "node:crypto";
 import type { KeyObject } from "node:crypto";
 import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -58,14 +64,32 @@ export async function openPki(options: PkiOptions): Promise<ClusterPki> {
   const { dir, clock } = options;
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   chmodSync(dir, 0o700);
-  const validity = (days: number) => ({ from: new Date(clock.now() - BACKDATE_MS), to: new Date(clock.now() + days * DAY_MS) });
+  const validity = (days: number) => ({
+    from: new Date(clock.now() - BACKDATE_MS),
+    to: new Date(clock.now() + days * DAY_MS),
+  });
   const authority = await openAuthority(options, validity(CA_DAYS));
-  const issue = (purpose: Purpose): Promise<CertificatePair> => issueCertificate(authority, purpose, validity(LEAF_DAYS));
+  const issue = (purpose: Purpose): Promise<CertificatePair> =>
+    issueCertificate(authority, purpose, validity(LEAF_DAYS));
   const renewAt = clock.now() + RENEW_DAYS * DAY_MS;
   return {
     ca: authority.cert,
-    serving: await openLeaf(dir, "serving", authority, renewAt, { use: "server", name: "kubernetes", names: serverNames(options) }, issue),
-    admin: await openLeaf(dir, "admin", authority, renewAt, { use: "client", user: "kubernetes-admin", groups: ["system:masters"] }, issue),
+    serving: await openLeaf(
+      dir,
+      "serving",
+      authority,
+      renewAt,
+      { use: "server", name: "kubernetes", names: serverNames(options) },
+      issue,
+    ),
+    admin: await openLeaf(
+      dir,
+      "admin",
+      authority,
+      renewAt,
+      { use: "client", user: "kubernetes-admin", groups: ["system:masters"] },
+      issue,
+    ),
     tokenKey: openTokenKey(dir),
     issueClient: (user, groups) => issue({ use: "client", user, groups }),
     issueServer: (name, names) => issue({ use: "server", name, names }),
@@ -75,12 +99,20 @@ export async function openPki(options: PkiOptions): Promise<ClusterPki> {
 /** Every name the API server is reached by, and those of the cluster's apps (one process serves both). */
 export function serverNames({ clusterName, serviceAddress, serverNames: more = [] }: PkiOptions): string[] {
   const apps = `apps.${clusterName}.travelops.localhost`;
-  const inCluster = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"];
+  const inCluster = [
+    "kubernetes",
+    "kubernetes.default",
+    "kubernetes.default.svc",
+    "kubernetes.default.svc.cluster.local",
+  ];
   const outside = [`api.${clusterName}.travelops.localhost`, apps, `*.${apps}`];
   return [...new Set(["127.0.0.1", "::1", "localhost", ...inCluster, serviceAddress, ...outside, ...more])];
 }
 
-async function openAuthority({ dir, clock, clusterName }: PkiOptions, validity: { from: Date; to: Date }): Promise<CertificatePair> {
+async function openAuthority(
+  { dir, clock, clusterName }: PkiOptions,
+  validity: { from: Date; to: Date },
+): Promise<CertificatePair> {
   const file = join(dir, "ca");
   const kept = readPair(file);
   if (kept === undefined) {
@@ -91,9 +123,13 @@ async function openAuthority({ dir, clock, clusterName }: PkiOptions, validity: 
   let certificate: X509Certificate;
   try {
     certificate = new X509Certificate(kept.cert);
-    if (!certificate.checkPrivateKey(createPrivateKey(kept.key))) throw new Error("the key is not the certificate's");
+    if (!certificate.checkPrivateKey(createPrivateKey(kept.key)))
+      throw new Error("the key is not the certificate's");
   } catch (error) {
-    throw new PkiError(`the cluster's CA in ${file}.crt and ${file}.key is damaged: put both files back from a copy`, { cause: error });
+    throw new PkiError(
+      `the cluster's CA in ${file}.crt and ${file}.key is damaged: put both files back from a copy`,
+      { cause: error },
+    );
   }
   if (certificate.validToDate.getTime() > clock.now() + RENEW_DAYS * DAY_MS) return kept;
   const made = await createAuthority(`travelops-${clusterName}`, validity);
@@ -111,7 +147,12 @@ async function openLeaf(
 ): Promise<CertificatePair> {
   const file = join(dir, name);
   const kept = readPair(file);
-  if (kept !== undefined && isUsable(kept, new X509Certificate(authority.cert), renewAt) && carriesNames(kept, purpose)) return kept;
+  if (
+    kept !== undefined &&
+    isUsable(kept, new X509Certificate(authority.cert), renewAt) &&
+    carriesNames(kept, purpose)
+  )
+    return kept;
   const made = await issue(purpose);
   writePair(file, made);
   return made;
@@ -119,7 +160,11 @@ async function openLeaf(
 
 function carriesNames(pair: CertificatePair, purpose: Purpose): boolean {
   if (purpose.use === "client") return true;
-  const have = new Set((new X509Certificate(pair.cert).subjectAltName ?? "").split(", ").map((entry) => entry.slice(entry.indexOf(":") + 1)));
+  const have = new Set(
+    (new X509Certificate(pair.cert).subjectAltName ?? "")
+      .split(", ")
+      .map((entry) => entry.slice(entry.indexOf(":") + 1)),
+  );
   // Node prints IPv6 addresses in full; the one there is never changes.
   return purpose.names.every((name) => have.has(name) || name.includes(":"));
 }
@@ -128,13 +173,21 @@ function openTokenKey(dir: string): TokenKey {
   const file = join(dir, "service-accounts.key");
   const kept = readIfThere(file);
   try {
-    const privateKey = kept === undefined ? generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey : createPrivateKey(kept);
-    if (kept === undefined) writePrivateFile(file, String(privateKey.export({ type: "pkcs8", format: "pem" })));
+    const privateKey =
+      kept === undefined
+        ? generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey
+        : createPrivateKey(kept);
+    if (kept === undefined)
+      writePrivateFile(file, String(privateKey.export({ type: "pkcs8", format: "pem" })));
     const publicKey = createPublicKey(privateKey);
-    const id = createHash("sha256").update(publicKey.export({ type: "spki", format: "der" })).digest("base64url");
+    const id = createHash("sha256")
+      .update(publicKey.export({ type: "spki", format: "der" }))
+      .digest("base64url");
     return { id, privateKey, publicKey };
   } catch (error) {
-    throw new PkiError(`the key of ServiceAccount tokens ${file} is damaged: put it back from a copy`, { cause: error });
+    throw new PkiError(`the key of ServiceAccount tokens ${file} is damaged: put it back from a copy`, {
+      cause: error,
+    });
   }
 }
 
