@@ -1,0 +1,137 @@
+/** OpenShift's Route → front and status. Pure. */
+import type { HeaderChange, HostConfig, HttpFilter, HttpRule, SchemeUse, WeightedBackend } from "../config.ts";
+import type { Route, RouteHeaderAction, RouteTarget } from "./types.ts";
+import { byAge, createdAt, defaultHost, ownerOf, parseDuration, targetOf, type WantedCondition, type World } from "./world.ts";
+import type { FrontConfig } from "../config.ts";
+
+export const ROUTER_NAME = "default";
+
+export interface CompiledRoute {
+  readonly route: Route;
+  readonly host: string;
+  readonly front: FrontConfig | undefined;
+  readonly admitted: WantedCondition;
+}
+
+/** The host a Route has, or gets. */
+export function routeHost(route: Route, appsDomain: string): string {
+  const { host, subdomain } = route.spec;
+  if (host !== undefined && host !== "") return host.toLowerCase();
+  return subdomain !== undefined && subdomain !== "" ? `${subdomain}.${appsDomain}` : defaultHost(route, appsDomain);
+}
+
+/** All Routes at once: a host belongs to the namespace of its oldest Route, a host and path to the oldest Route. */
+export function compileRoutes(routes: readonly Route[], world: World): CompiledRoute[] {
+  const hostNamespace = new Map<string, Route>();
+  const paths = new Map<string, Route>();
+  return byAge(routes).map((route) => {
+    const host = routeHost(route, world.appsDomain);
+    const subdomain = route.spec.wildcardPolicy === "Subdomain";
+    const hostname = subdomain ? `*.${host.split(".").slice(1).join(".")}` : host;
+    const holder = hostNamespace.get(hostname) ?? route;
+    const samePath = paths.get(`${hostname}${route.spec.path ?? ""}`) ?? route;
+    const rival = holder.metadata.namespace === route.metadata.namespace ? samePath : holder;
+    if (rival !== route) {
+      const message = `host "${host}" is already claimed by Route ${rival.metadata.namespace ?? ""}/${rival.metadata.name ?? ""}, which is older`;
+      return { route, host, front: undefined, admitted: { type: "Admitted", status: "False", reason: "HostAlreadyClaimed", message } };
+    }
+    const fault = tlsFault(route);
+    if (fault !== undefined) {
+      return { route, host, front: undefined, admitted: { type: "Admitted", status: "False", reason: "ExtendedValidationFailed", message: fault } };
+    }
+    hostNamespace.set(hostname, holder);
+    paths.set(`${hostname}${route.spec.path ?? ""}`, route);
+    return { route, host, front: routeFront(route, hostname, world), admitted: { type: "Admitted", status: "True" } };
+  });
+}
+
+function tlsFault(route: Route): string | undefined {
+  const { tls } = route.spec;
+  if (tls === undefined) return undefined;
+  if ((tls.certificate ?? "") !== "" && (tls.key ?? "") === "") return "spec.tls.key: Required value: a certificate needs its key";
+  if (tls.termination === "passthrough" && (route.spec.path ?? "") !== "") return `spec.path: Invalid value: "${route.spec.path ?? ""}": passthrough termination does not support paths`;
+  return undefined;
+}
+
+function routeFront(route: Route, hostname: string, world: World): FrontConfig {
+  const { tls } = route.spec;
+  const base = { owner: ownerOf(route), namespace: route.metadata.namespace ?? "", name: route.metadata.name ?? "", created: createdAt(route) };
+  const backends = routeBackends(route, world);
+  const http = insecure(tls?.termination, tls?.insecureEdgeTerminationPolicy);
+  if (tls?.termination === "passthrough") {
+    const rules: HttpRule[] = http === "redirect" ? [rule(route, backends)] : [];
+    return { ...base, hosts: [{ hostname, http, https: "none", rules, passthrough: backends }] };
+  }
+  const certificate = routeCertificate(route, world);
+  const host: HostConfig = { hostname, http, https: "serve", rules: [rule(route, backends)], ...(certificate === undefined ? {} : { certificate }) };
+  return { ...base, hosts: [host] };
+}
+
+function insecure(termination: string | undefined, policy: string | undefined): SchemeUse {
+  if (termination === undefined) return "serve";
+  if (policy === "Redirect") return "redirect";
+  return policy === "Allow" && termination !== "passthrough" ? "serve" : "none";
+}
+
+function routeCertificate(route: Route, world: World): { cert: string; key: string } | undefined {
+  const { tls } = route.spec;
+  if (tls?.certificate !== undefined && tls.certificate !== "" && tls.key !== undefined) {
+    return { cert: `${tls.certificate.trimEnd()}\n${tls.caCertificate ?? ""}`, key: tls.key };
+  }
+  return tls?.externalCertificate === undefined ? undefined : world.certificate(route.metadata.namespace ?? "", tls.externalCertificate.name);
+}
+
+function routeBackends(route: Route, world: World): WeightedBackend[] {
+  const targets = [route.spec.to, ...(route.spec.alternateBackends ?? [])];
+  return targets.map((target) => routeBackend(route, target, world));
+}
+
+function routeBackend(route: Route, target: RouteTarget, world: World): WeightedBackend {
+  const namespace = route.metadata.namespace ?? "";
+  const weight = target.weight ?? 100;
+  const service = world.service(namespace, target.name);
+  const port = service === undefined ? undefined : routePort(route, service.spec.ports ?? []);
+  // A Service that is missing is one without endpoints: the router answers 503.
+  if (service === undefined || port === undefined) {
+    return { kind: "service", weight, target: { service: `${namespace}/${target.name}`, port: Number(route.spec.port?.targetPort ?? 0) || 0, protocol: "http" }, filters: [] };
+  }
+  const { tls } = route.spec;
+  const ca = tls?.destinationCACertificate;
+  const reencrypt = tls?.termination === "reencrypt" ? { tls: ca === undefined || ca === "" ? {} : { ca } } : {};
+  return { kind: "service", weight, target: targetOf(service, port, reencrypt), filters: [] };
+}
+
+/** `targetPort` names a port of the Service, or is a number of it or of its pods. */
+function routePort(route: Route, ports: readonly { name?: string; port: number; targetPort?: string | number }[]): number | undefined {
+  const wanted = route.spec.port?.targetPort;
+  if (wanted === undefined) return ports[0]?.port;
+  const number = Number(wanted);
+  const found =
+    ports.find((p) => p.name === wanted || p.targetPort === wanted) ??
+    ports.find((p) => p.targetPort === number) ??
+    ports.find((p) => p.port === number);
+  return found?.port;
+}
+
+function rule(route: Route, backends: readonly WeightedBackend[]): HttpRule {
+  const annotations = route.metadata.annotations ?? {};
+  const filters: HttpFilter[] = [];
+  const rewrite = annotations["haproxy.router.openshift.io/rewrite-target"];
+  if (rewrite !== undefined) filters.push({ type: "rewrite", path: { type: "ReplacePrefixMatch", value: rewrite } });
+  const { request = [], response = [] } = route.spec.httpHeaders?.actions ?? {};
+  if (request.length > 0) filters.push({ type: "requestHeaders", change: headerChange(request) });
+  if (response.length > 0) filters.push({ type: "responseHeaders", change: headerChange(response) });
+  const backendTimeoutMs = parseDuration(annotations["haproxy.router.openshift.io/timeout"]);
+  return {
+    match: { path: { type: "PathPrefix", value: route.spec.path ?? "/" }, headers: [], query: [] },
+    filters,
+    backends,
+    ...(backendTimeoutMs === undefined ? {} : { backendTimeoutMs }),
+  };
+}
+
+const headerChange = (actions: readonly RouteHeaderAction[]): HeaderChange => ({
+  set: actions.filter((a) => a.action.type === "Set").map((a) => ({ name: a.name, value: a.action.set?.value ?? "" })),
+  add: [],
+  remove: actions.filter((a) => a.action.type === "Delete").map((a) => a.name),
+});

@@ -1,0 +1,52 @@
+/** What the compilers of Routes, Ingresses and Gateways look up; a snapshot of the informers, or tables in tests. */
+import type { Condition, KubeObject, Service } from "@travelops/kube";
+import type { BackendTarget, FrontConfig } from "../config.ts";
+import type { Gateway, GatewayClass, ReferenceGrant } from "./types.ts";
+
+export interface World {
+  readonly appsDomain: string;
+  service(namespace: string, name: string): Service | undefined;
+  /** `tls.crt` and `tls.key` of a Secret, decoded. */
+  certificate(namespace: string, name: string): { cert: string; key: string } | undefined;
+  namespaceLabels(namespace: string): Readonly<Record<string, string>> | undefined;
+  readonly grants: readonly ReferenceGrant[];
+  readonly gatewayClasses: readonly GatewayClass[];
+  readonly gateways: readonly Gateway[];
+}
+
+export type WantedCondition = Omit<Condition, "lastTransitionTime">;
+
+/** What an object's status should say; times are put in when it is written. */
+export interface Compiled<S> {
+  readonly front: FrontConfig | undefined;
+  readonly status: S;
+}
+
+export const createdAt = (object: KubeObject): number => Date.parse(object.metadata.creationTimestamp ?? "") || 0;
+
+export const ownerOf = (object: KubeObject): string => `${object.kind}/${object.metadata.namespace ?? ""}/${object.metadata.name ?? ""}`;
+
+/** The host an object gets when it names none. */
+export const defaultHost = (object: KubeObject, appsDomain: string): string =>
+  `${object.metadata.name ?? ""}-${object.metadata.namespace ?? ""}.${appsDomain}`;
+
+/** Objects in the order in which claims count: the oldest first, then by name. */
+export function byAge<T extends KubeObject>(objects: readonly T[]): T[] {
+  return objects.toSorted((a, b) => createdAt(a) - createdAt(b) || (ownerOf(a) < ownerOf(b) ? -1 : 1));
+}
+
+/** A target for a port of a Service; `appProtocol` tells HTTP/2 without TLS. */
+export function targetOf(service: Service, port: number, extra: Partial<BackendTarget> = {}): BackendTarget {
+  const row = service.spec.ports?.find((p) => p.port === port);
+  const h2c = row?.appProtocol === "kubernetes.io/h2c" || row?.appProtocol === "grpc";
+  return { service: `${service.metadata.namespace ?? ""}/${service.metadata.name ?? ""}`, port, protocol: h2c ? "h2c" : "http", ...extra };
+}
+
+/** `30s`, `1m30s`, `500ms` → milliseconds; `undefined` when it is no duration. */
+export function parseDuration(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const units: Record<string, number> = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 };
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|h|m|s)/g)];
+  if (parts.length === 0 || parts.map((p) => p[0]).join("") !== text) return undefined;
+  return parts.reduce((sum, [, value, unit]) => sum + Number(value) * (units[unit ?? ""] ?? 0), 0);
+}
