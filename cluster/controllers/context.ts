@@ -1,0 +1,18 @@
+/** What every controller is given. */
+import type { Clock, EventRecorder, KubeClient, Logger } from "@travelops/kube";
+import type { SharedInformers } from "./informers.ts";
+
+export interface ControllerContext {
+  readonly client: KubeClient;
+  readonly informers: SharedInformers;
+  readonly clock: Clock;
+  /** Numbers in [0, 1). */
+  readonly random: () => number;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+  /** Events as a component, made once each. */
+  readonly recorder: (component: string) => EventRecorder;
+}
+
+/** A controller: runs until the context's signal aborts. */
+export type Controller = (context: ControllerContext) => Promise<void>;
