@@ -2,6 +2,7 @@
 import { tryParseQuantity } from "../../api/quantity.ts";
 import { type JsonObject, setKey } from "../json-value.ts";
 import type { AnyNode, ListNode, MapNode, ScalarNode, SchemaNode, StructNode } from "../node.ts";
+import { normalize } from "../normalize.ts";
 import { typeNode } from "../table.ts";
 import { messagePlan } from "./message-plan.ts";
 import { BYTES, FIXED64, VARINT, WireError, type WireReader } from "./wire-reader.ts";
@@ -134,10 +135,10 @@ function readSchemaOr(reader: WireReader, wire: "schema-or-array" | "schema-or-b
   let allows = false;
   const many: unknown[] = [];
   fields(reader, (number, type) => {
-    if (number === numbers.schema && type === BYTES) one = readValue(schema, reader, depth);
+    if (number === numbers.schema && type === BYTES) one = normalize(schema, readValue(schema, reader, depth));
     else if (number !== numbers.other) return false;
     else if (wire === "schema-or-bool" && type === VARINT) allows = reader.bool();
-    else if (wire === "schema-or-array" && type === BYTES) many.push(readValue(schema, reader, depth));
+    else if (wire === "schema-or-array" && type === BYTES) many.push(normalize(schema, readValue(schema, reader, depth)));
     else if (wire === "schema-or-strings" && type === BYTES) many.push(reader.string());
     else return false;
     return true;
