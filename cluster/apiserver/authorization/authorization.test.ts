@@ -59,7 +59,6 @@ const bind = (
   roleRef: { apiGroup: API, kind: roleRef.split("/")[0], name: roleRef.split("/")[1] },
   subjects: [subject],
 });
-
 let fixture: StoreFixture;
 let store: Store;
 let index: RbacIndex;

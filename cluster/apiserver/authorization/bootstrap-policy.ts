@@ -50,8 +50,8 @@ export async function bootstrapPolicy(store: Store, clock: Clock, uuid: () => st
     const { namespace = "", name = "" } = object.metadata;
     const key = { table: `${table}.${API}`, namespace, name };
     const current = store.get(key);
-    if (current !== undefined && reconciled(current.object, object) === undefined) return undefined;
-    return store.write(key, ACTOR, (staged: StoredObject | undefined) => {
+    if (current !== undefined && reconciled(current.object, object) === undefined) return;
+    await store.write(key, ACTOR, (staged: StoredObject | undefined) => {
       if (staged === undefined) return { op: "put", object: created(object, clock, uuid) };
       const next = reconciled(staged.object, object);
       return next === undefined ? { op: "none" } : { op: "put", object: next };
@@ -73,14 +73,18 @@ function reconciled(live: KubeObject, wanted: KubeObject): KubeObject | undefine
   const missing: Record<string, unknown> = {};
   const aggregated = wanted["aggregationRule"] !== undefined;
   for (const field of aggregated ? [] : ["rules", "subjects"]) {
-    const have = new Set(((live[field] as unknown[] | undefined) ?? []).map((item) => JSON.stringify(item)));
-    const lost = ((wanted[field] as unknown[] | undefined) ?? []).filter(
-      (item) => !have.has(JSON.stringify(item)),
-    );
-    if (lost.length > 0) missing[field] = [...((live[field] as unknown[] | undefined) ?? []), ...lost];
+    const have = new Set(listIn(live, field).map(canonical));
+    const lost = listIn(wanted, field).filter((item) => !have.has(canonical(item)));
+    if (lost.length > 0) missing[field] = [...listIn(live, field), ...lost];
   }
   return Object.keys(missing).length === 0 ? undefined : { ...live, ...missing };
 }
+
+const listIn = (object: KubeObject, field: string): readonly object[] =>
+  (object[field] as object[] | undefined) ?? [];
+
+/** Whoever writes an object may order its fields anew. */
+const canonical = (item: object): string => JSON.stringify(item, Object.keys(item).toSorted());
 
 /** Every object of the policy, with the plural of its kind. */
 export function bootstrapObjects(): readonly (readonly [table: string, object: KubeObject])[] {
