@@ -1,0 +1,162 @@
+/** The furniture every client expects: namespaces, the API's own Service, priority classes, flow control. */
+import type { KubeObject } from "@travelops/kube";
+import { formatTime } from "@travelops/kube/api/clock";
+import type { ObjectKey } from "../store/store.ts";
+import type { ApiServerOptions, ServerCore } from "./server-options.ts";
+import { addressAt, parseRange } from "./registry/strategies/service-allocator.ts";
+import { systemActor } from "./system/system-actor.ts";
+
+const NAMESPACES = ["default", "kube-system", "kube-public", "kube-node-lease"];
+
+const namespace = (name: string): KubeObject => ({
+  apiVersion: "v1",
+  kind: "Namespace",
+  metadata: { name, labels: { "kubernetes.io/metadata.name": name } },
+  spec: { finalizers: ["kubernetes"] },
+  status: { phase: "Active" },
+});
+
+const priorityClass = (name: string, value: number, description: string): KubeObject => ({
+  apiVersion: "scheduling.k8s.io/v1",
+  kind: "PriorityClass",
+  metadata: { name, generation: 1 },
+  value,
+  description,
+  preemptionPolicy: "PreemptLowerPriority",
+});
+
+const FLOW = "flowcontrol.apiserver.k8s.io/v1";
+
+const priorityLevel = (name: string, spec: Record<string, unknown>): KubeObject => ({
+  apiVersion: FLOW,
+  kind: "PriorityLevelConfiguration",
+  metadata: { name, generation: 1, annotations: { "apf.kubernetes.io/autoupdate-spec": "true" } },
+  spec,
+  status: {},
+});
+
+const flowSchema = (name: string, level: string, precedence: number, group: string): KubeObject => ({
+  apiVersion: FLOW,
+  kind: "FlowSchema",
+  metadata: { name, generation: 1, annotations: { "apf.kubernetes.io/autoupdate-spec": "true" } },
+  spec: {
+    matchingPrecedence: precedence,
+    priorityLevelConfiguration: { name: level },
+    ...(name === "catch-all" ? { distinguisherMethod: { type: "ByUser" } } : {}),
+    rules: [
+      {
+        subjects: [{ kind: "Group", group: { name: group } }],
+        resourceRules: [{ verbs: ["*"], apiGroups: ["*"], resources: ["*"], clusterScope: true, namespaces: ["*"] }],
+        nonResourceRules: [{ verbs: ["*"], nonResourceURLs: ["*"] }],
+      },
+    ],
+  },
+  status: {},
+});
+
+function kubernetesService(address: string): KubeObject {
+  return {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { name: "kubernetes", namespace: "default", labels: { component: "apiserver", provider: "kubernetes" } },
+    spec: {
+      type: "ClusterIP",
+      clusterIP: address,
+      clusterIPs: [address],
+      internalTrafficPolicy: "Cluster",
+      ipFamilies: ["IPv4"],
+      ipFamilyPolicy: "SingleStack",
+      ports: [{ name: "https", port: 443, protocol: "TCP", targetPort: 6443 }],
+      sessionAffinity: "None",
+    },
+    status: { loadBalancer: {} },
+  };
+}
+
+function kubernetesEndpoints(address: string, port: number): [KubeObject, KubeObject] {
+  const metadata = { name: "kubernetes", namespace: "default" };
+  return [
+    {
+      apiVersion: "v1",
+      kind: "Endpoints",
+      metadata: { ...metadata, labels: { "endpointslice.kubernetes.io/skip-mirror": "true" } },
+      subsets: [{ addresses: [{ ip: address }], ports: [{ name: "https", port, protocol: "TCP" }] }],
+    },
+    {
+      apiVersion: "discovery.k8s.io/v1",
+      kind: "EndpointSlice",
+      metadata: { ...metadata, generation: 1, labels: { "kubernetes.io/service-name": "kubernetes" } },
+      addressType: "IPv4",
+      endpoints: [{ addresses: [address], conditions: { ready: true } }],
+      ports: [{ name: "https", port, protocol: "TCP" }],
+    },
+  ];
+}
+
+const authenticationConfig = (clientCa: string): KubeObject => ({
+  apiVersion: "v1",
+  kind: "ConfigMap",
+  metadata: { name: "extension-apiserver-authentication", namespace: "kube-system" },
+  data: { "client-ca-file": clientCa },
+});
+
+interface Furniture {
+  readonly table: string;
+  readonly object: KubeObject;
+  /** Brought back to this state at every start; else only made where it is missing. */
+  readonly renew?: boolean;
+}
+
+function furniture(options: ApiServerOptions): Furniture[] {
+  const service = addressAt(parseRange(options.serviceRange), 1);
+  const advertise = options.advertise ?? { address: service, port: 6443 };
+  const [endpoints, slice] = kubernetesEndpoints(advertise.address, advertise.port);
+  const limited = { type: "Limited", limited: { lendablePercent: 0, limitResponse: { type: "Reject" }, nominalConcurrencyShares: 5 } };
+  const exempt = { type: "Exempt", exempt: { lendablePercent: 0, nominalConcurrencyShares: 0 } };
+  return [
+    ...NAMESPACES.map((name) => ({ table: "namespaces.", object: namespace(name) })),
+    { table: "services.", object: kubernetesService(service) },
+    { table: "endpoints.", object: endpoints, renew: true },
+    { table: "endpointslices.discovery.k8s.io", object: slice, renew: true },
+    {
+      table: "priorityclasses.scheduling.k8s.io",
+      object: priorityClass("system-cluster-critical", 2_000_000_000, "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary."),
+    },
+    {
+      table: "priorityclasses.scheduling.k8s.io",
+      object: priorityClass("system-node-critical", 2_000_001_000, "Used for system critical pods that must not be moved from their current node."),
+    },
+    { table: "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io", object: priorityLevel("exempt", exempt) },
+    { table: "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io", object: priorityLevel("catch-all", limited) },
+    { table: "flowschemas.flowcontrol.apiserver.k8s.io", object: flowSchema("exempt", "exempt", 1, "system:masters") },
+    { table: "flowschemas.flowcontrol.apiserver.k8s.io", object: flowSchema("catch-all", "catch-all", 10_000, "system:authenticated") },
+    {
+      table: "configmaps.",
+      object: authenticationConfig(options.clientCaBundle ?? options.tls.clientCa),
+      renew: true,
+    },
+  ];
+}
+
+function keyOf(table: string, { metadata }: KubeObject): ObjectKey {
+  return { table, namespace: metadata.namespace ?? "", name: metadata.name ?? "" };
+}
+
+const payload = ({ metadata: _metadata, ...rest }: KubeObject): string => JSON.stringify(rest);
+
+/** Makes what is missing and renews what changes with the server. What a user changed stays. */
+export async function bootstrap(core: ServerCore, options: ApiServerOptions): Promise<void> {
+  const now = formatTime(core.clock.now());
+  await Promise.all(
+    furniture(options).map(({ table, object, renew }) =>
+      core.store.write(keyOf(table, object), systemActor("bootstrap"), (current) => {
+        if (current === undefined) {
+          const metadata = { ...object.metadata, uid: core.uuid(), creationTimestamp: now };
+          return { op: "put", object: { ...object, metadata } };
+        }
+        if (renew !== true || payload(current.object) === payload(object)) return { op: "none" };
+        return { op: "put", object: { ...object, metadata: { ...current.object.metadata, labels: object.metadata.labels ?? {} } } };
+      }),
+    ),
+  );
+}

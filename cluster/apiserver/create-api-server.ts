@@ -1,0 +1,70 @@
+/** Puts the API server together: registry, watch hub, handler chain, and its two front ends. */
+import { randomUUID } from "node:crypto";
+import { createKubeClient } from "@travelops/kube/client/kube-client";
+import type { ApiServer, NodeAccess, UserInfo } from "./api-server.ts";
+import { bootstrap } from "./bootstrap.ts";
+import { handlerChain } from "./chain/handler-chain.ts";
+import { customResources } from "./custom-resources/custom-resources.ts";
+import { dispatch } from "./handlers/dispatch.ts";
+import { httpsFront } from "./http/https-front.ts";
+import { inProcessTransport } from "./http/in-process-transport.ts";
+import { builtinResources } from "./registry/builtin-resources.ts";
+import { Registry } from "./registry/registry.ts";
+import { serviceStrategy } from "./registry/strategies/services.ts";
+import { DEFAULT_LIMITS, type ApiServerOptions, type ServerCore } from "./server-options.ts";
+import { expireObjects } from "./system/expiry.ts";
+import { Metrics } from "./system/metrics.ts";
+import { WatchHub } from "./watch/watch-hub.ts";
+
+/** Makes the server and its furniture. Nothing listens before `listen`. */
+export async function createApiServer(options: ApiServerOptions): Promise<ApiServer> {
+  const { store, log } = options;
+  const metrics = new Metrics();
+  const registry = new Registry();
+  const closing = new AbortController();
+  const services = serviceStrategy(store, options);
+  registry.add(builtinResources({ "services.": services }));
+  const core: ServerCore = {
+    store,
+    access: options.access,
+    clock: options.clock,
+    random: options.random,
+    uuid: options.uuid ?? randomUUID,
+    log,
+    registry,
+    watches: new WatchHub(store, metrics),
+    metrics,
+    limits: { ...DEFAULT_LIMITS, ...options.limits },
+    validate: options.validate ?? (() => []),
+    proxy: options.proxy,
+    nodeAccess: undefined,
+    ready: false,
+    closing: closing.signal,
+  };
+  const handler = handlerChain(core, (call) => dispatch(core, call));
+  let requests = 0;
+  const prefix = core.uuid().slice(0, 24);
+  const nextId = (): string => prefix + (++requests).toString(16).padStart(12, "0");
+  const front = httpsFront({ tls: options.tls, handler, limits: core.limits, upgrade: options.upgrade, nextId, log });
+  const stopCustomResources = customResources(core);
+  const stopExpiry = expireObjects(core);
+  await bootstrap(core, options);
+  core.ready = true;
+
+  return {
+    clientFor: (user: UserInfo) =>
+      createKubeClient(inProcessTransport({ handler, user, nextId, closing: closing.signal })),
+    setNodeAccess(access: NodeAccess) {
+      core.nodeAccess = access;
+    },
+    listen: (host, port) => front.listen(host, port),
+    serve: (server) => front.serve(server),
+    async close() {
+      closing.abort();
+      stopExpiry();
+      stopCustomResources();
+      core.watches.close();
+      await front.close();
+    },
+  };
+}

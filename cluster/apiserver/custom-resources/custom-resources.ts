@@ -1,0 +1,4 @@
+import type { ServerCore } from "../server-options.ts";
+export function customResources(_core: ServerCore): () => void {
+  return () => {};
+}

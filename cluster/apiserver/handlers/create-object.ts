@@ -1,0 +1,160 @@
+/** Brings a new object into the store: one way for POST, PUT and apply. */
+import { alreadyExists, badRequest, invalid, StatusError, type KubeObject } from "@travelops/kube";
+import { trackUpdate } from "@travelops/kube/schema/managed-fields";
+import type { ObjectKey, StoredObject } from "../../store/store.ts";
+import type { ServedResource } from "../registry/registry.ts";
+import type { Reservation } from "../registry/strategy.ts";
+import { metadataErrors, newMetadata } from "../registry/object-metadata.ts";
+import type { ServerCore } from "../server-options.ts";
+import { resetFieldsOf } from "./reset-fields.ts";
+import { withMetadata, type WriteContext } from "./write-context.ts";
+
+/** What a write came to. `stored` is absent after a dry run. */
+export interface Written {
+  readonly object: KubeObject;
+  readonly stored: StoredObject | undefined;
+  readonly created: boolean;
+}
+
+const NAME_ATTEMPTS = 8;
+
+/** The object as it would be stored, all checks passed. Runs inside the store's change: synchronous. */
+export function admitNew(
+  core: ServerCore,
+  resource: ServedResource,
+  object: KubeObject,
+  context: WriteContext,
+  reserved: (reservation: Reservation) => void,
+): KubeObject {
+  const { strategy, row } = resource;
+  const { namespace = "", name = "" } = object.metadata;
+  const admitted =
+    core.access.admit({
+      operation: "CREATE",
+      user: context.user,
+      group: row.group,
+      version: resource.storageRow.version,
+      resource: row.resource,
+      subresource: "",
+      kind: row.kind,
+      namespace,
+      name,
+      object,
+      oldObject: undefined,
+      dryRun: context.dryRun,
+    }) ?? object;
+  const reservation = strategy.reserve?.(admitted, undefined, context);
+  if (reservation !== undefined) reserved(reservation);
+  const complete = reservation?.object ?? admitted;
+  const errors = [
+    ...metadataErrors(resource, complete, undefined),
+    ...(strategy.validate?.(complete, undefined, "") ?? []),
+    ...core.validate(resource.storageRow, complete, undefined, ""),
+  ];
+  if (errors.length > 0) throw invalid(row.group, row.kind, complete.metadata.name ?? "", errors);
+  return complete;
+}
+
+/** Strategy and metadata of a new object; its name may still be open to chance. */
+export function prepareNew(
+  core: ServerCore,
+  resource: ServedResource,
+  object: KubeObject,
+  namespace: string,
+  context: WriteContext,
+): KubeObject {
+  const { strategy } = resource;
+  if ((object.metadata.resourceVersion ?? "") !== "") {
+    throw badRequest("resourceVersion should not be set on objects to be created");
+  }
+  let base = object;
+  if (strategy.hasStatus && base["status"] !== undefined) base = withoutStatus(resource, base);
+  const metadata = newMetadata(base.metadata, {
+    namespace: resource.row.namespaced ? namespace : "",
+    now: context.now,
+    uid: core.uuid(),
+    random: core.random,
+    generation: strategy.tracksGeneration === true ? 1 : undefined,
+  });
+  const prepared = withMetadata(base, metadata);
+  return strategy.prepareForCreate?.(prepared, context) ?? prepared;
+}
+
+/** A new object has no status; built-in kinds say so with an empty one. */
+function withoutStatus(resource: ServedResource, object: KubeObject): KubeObject {
+  if (resource.origin === "builtin") return { ...object, status: {} };
+  const { status: _status, ...rest } = object;
+  return rest as KubeObject;
+}
+
+/** Managed fields of an object written by something else than an apply. */
+export function trackCreate(resource: ServedResource, object: KubeObject, context: WriteContext): KubeObject {
+  return trackUpdate({
+    node: resource.storageRow.schema,
+    before: undefined,
+    after: object,
+    manager: context.manager,
+    apiVersion: object.apiVersion,
+    subresource: "",
+    now: context.nowMs,
+    resetFields: resetFieldsOf(resource, ""),
+  });
+}
+
+/** Creates `object`, given in the stored version, decoded, pruned and defaulted. */
+export async function createObject(
+  core: ServerCore,
+  resource: ServedResource,
+  object: KubeObject,
+  namespace: string,
+  context: WriteContext,
+): Promise<Written> {
+  const generated = (object.metadata.name ?? "") === "" && (object.metadata.generateName ?? "") !== "";
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await createOnce(core, resource, object, namespace, context);
+    } catch (error) {
+      const taken = error instanceof StatusError && error.reason === "AlreadyExists";
+      if (!generated || !taken || attempt >= NAME_ATTEMPTS) throw error;
+    }
+  }
+}
+
+async function createOnce(
+  core: ServerCore,
+  resource: ServedResource,
+  object: KubeObject,
+  namespace: string,
+  context: WriteContext,
+): Promise<Written> {
+  const prepared = prepareNew(core, resource, object, namespace, context);
+  const name = prepared.metadata.name ?? "";
+  const key: ObjectKey = { table: resource.table, namespace: prepared.metadata.namespace ?? "", name };
+  const reservations: Reservation[] = [];
+  const make = (current: StoredObject | undefined): KubeObject => {
+    if (current !== undefined) throw alreadyExists(resource.groupResource, name);
+    const admitted = admitNew(core, resource, prepared, context, (reservation) => reservations.push(reservation));
+    return trackCreate(resource, admitted, context);
+  };
+  return commitNew(core, key, context, reservations, make);
+}
+
+/** Writes what `make` gives, unless it is a dry run; what was reserved is given back when nothing was written. */
+export async function commitNew(
+  core: ServerCore,
+  key: ObjectKey,
+  context: WriteContext,
+  reservations: readonly Reservation[],
+  make: (current: StoredObject | undefined) => KubeObject,
+): Promise<Written> {
+  let written = false;
+  try {
+    if (context.dryRun) return { object: make(core.store.get(key)), stored: undefined, created: true };
+    const stored = await core.store.write(key, context.actor, (current) => ({ op: "put", object: make(current) }));
+    if (stored === undefined) throw new Error("the store returned nothing for a put");
+    written = true;
+    return { object: stored.object, stored, created: true };
+  } finally {
+    if (!written) for (const reservation of reservations) reservation.release();
+  }
+}

@@ -1,0 +1,100 @@
+/** Logs, and the subresources that take over a connection (exec, attach, portforward, proxy). */
+import { badRequest, fieldInvalid, invalid, notImplemented, serviceUnavailable, type KubeObject } from "@travelops/kube";
+import type { LogRequest } from "../api-server.ts";
+import type { ApiCall } from "../request/api-call.ts";
+import { queryBoolean, queryInteger } from "../request/list-options.ts";
+import type { Reply } from "../request/reply.ts";
+import type { ResourceRequest } from "../request/request-info.ts";
+import { array, read, text } from "../registry/printers/printer.ts";
+import type { ServedResource } from "../registry/registry.ts";
+import type { ServerCore } from "../server-options.ts";
+import { requireStored } from "./read.ts";
+
+/** Everything whose verb is `connect`. */
+export async function handleStream(core: ServerCore, call: ApiCall, info: ResourceRequest, resource: ServedResource): Promise<Reply> {
+  const user = call.user;
+  if (user === undefined) throw new Error("a stream reached its handler without a user");
+  requireStored(core, resource, { ...info, name: proxiedName(info) });
+  if (call.upgrade) return { kind: "upgrade", info, user };
+  if (info.subresource !== "proxy") throw badRequest("Upgrade request required");
+  if (core.proxy === undefined) throw notImplemented(`${info.resource}/proxy`);
+  return core.proxy(info, call);
+}
+
+/** `https:name:port` in the path of a proxied request. */
+function proxiedName(info: ResourceRequest): string {
+  if (info.subresource !== "proxy") return info.name;
+  const parts = info.name.split(":");
+  return parts.length === 3 ? (parts[1] ?? "") : (parts[0] ?? "");
+}
+
+function containerNames(pod: KubeObject): { all: string[]; main: string[]; init: string[] } {
+  const names = (field: string): string[] => array(read(pod, "spec", field)).map((container) => text(read(container, "name")));
+  const main = names("containers");
+  const init = names("initContainers");
+  return { all: [...init, ...main, ...names("ephemeralContainers")], main, init };
+}
+
+/** The container a request means. Throws `StatusError` 400 with upstream's text. */
+export function containerOf(pod: KubeObject, asked: string): string {
+  const { all, main, init } = containerNames(pod);
+  const name = pod.metadata.name ?? "";
+  if (asked !== "") {
+    if (all.includes(asked)) return asked;
+    throw badRequest(`container ${asked} is not valid for pod ${name}`);
+  }
+  const annotated = pod.metadata.annotations?.["kubectl.kubernetes.io/default-container"];
+  if (annotated !== undefined && main.includes(annotated)) return annotated;
+  const [first] = main;
+  if (main.length === 1 && first !== undefined) return first;
+  throw badRequest(
+    `a container name must be specified for pod ${name}, choose one of: [${main.join(" ")}]` +
+      (init.length > 0 ? ` or one of the init containers: [${init.join(" ")}]` : ""),
+  );
+}
+
+function nonNegative(call: ApiCall, name: string, least = 0): number | undefined {
+  const value = queryInteger(call.query, name);
+  if (value !== undefined && value < least) {
+    throw invalid("", "PodLogOptions", "", [fieldInvalid(name, value, `must be greater than ${least === 0 ? "or equal to 0" : "0"}`)]);
+  }
+  return value;
+}
+
+export async function handleLog(core: ServerCore, call: ApiCall, info: ResourceRequest): Promise<Reply> {
+  if (info.verb !== "get") throw badRequest("logs can only be read");
+  const pods = core.registry.get("", "v1", "pods");
+  if (pods === undefined) throw serviceUnavailable("pods are not served");
+  const pod = requireStored(core, pods, info).object;
+  const container = containerOf(pod, call.query.get("container") ?? "");
+  const tailLines = nonNegative(call, "tailLines");
+  const limitBytes = nonNegative(call, "limitBytes", 1);
+  const sinceSeconds = nonNegative(call, "sinceSeconds", 1);
+  const sinceTime = call.query.get("sinceTime") ?? "";
+  if (sinceSeconds !== undefined && sinceTime !== "") {
+    throw invalid("", "PodLogOptions", "", [
+      { reason: "FieldValueForbidden", field: "", message: "Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified" },
+    ]);
+  }
+  const phase = text(read(pod, "status", "phase"));
+  if (text(read(pod, "spec", "nodeName")) === "") {
+    if (phase === "Pending") return { kind: "stream", contentType: "text/plain", chunks: nothing() };
+    throw badRequest(`pod ${info.name} does not have a host assigned`);
+  }
+  if (core.nodeAccess === undefined) throw serviceUnavailable("no node serves logs yet: the kubelet has not registered");
+  const request: LogRequest = {
+    namespace: info.namespace,
+    pod: info.name,
+    container,
+    follow: queryBoolean(call.query, "follow") ?? false,
+    previous: queryBoolean(call.query, "previous") ?? false,
+    timestamps: queryBoolean(call.query, "timestamps") ?? false,
+    ...(tailLines === undefined ? {} : { tailLines }),
+    ...(sinceSeconds === undefined ? {} : { sinceSeconds }),
+    ...(sinceTime === "" ? {} : { sinceTime }),
+    ...(limitBytes === undefined ? {} : { limitBytes }),
+  };
+  return { kind: "stream", contentType: "text/plain", chunks: await core.nodeAccess.logs(request, call.signal) };
+}
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}

@@ -1,0 +1,58 @@
+/** What every write shares: who, how, and under which manager's name. */
+import { badRequest, type KubeObject } from "@travelops/kube";
+import { formatTime } from "@travelops/kube/api/clock";
+import type { Actor } from "../../store/store.ts";
+import type { UserInfo } from "../api-server.ts";
+import { header, warn, type ApiCall } from "../request/api-call.ts";
+import { fieldValidationOf, type FieldValidation } from "../request/body-codec.ts";
+import type { ResourceRequest } from "../request/request-info.ts";
+import type { ServerCore } from "../server-options.ts";
+import type { StrategyContext } from "../registry/strategy.ts";
+
+export interface WriteContext extends StrategyContext {
+  readonly actor: Actor;
+  readonly manager: string;
+  readonly nowMs: number;
+  readonly fieldValidation: FieldValidation;
+}
+
+const MAX_MANAGER = 128;
+
+/** Reads `dryRun`. Throws `StatusError` 400 for anything but All. */
+export function dryRunOf(values: readonly string[]): boolean {
+  for (const value of values) {
+    if (value !== "All" && value !== "") throw badRequest(`dryRun: Unsupported value: ${JSON.stringify(value)}: supported values: "All"`);
+  }
+  return values.includes("All");
+}
+
+/** The field manager of a request: named, or else the client's program. */
+export function managerOf(call: ApiCall, user: UserInfo): string {
+  const named = call.query.get("fieldManager") ?? "";
+  if (named !== "") {
+    if (named.length > MAX_MANAGER) throw badRequest(`fieldManager: Too long: may not be more than ${MAX_MANAGER} bytes`);
+    return named;
+  }
+  const agent = header(call.headers, "user-agent").split("/")[0]?.trim() ?? "";
+  if (agent !== "") return agent.slice(0, MAX_MANAGER);
+  return (user.name.split(":").at(-1) ?? "unknown").slice(0, MAX_MANAGER);
+}
+
+export function writeContext(core: ServerCore, call: ApiCall, info: ResourceRequest): WriteContext {
+  const user = call.user;
+  if (user === undefined) throw new Error("a write reached its handler without a user");
+  const verb = info.subresource === "" ? info.verb : `${info.verb}/${info.subresource}`;
+  const nowMs = core.clock.now();
+  return {
+    user,
+    nowMs,
+    now: formatTime(nowMs),
+    dryRun: dryRunOf(call.query.getAll("dryRun")),
+    warn: (text) => warn(call, text),
+    actor: { user: user.name, verb },
+    manager: managerOf(call, user),
+    fieldValidation: fieldValidationOf(call.query),
+  };
+}
+
+export const withMetadata = (object: KubeObject, metadata: KubeObject["metadata"]): KubeObject => ({ ...object, metadata });

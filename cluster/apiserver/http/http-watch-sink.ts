@@ -1,0 +1,121 @@
+/** Puts a watch's events on a response: one write a commit, a queue while the client is slow, and an end to patience. */
+import type { ServerResponse } from "node:http";
+import type { Http2ServerResponse } from "node:http2";
+import type { EncodedFrame, WatchSink } from "../request/reply.ts";
+
+/** Bytes in one write: initial events of a large table come in pieces. */
+const CHUNK_BYTES = 256 * 1024;
+
+export interface HttpWatchSink extends WatchSink {
+  /** Takes what stops the watch; from then on a backlog above the limit cuts the client off. */
+  start(stop: () => void): void;
+}
+
+export function httpWatchSink(response: ServerResponse | Http2ServerResponse, limitBytes: number): HttpWatchSink {
+  return new ResponseSink(response, limitBytes);
+}
+
+class ResponseSink implements HttpWatchSink {
+  readonly #response: ServerResponse | Http2ServerResponse;
+  readonly #limit: number;
+  #queue: Buffer[] = [];
+  #queued = 0;
+  /** What the watch started with may be any size: patience is counted from there. */
+  #allowance = 0;
+  #started = false;
+  #blocked = false;
+  #ending = false;
+  #closed = false;
+  #stop: (() => void) | undefined;
+
+  constructor(response: ServerResponse | Http2ServerResponse, limitBytes: number) {
+    this.#response = response;
+    this.#limit = limitBytes;
+    response.on("close", () => this.#close());
+    response.on("drain", () => {
+      this.#blocked = false;
+      this.#flush();
+    });
+  }
+
+  get backlog(): number {
+    return this.#queued;
+  }
+
+  start(stop: () => void): void {
+    this.#started = true;
+    this.#allowance = this.#queued;
+    if (this.#closed) stop();
+    else this.#stop = stop;
+  }
+
+  send(frames: readonly EncodedFrame[]): void {
+    if (this.#closed || this.#ending) return;
+    for (const frame of frames) {
+      const { line } = frame;
+      this.#queue.push(line);
+      this.#queued += line.length;
+    }
+    if (!this.#blocked) this.#flush();
+    if (this.#started && this.#queued > this.#limit + this.#allowance) this.destroy("the client does not keep up");
+  }
+
+  end(): void {
+    if (this.#closed || this.#ending) return;
+    this.#ending = true;
+    this.#release();
+    if (!this.#blocked) this.#flush();
+  }
+
+  destroy(_reason: string): void {
+    this.#queue = [];
+    this.#queued = 0;
+    this.#response.destroy();
+    this.#close();
+  }
+
+  #flush(): void {
+    while (!this.#blocked && this.#queue.length > 0 && !this.#closed) {
+      const chunk = this.#nextChunk();
+      this.#queued -= chunk.length;
+      this.#blocked = !this.#write(chunk);
+    }
+    if (this.#queue.length > 0) return;
+    this.#allowance = 0;
+    if (this.#ending && !this.#closed) {
+      this.#closed = true;
+      this.#response.end();
+    }
+  }
+
+  #write(chunk: Buffer): boolean {
+    return (this.#response as unknown as { write(data: Buffer): boolean }).write(chunk);
+  }
+
+  #nextChunk(): Buffer {
+    const first = this.#queue[0];
+    if (this.#queue.length === 1 && first !== undefined) {
+      this.#queue = [];
+      return first;
+    }
+    let size = 0;
+    let count = 0;
+    while (count < this.#queue.length && size < CHUNK_BYTES) size += this.#queue[count++]?.length ?? 0;
+    const chunk = Buffer.concat(this.#queue.slice(0, count), size);
+    this.#queue = this.#queue.slice(count);
+    return chunk;
+  }
+
+  #close(): void {
+    this.#closed = true;
+    this.#queue = [];
+    this.#queued = 0;
+    this.#release();
+  }
+
+  #release(): void {
+    const stop = this.#stop;
+    this.#stop = undefined;
+    stop?.();
+  }
+}

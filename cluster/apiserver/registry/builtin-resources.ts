@@ -1,0 +1,52 @@
+/** The built-in rows as served resources: tables, strategies, and the conversions between versions of one kind. */
+import type { KubeObject } from "@travelops/kube";
+import type { ResourceRow } from "@travelops/kube/schema/node";
+import { builtinRows } from "@travelops/kube/schema/table";
+import { eventFromCore, eventToCore } from "./conversions/events.ts";
+import { hpaFromV2, hpaToV2 } from "./conversions/horizontal-pod-autoscalers.ts";
+import type { ServedResource } from "./registry.ts";
+import type { Strategy } from "./strategy.ts";
+import { tableOf } from "./strategies/base.ts";
+import { builtinStrategy } from "./strategies/index.ts";
+
+interface Conversion {
+  readonly fromStorage: (object: KubeObject) => KubeObject;
+  readonly toStorage: (object: KubeObject) => KubeObject;
+}
+
+/** Versions that are not stored as they are, by `group/version/resource`. */
+const CONVERSIONS: Readonly<Record<string, Conversion>> = {
+  "autoscaling/v1/horizontalpodautoscalers": { fromStorage: hpaFromV2, toStorage: hpaToV2 },
+  "events.k8s.io/v1/events": { fromStorage: eventFromCore, toStorage: eventToCore },
+};
+
+/** Resources that are questions: nothing of them is stored. */
+const NEVER_STORED: ReadonlySet<string> = new Set(["authentication.k8s.io", "authorization.k8s.io"]);
+
+export const isReview = (row: Pick<ResourceRow, "group">): boolean => NEVER_STORED.has(row.group);
+
+function storageRowOf(row: ResourceRow, rows: readonly ResourceRow[]): ResourceRow {
+  const group = row.group === "events.k8s.io" ? "" : row.group;
+  const version = row.group === "autoscaling" ? "v2" : row.group === "events.k8s.io" ? "v1" : row.version;
+  return (
+    rows.find((other) => other.group === group && other.version === version && other.resource === row.resource) ?? row
+  );
+}
+
+/** Every built-in resource. Cheap: schemas are built when they are first asked for. */
+export function builtinResources(extra: Readonly<Record<string, Partial<Strategy>>>): ServedResource[] {
+  const rows = builtinRows();
+  return rows.map((row) => {
+    const storageRow = storageRowOf(row, rows);
+    const table = tableOf(storageRow);
+    return {
+      row,
+      storageRow,
+      table,
+      groupResource: { group: row.group, resource: row.resource },
+      strategy: builtinStrategy(row, table, extra),
+      origin: "builtin" as const,
+      ...CONVERSIONS[`${row.group}/${row.version}/${row.resource}`],
+    };
+  });
+}

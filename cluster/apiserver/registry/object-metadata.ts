@@ -1,0 +1,207 @@
+/** The metadata that the server itself keeps, whatever the resource. */
+import {
+  badRequest,
+  fieldForbidden,
+  fieldInvalid,
+  fieldRequired,
+  type FieldError,
+  type KubeObject,
+  type ObjectMeta,
+} from "@travelops/kube";
+import { generateName, isDns1123Subdomain, isLabelValue, isQualifiedName } from "@travelops/kube/api/names";
+import { equalJson } from "@travelops/kube/schema/json-value";
+import type { ServedResource } from "./registry.ts";
+
+const SUBDOMAIN_FAULT =
+  "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and " +
+  "end with an alphanumeric character (e.g. 'example.com', regex used for validation is " +
+  "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
+
+/** Names that may stand as one segment of a path (RBAC objects and others). */
+export function pathSegmentFault(name: string): string | undefined {
+  if (name === "." || name === "..") return `may not be '${name}'`;
+  for (const part of ["/", "%"]) if (name.includes(part)) return `may not contain '${part}'`;
+  return undefined;
+}
+
+export const subdomainFault = (name: string): string | undefined => (isDns1123Subdomain(name) ? undefined : SUBDOMAIN_FAULT);
+
+export interface NewObjectFacts {
+  readonly namespace: string;
+  readonly now: string;
+  readonly uid: string;
+  readonly random: () => number;
+  readonly generation: number | undefined;
+}
+
+/** A new object's metadata: what a client may not set is gone, what the server sets is there. */
+export function newMetadata(meta: ObjectMeta, facts: NewObjectFacts): ObjectMeta {
+  const {
+    deletionTimestamp: _deletion,
+    deletionGracePeriodSeconds: _grace,
+    resourceVersion: _version,
+    generation: _generation,
+    selfLink: _link,
+    ...kept
+  } = meta as ObjectMeta & { selfLink?: unknown };
+  const fresh: ObjectMeta = { ...kept, uid: facts.uid, creationTimestamp: facts.now };
+  if ((fresh.name ?? "") === "" && (fresh.generateName ?? "") !== "") {
+    fresh.name = generateName(fresh.generateName ?? "", facts.random);
+  }
+  if (facts.namespace === "") delete fresh.namespace;
+  else fresh.namespace = facts.namespace;
+  if (facts.generation !== undefined) fresh.generation = facts.generation;
+  return fresh;
+}
+
+/** Metadata after an update: what only the server sets stays as it was. */
+export function updatedMetadata(meta: ObjectMeta, old: ObjectMeta): ObjectMeta {
+  const next: ObjectMeta = { ...meta };
+  const kept = next as Record<string, unknown>;
+  const before = old as Record<string, unknown>;
+  for (const field of SERVER_FIELDS) {
+    if (before[field] === undefined) delete kept[field];
+    else kept[field] = before[field];
+  }
+  delete kept["selfLink"];
+  return next;
+}
+
+const SERVER_FIELDS = [
+  "name",
+  "namespace",
+  "uid",
+  "resourceVersion",
+  "creationTimestamp",
+  "deletionTimestamp",
+  "deletionGracePeriodSeconds",
+  "generation",
+  "generateName",
+];
+
+/** The namespace of the path wins; one in the object has to agree. Throws `StatusError` 400. */
+export function checkNamespace(resource: ServedResource, object: KubeObject, namespace: string): void {
+  const given = object.metadata.namespace ?? "";
+  if (given === "" || given === namespace) return;
+  if (!resource.row.namespaced) return;
+  throw badRequest(
+    `the namespace of the provided object does not match the namespace sent on the request (${given} != ${namespace})`,
+  );
+}
+
+export function metadataErrors(resource: ServedResource, object: KubeObject, old: KubeObject | undefined): FieldError[] {
+  const { metadata } = object;
+  const errors: FieldError[] = [];
+  if (old === undefined) errors.push(...nameErrors(resource, metadata));
+  errors.push(...labelErrors(metadata));
+  errors.push(...finalizerErrors(metadata, old?.metadata));
+  errors.push(...ownerErrors(metadata));
+  return errors;
+}
+
+function nameErrors(resource: ServedResource, metadata: ObjectMeta): FieldError[] {
+  const name = metadata.name ?? "";
+  if (name === "") return [fieldRequired("metadata.name", "name or generateName is required")];
+  const fault = (resource.strategy.nameFault ?? subdomainFault)(name);
+  return fault === undefined ? [] : [fieldInvalid("metadata.name", name, fault)];
+}
+
+const QUALIFIED_FAULT =
+  "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric " +
+  "character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
+const LABEL_VALUE_FAULT =
+  "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end " +
+  "with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is " +
+  "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
+const MAX_ANNOTATION_BYTES = 256 * 1024;
+
+function labelErrors({ labels, annotations }: ObjectMeta): FieldError[] {
+  const errors: FieldError[] = [];
+  for (const [key, value] of Object.entries(labels ?? {})) {
+    if (!isQualifiedName(key)) errors.push(fieldInvalid("metadata.labels", key, QUALIFIED_FAULT));
+    if (!isLabelValue(value)) {
+      errors.push(
+        fieldInvalid("metadata.labels", value, value.length > 63 ? "must be no more than 63 bytes" : LABEL_VALUE_FAULT),
+      );
+    }
+  }
+  let size = 0;
+  for (const [key, value] of Object.entries(annotations ?? {})) {
+    if (!isQualifiedName(key.toLowerCase())) errors.push(fieldInvalid("metadata.annotations", key, QUALIFIED_FAULT));
+    size += key.length + value.length;
+  }
+  if (size > MAX_ANNOTATION_BYTES) {
+    errors.push({
+      reason: "FieldValueTooLong",
+      field: "metadata.annotations",
+      message: `Too long: may not be more than ${MAX_ANNOTATION_BYTES} bytes`,
+    });
+  }
+  return errors;
+}
+
+const STANDARD_FINALIZERS: ReadonlySet<string> = new Set(["kubernetes", "orphan", "foregroundDeletion"]);
+
+function finalizerErrors({ finalizers = [] }: ObjectMeta, old: ObjectMeta | undefined): FieldError[] {
+  const errors: FieldError[] = [];
+  for (const finalizer of finalizers) {
+    if (!isQualifiedName(finalizer)) errors.push(fieldInvalid("metadata.finalizers", finalizer, QUALIFIED_FAULT));
+    else if (!finalizer.includes("/") && !STANDARD_FINALIZERS.has(finalizer)) {
+      errors.push(
+        fieldInvalid("metadata.finalizers", finalizer, "name is neither a standard finalizer name nor is it fully qualified"),
+      );
+    }
+  }
+  if (finalizers.includes("orphan") && finalizers.includes("foregroundDeletion")) {
+    errors.push(
+      fieldInvalid("metadata.finalizers", finalizers, "finalizer orphan and foregroundDeletion cannot be both set"),
+    );
+  }
+  if (old?.deletionTimestamp !== undefined) {
+    const added = finalizers.filter((finalizer) => !(old.finalizers ?? []).includes(finalizer));
+    if (added.length > 0) {
+      errors.push(
+        fieldForbidden(
+          "metadata.finalizers",
+          `no new finalizers can be added if the object is being deleted, found new finalizers []string{${added
+            .map((finalizer) => JSON.stringify(finalizer))
+            .join(", ")}}`,
+        ),
+      );
+    }
+  }
+  return errors;
+}
+
+function ownerErrors({ ownerReferences = [] }: ObjectMeta): FieldError[] {
+  const errors: FieldError[] = [];
+  let controllers = 0;
+  ownerReferences.forEach((owner, i) => {
+    const path = `metadata.ownerReferences[${i}]`;
+    if ((owner.apiVersion ?? "") === "") errors.push(fieldInvalid(`${path}.apiVersion`, owner.apiVersion ?? "", "version must not be empty"));
+    if ((owner.kind ?? "") === "") errors.push(fieldInvalid(`${path}.kind`, owner.kind ?? "", "kind must not be empty"));
+    if ((owner.name ?? "") === "") errors.push(fieldInvalid(`${path}.name`, owner.name ?? "", "name must not be empty"));
+    if ((owner.uid ?? "") === "") errors.push(fieldInvalid(`${path}.uid`, owner.uid ?? "", "uid must not be empty"));
+    if (owner.controller === true) controllers++;
+  });
+  if (controllers > 1) {
+    errors.push(
+      fieldInvalid(
+        "metadata.ownerReferences",
+        ownerReferences.map((owner) => owner.name),
+        "Only one reference can have Controller set to true. Found \"true\" in references",
+      ),
+    );
+  }
+  return errors;
+}
+
+/** Whether what generation counts has changed: all but metadata and, where it is a subresource, status. */
+export function specChanged(object: KubeObject, old: KubeObject, hasStatus: boolean): boolean {
+  const keys = new Set([...Object.keys(object), ...Object.keys(old)]);
+  for (const key of keys) {
+    if (key === "metadata" || key === "apiVersion" || key === "kind" || (hasStatus && key === "status")) continue;
+    if (!equalJson(object[key], old[key])) return true;
+  }
+  return false;
+}

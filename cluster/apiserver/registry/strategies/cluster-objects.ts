@@ -1,0 +1,169 @@
+/** Namespaces, nodes, events, secrets and other kinds with a particularity or two. */
+import { conflict, fieldForbidden, fieldInvalid, StatusError, type FieldError, type KubeObject } from "@travelops/kube";
+import { isDns1123Label } from "@travelops/kube/api/names";
+import { equalJson } from "@travelops/kube/schema/json-value";
+import { array, read, record, text } from "../printers/printer.ts";
+import { pathSegmentFault } from "../object-metadata.ts";
+import type { Strategy } from "../strategy.ts";
+
+const LABEL_FAULT =
+  "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an " +
+  "alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
+
+const NAMESPACE_FINALIZER = "kubernetes";
+
+const at =
+  (...path: string[]) =>
+  (object: KubeObject): string =>
+    text(read(object, ...path));
+
+const PROTECTED: ReadonlySet<string> = new Set(["default", "kube-system", "kube-public"]);
+
+export const namespaces: Partial<Strategy> = {
+  nameFault: (name) => (isDns1123Label(name) ? undefined : LABEL_FAULT),
+  prepareForCreate(namespace) {
+    const name = namespace.metadata.name ?? "";
+    const finalizers = array(read(namespace, "spec", "finalizers"));
+    return {
+      ...namespace,
+      metadata: {
+        ...namespace.metadata,
+        labels: { ...namespace.metadata.labels, "kubernetes.io/metadata.name": name },
+      },
+      spec: {
+        ...record(namespace["spec"]),
+        finalizers: finalizers.includes(NAMESPACE_FINALIZER) ? finalizers : [...finalizers, NAMESPACE_FINALIZER],
+      },
+      status: { phase: "Active" },
+    };
+  },
+  /** Finalizers of the spec change through `/finalize` alone. */
+  prepareForUpdate(namespace, old) {
+    const finalizers = read(old, "spec", "finalizers");
+    const name = namespace.metadata.name ?? "";
+    const { finalizers: _given, ...spec } = record(namespace["spec"]);
+    return {
+      ...namespace,
+      metadata: {
+        ...namespace.metadata,
+        labels: { ...namespace.metadata.labels, "kubernetes.io/metadata.name": name },
+      },
+      spec: finalizers === undefined ? spec : { ...spec, finalizers },
+    };
+  },
+  beforeDelete: (namespace) => ({ ...namespace, status: { ...record(namespace["status"]), phase: "Terminating" } }),
+  keepsAlive: (namespace) => array(read(namespace, "spec", "finalizers")).length > 0,
+  checkDelete(namespace) {
+    const name = namespace.metadata.name ?? "";
+    if (PROTECTED.has(name)) {
+      throw new StatusError(403, "Forbidden", `namespaces "${name}" is forbidden: this namespace may not be deleted`, {
+        name,
+        kind: "namespaces",
+      });
+    }
+    const waits = namespace.metadata.deletionTimestamp !== undefined && array(read(namespace, "spec", "finalizers")).length > 0;
+    if (waits) {
+      throw conflict(
+        { group: "", resource: "namespaces" },
+        name,
+        "The system is ensuring all content is removed from this namespace.  Upon completion, this namespace will automatically be purged by the system.",
+      );
+    }
+  },
+  selectableFields: { "status.phase": at("status", "phase"), name: at("metadata", "name") },
+};
+
+export const nodes: Partial<Strategy> = {
+  selectableFields: { "spec.unschedulable": (node) => String(read(node, "spec", "unschedulable") === true) },
+};
+
+const eventObject = (event: KubeObject): string => (event["regarding"] === undefined ? "involvedObject" : "regarding");
+
+const involved =
+  (field: string) =>
+  (event: KubeObject): string =>
+    text(read(event, eventObject(event), field));
+
+/** Events live an hour. */
+export const events: Partial<Strategy> = {
+  timeToLiveMs: 3_600_000,
+  nameFault: pathSegmentFault,
+  selectableFields: {
+    ...Object.fromEntries(
+      ["kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath"].flatMap((field) => [
+        [`involvedObject.${field}`, involved(field)],
+        [`regarding.${field}`, involved(field)],
+      ]),
+    ),
+    reason: at("reason"),
+    reportingComponent: at("reportingComponent"),
+    reportingController: at("reportingComponent"),
+    source: (event) => text(read(event, "source", "component"), text(event["reportingComponent"])),
+    type: at("type"),
+  },
+};
+
+function keptImmutable(fields: readonly string[]): NonNullable<Strategy["validate"]> {
+  return (object, old): FieldError[] => {
+    if (old?.["immutable"] !== true) return [];
+    const errors: FieldError[] = [];
+    if (object["immutable"] !== true) errors.push(fieldForbidden("immutable", "field is immutable when `immutable` is set"));
+    for (const field of fields) {
+      if (!equalJson(object[field], old[field])) errors.push(fieldForbidden(field, "field is immutable when `immutable` is set"));
+    }
+    return errors;
+  };
+}
+
+export const configMaps: Partial<Strategy> = { validate: keptImmutable(["data", "binaryData"]) };
+
+const secretFixed = keptImmutable(["data"]);
+
+export const secrets: Partial<Strategy> = {
+  /** `stringData` is written over `data`, in base64. */
+  prepareForCreate: mergeStringData,
+  prepareForUpdate: mergeStringData,
+  validate(secret, old, subresource) {
+    const changed = old !== undefined && text(old["type"]) !== text(secret["type"]);
+    return [
+      ...(changed ? [fieldInvalid("type", secret["type"], "field is immutable")] : []),
+      ...secretFixed(secret, old, subresource),
+    ];
+  },
+  selectableFields: { type: at("type") },
+};
+
+function mergeStringData(secret: KubeObject): KubeObject {
+  const { stringData, ...rest } = secret;
+  if (stringData === undefined) return secret;
+  const encoded = Object.entries(record(stringData)).map(([key, value]) => [key, Buffer.from(text(value)).toString("base64")]);
+  return { ...(rest as KubeObject), data: { ...record(secret["data"]), ...(Object.fromEntries(encoded) as Record<string, string>) } };
+}
+
+export const persistentVolumes: Partial<Strategy> = {
+  prepareForCreate: (volume) => ({ ...volume, status: { phase: "Pending" } }),
+};
+
+export const persistentVolumeClaims: Partial<Strategy> = {
+  prepareForCreate: (claim) => ({ ...claim, status: { phase: "Pending" } }),
+};
+
+export const certificateSigningRequests: Partial<Strategy> = {
+  /** Who asks is told by the server, never by the request. */
+  prepareForCreate(request, { user }) {
+    const spec: Record<string, unknown> = { ...record(request["spec"]), username: user.name, groups: [...user.groups] };
+    if (user.uid === undefined) delete spec["uid"];
+    else spec["uid"] = user.uid;
+    if (user.extra === undefined) delete spec["extra"];
+    else spec["extra"] = user.extra;
+    return { ...request, spec, status: {} };
+  },
+  prepareForUpdate: (request, old) => ({ ...request, spec: old["spec"] }),
+  selectableFields: { "spec.signerName": at("spec", "signerName") },
+};
+
+export const rbac: Partial<Strategy> = { nameFault: pathSegmentFault };
+
+export const apiServices: Partial<Strategy> = {
+  selectableFields: { "spec.group": at("spec", "group") },
+};

@@ -1,0 +1,51 @@
+/** The strategy of every built-in resource: what all share, and what is particular to one. */
+import type { ResourceRow } from "@travelops/kube/schema/node";
+import { builtinPrinter } from "../printers/index.ts";
+import type { Strategy } from "../strategy.ts";
+import { baseStrategy, tableOf } from "./base.ts";
+import {
+  apiServices,
+  certificateSigningRequests,
+  configMaps,
+  events,
+  namespaces,
+  nodes,
+  persistentVolumeClaims,
+  persistentVolumes,
+  rbac,
+  secrets,
+} from "./cluster-objects.ts";
+import { pods } from "./pods.ts";
+import { daemonSets, deployments, jobs, replicaSets, replicationControllers } from "./workloads.ts";
+
+const PARTICULARS: Readonly<Record<string, Partial<Strategy>>> = {
+  "pods.": pods,
+  "replicationcontrollers.": replicationControllers,
+  "deployments.apps": deployments,
+  "daemonsets.apps": daemonSets,
+  "replicasets.apps": replicaSets,
+  "jobs.batch": jobs,
+  "namespaces.": namespaces,
+  "nodes.": nodes,
+  "events.": events,
+  "configmaps.": configMaps,
+  "secrets.": secrets,
+  "persistentvolumes.": persistentVolumes,
+  "persistentvolumeclaims.": persistentVolumeClaims,
+  "certificatesigningrequests.certificates.k8s.io": certificateSigningRequests,
+  "roles.rbac.authorization.k8s.io": rbac,
+  "rolebindings.rbac.authorization.k8s.io": rbac,
+  "clusterroles.rbac.authorization.k8s.io": rbac,
+  "clusterrolebindings.rbac.authorization.k8s.io": rbac,
+  "apiservices.apiregistration.k8s.io": apiServices,
+};
+
+/** `extra`: strategies made with state of the server (Services), by table. */
+export function builtinStrategy(row: ResourceRow, table: string, extra: Readonly<Record<string, Partial<Strategy>>>): Strategy {
+  return {
+    ...baseStrategy(row),
+    printer: builtinPrinter(tableOf(row)),
+    ...PARTICULARS[table],
+    ...extra[table],
+  };
+}

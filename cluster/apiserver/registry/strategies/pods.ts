@@ -1,0 +1,79 @@
+import { fieldForbidden, type FieldError, type KubeObject } from "@travelops/kube";
+import { equalJson } from "@travelops/kube/schema/json-value";
+import { array, number, read, record, text } from "../printers/printer.ts";
+import type { Strategy } from "../strategy.ts";
+
+const spec = (pod: KubeObject): Readonly<Record<string, unknown>> => record(pod["spec"]);
+
+const everyContainer = (pod: KubeObject): readonly unknown[] => [
+  ...array(spec(pod)["containers"]),
+  ...array(spec(pod)["initContainers"]),
+];
+
+/** BestEffort, Burstable or Guaranteed, from requests and limits of cpu and memory. */
+export function qosClass(pod: KubeObject): string {
+  let any = false;
+  let guaranteed = true;
+  for (const container of everyContainer(pod)) {
+    const requests = record(read(container, "resources", "requests"));
+    const limits = record(read(container, "resources", "limits"));
+    for (const name of ["cpu", "memory"]) {
+      const request = requests[name];
+      const limit = limits[name];
+      if (request !== undefined || limit !== undefined) any = true;
+      if (limit === undefined || (request !== undefined && text(request) !== text(limit))) guaranteed = false;
+    }
+  }
+  if (!any) return "BestEffort";
+  return guaranteed ? "Guaranteed" : "Burstable";
+}
+
+const UPDATABLE =
+  "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`," +
+  "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations)," +
+  "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
+
+const withoutImages = (containers: unknown): unknown =>
+  array(containers).map((container) => ({ ...record(container), image: "" }));
+
+/** The part of a pod's spec that nobody may change. */
+const fixedSpec = (pod: KubeObject): unknown => {
+  const rest: Record<string, unknown> = { ...spec(pod) };
+  for (const field of ["activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds", "schedulingGates"]) delete rest[field];
+  rest["containers"] = withoutImages(rest["containers"]);
+  if (rest["initContainers"] !== undefined) rest["initContainers"] = withoutImages(rest["initContainers"]);
+  return rest;
+};
+
+function validate(pod: KubeObject, old: KubeObject | undefined, subresource: string): FieldError[] {
+  if (old === undefined || subresource !== "" || pod["spec"] === old["spec"]) return [];
+  return equalJson(fixedSpec(pod), fixedSpec(old)) ? [] : [fieldForbidden("spec", UPDATABLE)];
+}
+
+const at =
+  (...path: string[]) =>
+  (pod: KubeObject): string =>
+    text(read(pod, ...path));
+
+export const pods: Partial<Strategy> = {
+  prepareForCreate: (pod) => ({ ...pod, status: { phase: "Pending", qosClass: qosClass(pod) } }),
+  validate,
+  /** A pod that never ran goes at once; one that runs gets its grace, which a second deletion may shorten. */
+  gracePeriod(pod, { gracePeriodSeconds }) {
+    const wanted = gracePeriodSeconds ?? number(read(pod, "spec", "terminationGracePeriodSeconds"), 30);
+    const phase = text(read(pod, "status", "phase"));
+    if (text(read(pod, "spec", "nodeName")) === "" || phase === "Failed" || phase === "Succeeded") return 0;
+    return wanted < 0 ? 1 : wanted;
+  },
+  selectableFields: {
+    "spec.nodeName": at("spec", "nodeName"),
+    "spec.restartPolicy": at("spec", "restartPolicy"),
+    "spec.schedulerName": at("spec", "schedulerName"),
+    "spec.serviceAccountName": at("spec", "serviceAccountName"),
+    "spec.hostNetwork": (pod) => String(read(pod, "spec", "hostNetwork") === true),
+    "status.phase": at("status", "phase"),
+    "status.podIP": at("status", "podIP"),
+    "status.podIPs": at("status", "podIP"),
+    "status.nominatedNodeName": at("status", "nominatedNodeName"),
+  },
+};

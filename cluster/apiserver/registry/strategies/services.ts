@@ -1,0 +1,199 @@
+/** Services: cluster addresses and node ports, which belong to a Service for as long as its type wants them. */
+import { fieldInvalid, internalError, invalid, type FieldError, type KubeObject } from "@travelops/kube";
+import { isDns1035Label } from "@travelops/kube/api/names";
+import type { Store } from "../../../store/store.ts";
+import type { ApiServerOptions } from "../../server-options.ts";
+import { array, read, record, text } from "../printers/printer.ts";
+import type { Reservation, Strategy } from "../strategy.ts";
+import { nodePortsOf, parseRange, ServiceAllocator } from "./service-allocator.ts";
+
+const NAME_FAULT =
+  "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and " +
+  "end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
+
+const spec = (service: KubeObject): Readonly<Record<string, unknown>> => record(service["spec"]);
+const typeOf = (service: KubeObject): string => text(spec(service)["type"], "ClusterIP");
+const clusterIp = (service: KubeObject): string => text(spec(service)["clusterIP"]);
+const hasAddress = (service: KubeObject): boolean => !["", "None"].includes(clusterIp(service));
+const wantsAddress = (service: KubeObject): boolean => typeOf(service) !== "ExternalName" && clusterIp(service) !== "None";
+const wantsPorts = (service: KubeObject): boolean =>
+  typeOf(service) === "NodePort" ||
+  (typeOf(service) === "LoadBalancer" && spec(service)["allocateLoadBalancerNodePorts"] !== false);
+
+const fault = (service: KubeObject, error: FieldError): never => {
+  throw invalid("", "Service", service.metadata.name ?? "", [error]);
+};
+
+/** What one write takes, to be given back when it does not happen. */
+class Taking {
+  readonly #allocator: ServiceAllocator;
+  #addresses: string[] = [];
+  #ports: number[] = [];
+
+  constructor(allocator: ServiceAllocator) {
+    this.#allocator = allocator;
+  }
+
+  address(service: KubeObject): string {
+    const wanted = clusterIp(service);
+    if (wanted === "") {
+      const free = this.#allocator.nextAddress();
+      if (free === undefined) throw internalError("failed to allocate a serviceIP: range is full");
+      this.#addresses.push(free);
+      return free;
+    }
+    if (!this.#allocator.contains(wanted)) {
+      fault(service, fieldInvalid("spec.clusterIPs", [wanted], `failed to allocate IP ${wanted}: the provided IP (${wanted}) is not in the valid range`));
+    }
+    if (!this.#allocator.takeAddress(wanted)) {
+      fault(service, fieldInvalid("spec.clusterIPs", [wanted], `failed to allocate IP ${wanted}: provided IP is already allocated`));
+    }
+    this.#addresses.push(wanted);
+    return wanted;
+  }
+
+  port(service: KubeObject, path: string, wanted: unknown, own: ReadonlySet<number>): number {
+    if (typeof wanted !== "number" || wanted === 0) {
+      const free = this.#allocator.nextPort();
+      if (free === undefined) throw internalError("failed to allocate a nodePort: range is full");
+      this.#ports.push(free);
+      return free;
+    }
+    const { first, last } = this.#allocator.ports;
+    if (!own.has(wanted)) {
+      if (wanted < first || wanted > last) {
+        fault(service, fieldInvalid(path, wanted, `provided port is not in the valid range. The range of valid ports is ${first}-${last}`));
+      }
+      if (this.#allocator.isPortTaken(wanted)) fault(service, fieldInvalid(path, wanted, "provided port is already allocated"));
+      this.#allocator.takePort(wanted);
+      this.#ports.push(wanted);
+    }
+    return wanted;
+  }
+
+  release(): void {
+    for (const address of this.#addresses) this.#allocator.releaseAddress(address);
+    for (const port of this.#ports) this.#allocator.releasePort(port);
+    this.#addresses = [];
+    this.#ports = [];
+  }
+}
+
+function withAddress(service: KubeObject, address: string): KubeObject {
+  return {
+    ...service,
+    spec: {
+      ...spec(service),
+      clusterIP: address,
+      clusterIPs: [address],
+      ipFamilies: spec(service)["ipFamilies"] ?? ["IPv4"],
+      ipFamilyPolicy: spec(service)["ipFamilyPolicy"] ?? "SingleStack",
+    },
+  };
+}
+
+function withoutAddress(service: KubeObject): KubeObject {
+  const { clusterIP: _address, clusterIPs: _addresses, ipFamilies: _families, ipFamilyPolicy: _policy, ...rest } = spec(service);
+  return { ...service, spec: rest };
+}
+
+function withNodePorts(service: KubeObject, taking: Taking, old: KubeObject | undefined): KubeObject {
+  const own = new Set(old === undefined ? [] : nodePortsOf(old));
+  const shared = new Map<string, number>();
+  const ports = array(spec(service)["ports"]).map((port, i) => {
+    const wanted = read(port, "nodePort");
+    const protocols = `${text(read(port, "port"))}`;
+    const same = shared.get(protocols);
+    if (same !== undefined && (wanted === undefined || wanted === 0 || wanted === same)) return { ...record(port), nodePort: same };
+    const nodePort = taking.port(service, `spec.ports[${i}].nodePort`, wanted, own);
+    shared.set(protocols, nodePort);
+    return { ...record(port), nodePort };
+  });
+  return { ...service, spec: { ...spec(service), ports } };
+}
+
+/** Ports of a Service that no longer has any keep none. */
+function withoutNodePorts(service: KubeObject, old: KubeObject | undefined): KubeObject {
+  if (old === undefined || typeOf(old) === typeOf(service)) return service;
+  const ports = array(spec(service)["ports"]).map((port) => {
+    const { nodePort: _nodePort, ...rest } = record(port);
+    return rest;
+  });
+  return { ...service, spec: { ...spec(service), ports } };
+}
+
+/** An update that leaves out what the server filled in keeps it. */
+function keepAddress(service: KubeObject, old: KubeObject): KubeObject {
+  if (!wantsAddress(service) || !hasAddress(old) || clusterIp(service) !== "") return service;
+  return withAddress(service, clusterIp(old));
+}
+
+function keepNodePorts(service: KubeObject, old: KubeObject): KubeObject {
+  if (!wantsPorts(service) || !wantsPorts(old)) return service;
+  const before = array(spec(old)["ports"]);
+  const ports = array(spec(service)["ports"]).map((port) => {
+    const given = read(port, "nodePort");
+    if (typeof given === "number" && given !== 0) return port;
+    const match = before.find(
+      (other) => read(other, "port") === read(port, "port") && read(other, "protocol") === read(port, "protocol"),
+    );
+    const nodePort = read(match, "nodePort");
+    return nodePort === undefined ? port : { ...record(port), nodePort };
+  });
+  return { ...service, spec: { ...spec(service), ports } };
+}
+
+function validate(service: KubeObject, old: KubeObject | undefined, subresource: string): FieldError[] {
+  if (old === undefined || subresource !== "") return [];
+  const before = clusterIp(old);
+  const after = clusterIp(service);
+  if (before === after || before === "" || typeOf(old) === "ExternalName" || typeOf(service) === "ExternalName") return [];
+  return [fieldInvalid("spec.clusterIPs[0]", spec(service)["clusterIPs"] ?? [after], "may not change once set")];
+}
+
+/** The strategy of Services over the ranges of one cluster. */
+export function serviceStrategy(
+  store: Store,
+  options: Pick<ApiServerOptions, "serviceRange" | "nodePorts" | "random">,
+): Partial<Strategy> {
+  const ports = options.nodePorts ?? { first: 30_000, last: 32_767 };
+  const allocator = new ServiceAllocator(store, parseRange(options.serviceRange), ports, options.random);
+
+  const reserve = (service: KubeObject, old: KubeObject | undefined): Reservation => {
+    const taking = new Taking(allocator);
+    try {
+      let next = service;
+      if (!wantsAddress(service)) {
+        if (typeOf(service) === "ExternalName") next = withoutAddress(next);
+        else next = withAddress(next, "None");
+      } else if (old === undefined || !hasAddress(old)) next = withAddress(next, taking.address(next));
+      next = wantsPorts(next) ? withNodePorts(next, taking, old) : withoutNodePorts(next, old);
+      return { object: next, release: () => taking.release() };
+    } catch (error) {
+      taking.release();
+      throw error;
+    }
+  };
+
+  return {
+    nameFault: (name) => (isDns1035Label(name) ? undefined : NAME_FAULT),
+    prepareForCreate: (service) => ({ ...service, status: { loadBalancer: {} } }),
+    prepareForUpdate: (service, old) => keepNodePorts(keepAddress(service, old), old),
+    validate,
+    reserve,
+    /** What the new state no longer holds is free again once it is written. */
+    afterUpdate(service, old) {
+      if (hasAddress(old) && clusterIp(old) !== clusterIp(service)) allocator.releaseAddress(clusterIp(old));
+      const kept = new Set(nodePortsOf(service));
+      for (const port of nodePortsOf(old)) if (!kept.has(port)) allocator.releasePort(port);
+    },
+    afterDelete(service) {
+      if (hasAddress(service)) allocator.releaseAddress(clusterIp(service));
+      for (const port of nodePortsOf(service)) allocator.releasePort(port);
+    },
+    selectableFields: {
+      "spec.clusterIP": clusterIp,
+      "spec.type": typeOf,
+    },
+  };
+}

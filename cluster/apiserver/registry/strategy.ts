@@ -1,0 +1,80 @@
+/**
+ * What is particular to one resource. Everything has a default, so that a strategy states differences only;
+ * custom resources are one more strategy, made at run time.
+ */
+import type { FieldError, KubeObject } from "@travelops/kube";
+import type { UserInfo } from "../api-server.ts";
+import type { Printer } from "./printers/printer.ts";
+
+export interface StrategyContext {
+  readonly user: UserInfo;
+  /** RFC 3339, whole seconds. */
+  readonly now: string;
+  readonly dryRun: boolean;
+  /** Adds a `Warning` header. */
+  warn(text: string): void;
+}
+
+export interface DeleteContext extends StrategyContext {
+  readonly gracePeriodSeconds: number | undefined;
+}
+
+/** Where a scale subresource finds its numbers; dotted paths without the leading dot. */
+export interface ScalePaths {
+  readonly spec: string;
+  readonly status: string;
+  /** Text selector (custom resources) or LabelSelector object (built-in kinds). */
+  readonly selector: string | undefined;
+}
+
+/** Something held outside the object (an address, a port) for as long as the object lives. */
+export interface Reservation {
+  readonly object: KubeObject;
+  /** Gives back what was taken, when the write did not happen. */
+  release(): void;
+}
+
+export interface Strategy {
+  /** Runs after defaulting, before admission. */
+  prepareForCreate?(object: KubeObject, context: StrategyContext): KubeObject;
+  /** Runs on the main resource; status is already the old one. */
+  prepareForUpdate?(object: KubeObject, old: KubeObject, context: StrategyContext): KubeObject;
+  /** Runs on `/status`; all but status and metadata is already the old one. */
+  prepareForStatusUpdate?(object: KubeObject, old: KubeObject, context: StrategyContext): KubeObject;
+  /** Beyond the schema. `old` is undefined on create. */
+  validate?(object: KubeObject, old: KubeObject | undefined, subresource: string): FieldError[];
+  /** Faults of a name; undefined means an object of this resource may be named so. */
+  nameFault?(name: string): string | undefined;
+  /** Fields for selectors beside metadata.name and metadata.namespace. */
+  readonly selectableFields?: Readonly<Record<string, (object: KubeObject) => string>>;
+  readonly printer?: Printer;
+  /** Whether metadata.generation counts changes of what is not metadata or status. */
+  readonly tracksGeneration?: boolean;
+  /** A status subresource exists: the main resource ignores status. */
+  readonly hasStatus: boolean;
+  /** `/status` keeps labels, annotations, finalizers and owners as they are. */
+  readonly statusResetsMetadata?: boolean;
+  /** PUT of what does not exist creates it. */
+  readonly allowCreateOnUpdate?: boolean;
+  /** PUT without a resourceVersion is taken. */
+  readonly allowUnconditionalUpdate: boolean;
+  /** Seconds of grace a deletion gets; 0 deletes at once. Undefined: the resource knows no grace. */
+  gracePeriod?(object: KubeObject, context: DeleteContext): number;
+  /** Changes of an object whose deletion is asked for: the namespace's phase. */
+  beforeDelete?(object: KubeObject, context: DeleteContext): KubeObject;
+  /** Why it must stay although no finalizer is left (a namespace's spec.finalizers). */
+  keepsAlive?(object: KubeObject): boolean;
+  /** May the object be deleted at all; throws `StatusError`. */
+  checkDelete?(object: KubeObject): void;
+  /** Takes addresses and ports, before the write. Throws `StatusError`. */
+  reserve?(object: KubeObject, old: KubeObject | undefined, context: StrategyContext): Reservation | undefined;
+  /** After a committed update: gives back what the new state no longer holds. */
+  afterUpdate?(object: KubeObject, old: KubeObject): void;
+  /** After a committed delete: gives back what `reserve` took. */
+  afterDelete?(object: KubeObject): void;
+  readonly scale?: ScalePaths;
+  /** Objects vanish after this many milliseconds. */
+  readonly timeToLiveMs?: number;
+  /** Default propagation of a delete without one; background where absent. */
+  readonly defaultPropagation?: "Background" | "Orphan";
+}

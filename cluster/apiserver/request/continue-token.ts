@@ -1,0 +1,43 @@
+/** The token that continues a list, in upstream's form (apiserver/pkg/storage/continue.go). */
+import { badRequest } from "@travelops/kube";
+
+export interface ContinueToken {
+  /** Revision of the first page; -1 for a list that no longer has to be consistent. */
+  readonly revision: number;
+  /** Key of the last object returned, exclusive. */
+  readonly after: { readonly namespace: string; readonly name: string };
+}
+
+const END = "\u0000";
+
+export function encodeContinue({ revision, after }: ContinueToken, inNamespace: boolean): string {
+  const key = inNamespace || after.namespace === "" ? after.name : `${after.namespace}/${after.name}`;
+  return Buffer.from(JSON.stringify({ v: "meta.k8s.io/v1", rv: revision, start: key + END })).toString("base64url");
+}
+
+/** Throws `StatusError` 400 for a token that is not one of ours. */
+export function decodeContinue(token: string, namespace: string): ContinueToken {
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.from(token, "base64url").toString("utf8"));
+  } catch {
+    throw badRequest("continue key is not valid: the token is no base64url of JSON");
+  }
+  const { v, rv, start } = (value ?? {}) as { v?: unknown; rv?: unknown; start?: unknown };
+  if (v !== "meta.k8s.io/v1") {
+    throw badRequest(`continue key is not valid: server does not recognize this encoded version ${JSON.stringify(v ?? "")}`);
+  }
+  if (typeof rv !== "number" || !Number.isSafeInteger(rv) || rv === 0) {
+    throw badRequest("continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)");
+  }
+  if (typeof start !== "string" || start === "") {
+    throw badRequest("continue key is not valid: encoded start key is empty (version meta.k8s.io/v1)");
+  }
+  const key = start.endsWith(END) ? start.slice(0, -1) : start;
+  const slash = key.indexOf("/");
+  const after =
+    namespace !== "" || slash < 0
+      ? { namespace, name: key }
+      : { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
+  return { revision: rv, after };
+}
