@@ -60,10 +60,19 @@ function namespaceLabel(namespace: JsonObject): JsonObject {
 const namespace: Rule = all(namespaceLabel, at("status", set({ phase: "Active" })));
 
 /** A node that says what it has, and not what may be used of it, offers all of it. */
-const node: Rule = at("status", (status) => {
+const offersAll: Rule = (status) => {
   const capacity = status["capacity"];
   return isObject(capacity) && status["allocatable"] === undefined ? { ...status, allocatable: capacity } : status;
-});
+};
+
+/** The one range of older clients is the first of the list. */
+const podRanges: Rule = (spec) => {
+  const { podCIDR, podCIDRs } = spec;
+  if (podCIDRs === undefined) return podCIDR === undefined ? spec : { ...spec, podCIDRs: [podCIDR] };
+  return podCIDR === undefined && Array.isArray(podCIDRs) ? { ...spec, podCIDR: podCIDRs[0] } : spec;
+};
+
+const node: Rule = all(at("status", offersAll), at("spec", podRanges));
 
 const setIfNew = (object: JsonObject, key: string, value: unknown): JsonObject =>
   value === object[key] ? object : { ...object, [key]: value };

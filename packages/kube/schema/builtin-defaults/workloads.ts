@@ -53,7 +53,7 @@ function jobSpec(spec: JsonObject): JsonObject {
 const failurePolicy: Rule = at("podFailurePolicy", each("rules", each("onPodConditions", set({ status: "True" }))));
 
 export const batch: Readonly<Record<string, Rule>> = {
-  Job: all(labelsFromTemplate, at("spec", jobSpec, failurePolicy, template)),
+  Job: all(labelsFromTemplate, at("spec", jobSpec, setUnset({ manualSelector: false }), failurePolicy, template)),
   CronJob: at(
     "spec",
     set({ concurrencyPolicy: "Allow" }),
