@@ -48,7 +48,7 @@ export function openDatabase(dir: string, maxBytes?: number): OpenDatabase {
       `PRAGMA page_size = ${PAGE_BYTES}; PRAGMA locking_mode = EXCLUSIVE; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL;`,
     );
     db.exec(
-      "PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA journal_size_limit = 16777216; PRAGMA temp_store = MEMORY;",
+      "PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA journal_size_limit = 16777216; PRAGMA wal_autocheckpoint = 512; PRAGMA temp_store = MEMORY;",
     );
     if (maxBytes !== undefined)
       db.exec(`PRAGMA max_page_count = ${Math.max(8, Math.floor(maxBytes / PAGE_BYTES))}`);
