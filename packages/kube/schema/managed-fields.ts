@@ -124,9 +124,9 @@ export function trackUpdate(request: UpdateRequest): KubeObject {
 const emptyObject = ({ apiVersion, kind }: KubeObject): KubeObject => ({ apiVersion, kind }) as KubeObject;
 
 /** A client may write managedFields itself; one that does not know them must not lose them. */
-function managersOfUpdate({ before, after, subresource }: UpdateRequest): Map<string, ManagerEntry> {
+function managersOfUpdate({ node, before, after, subresource }: UpdateRequest): Map<string, ManagerEntry> {
   const sent: unknown = subresource === undefined || subresource === "" ? after.metadata?.managedFields : undefined;
-  if (isReset(sent)) return new Map();
+  if (isReset(node, sent)) return new Map();
   for (const entries of [sent, before?.metadata.managedFields]) {
     try {
       const managers = readManagers(entries);
@@ -138,9 +138,12 @@ function managersOfUpdate({ before, after, subresource }: UpdateRequest): Map<st
   return new Map();
 }
 
-/** An empty list, or one empty entry, asks to forget all owners. */
-const isReset = (sent: unknown): boolean =>
-  Array.isArray(sent) && (sent.length === 0 || (sent.length === 1 && isObject(sent[0]) && Object.keys(sent[0]).length === 0));
+/** One empty entry asks to forget all owners; for built-in kinds, whose decoder can tell it from nothing, an empty list too. */
+function isReset(node: StructNode, sent: unknown): boolean {
+  if (!Array.isArray(sent)) return false;
+  if (sent.length === 0) return node.typeName !== undefined;
+  return sent.length === 1 && isObject(sent[0]) && Object.keys(sent[0]).length === 0;
+}
 
 function track(request: Common, before: KubeObject, after: KubeObject, managers: ManagerTable, manager: string): Map<string, ManagerEntry> {
   // The write is tracked under a name of its own first: only when it changed something does its manager get a new time.

@@ -83,6 +83,7 @@ export interface AnyNode extends Common {
   readonly kind: "any";
   /** How protobuf carries it. */
   readonly wire?: "raw-extension" | "fields-v1" | "json" | "schema-or-array" | "schema-or-bool" | "schema-or-strings";
+  readonly constraints?: Readonly<Record<string, unknown>>;
 }
 
 export type SchemaNode = ScalarNode | StructNode | MapNode | ListNode | AnyNode;

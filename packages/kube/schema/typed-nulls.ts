@@ -1,10 +1,14 @@
-/** Built-in kinds have no nulls: their decoder takes null for "not set". Custom resources keep them. */
+/** Null for "not set": decoders of built-in kinds know no other null, and custom resources only where it is allowed. */
 import { isObject, setKey } from "./json-value.ts";
 import type { JsonObject } from "./json-value.ts";
 import type { SchemaNode } from "./node.ts";
-import { ANY, childNode } from "./typed-node.ts";
+import { ANY } from "./typed-node.ts";
 
-/** The value without null fields in structs of built-in types; the same value when there are none. */
+/**
+ * The value without nulls where the schema has no null: all fields of built-in types; fields and map values of
+ * custom resources that are not `nullable`. The same value when there are none. To be run after defaulting, since
+ * a null takes a default.
+ */
 export function withoutNulls(node: SchemaNode, value: unknown): unknown {
   if (Array.isArray(value)) {
     if (node.kind !== "list") return value;
@@ -12,21 +16,26 @@ export function withoutNulls(node: SchemaNode, value: unknown): unknown {
     return items.some((item, i) => item !== value[i]) ? items : value;
   }
   if (!isObject(value) || (node.kind !== "struct" && node.kind !== "map")) return value;
-  return dropKeys(node, value, node.kind === "struct" && node.typeName !== undefined);
-}
-
-function dropKeys(node: SchemaNode, value: JsonObject, builtin: boolean): JsonObject {
   let changed = false;
   const out: JsonObject = {};
   for (const key in value) {
+    const child = childOf(node, key);
     const before = value[key];
-    if (builtin && (before === null || before === undefined)) {
-      changed = true;
-      continue;
-    }
-    const after = withoutNulls(childNode(node, key) ?? ANY, before);
+    const after = child === undefined || before === null || before === undefined ? before : withoutNulls(child, before);
     if (after !== before) changed = true;
-    setKey(out, key, after);
+    if ((after === null || after === undefined) && dropsNull(node, child)) changed = true;
+    else setKey(out, key, after);
   }
   return changed ? out : value;
+}
+
+/** Undefined: the schema says nothing of this key. */
+function childOf(node: SchemaNode, key: string): SchemaNode | undefined {
+  if (node.kind === "struct") return node.fields.get(key)?.node;
+  return node.kind === "map" ? node.values : ANY;
+}
+
+function dropsNull(node: SchemaNode, child: SchemaNode | undefined): boolean {
+  if (node.kind === "struct" && node.typeName !== undefined) return true;
+  return child !== undefined && child.nullable !== true;
 }
