@@ -169,6 +169,8 @@ export type ToDataplane =
 
 export type FromDataplane =
   | { readonly type: "ready" }
+  /** The socket of a `listen` has arrived: the sender's copy can go. */
+  | { readonly type: "listening"; readonly id: string }
   /** A DNS query for a name outside the cluster (base64), to ask the host's resolvers. */
   | { readonly type: "forward"; readonly id: number; readonly query: string }
   | { readonly type: "log"; readonly level: "warn" | "error"; readonly message: string };

@@ -9,7 +9,8 @@ export class IntentWriter {
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #again: () => void;
-  readonly #busy = new Set<string>();
+  /** Objects being written; true: something else was to be written meanwhile. */
+  readonly #busy = new Map<string, boolean>();
   #cancelRetry: (() => void) | undefined;
   #closed = false;
 
@@ -24,8 +25,8 @@ export class IntentWriter {
   write(intents: readonly Intent[]): void {
     for (const intent of intents) {
       const key = this.#key(intent);
-      // Its own event, or the end of the write, brings the next look.
-      if (!this.#busy.has(key)) void this.#send(key, intent);
+      if (this.#busy.has(key)) this.#busy.set(key, true);
+      else void this.#send(key, intent);
     }
   }
 
@@ -34,12 +35,14 @@ export class IntentWriter {
   }
 
   async #send(key: string, { resource, object, subresource, patch }: Intent): Promise<void> {
-    this.#busy.add(key);
+    this.#busy.set(key, false);
     const { namespace = "", name = "", resourceVersion, uid } = object.metadata;
     const metadata = { ...(patch["metadata"] as object | undefined), resourceVersion, uid };
     try {
       await this.#client.patch(resource, namespace, name, "application/merge-patch+json", { ...patch, metadata }, { subresource, fieldManager: "travelops-network" });
+      const more = this.#busy.get(key) === true;
       this.#busy.delete(key);
+      if (more && !this.#closed) this.#again();
     } catch (error) {
       this.#busy.delete(key);
       if (this.#closed || isNotFound(error)) return;

@@ -64,7 +64,9 @@ export async function startDataplane(options: DataplaneOptions): Promise<Datapla
   front.refresh();
   reconcile(options.snapshot);
 
-  const dial = async (ip: string, port: number, sourceIP: string | undefined): Promise<net.Socket> => {
+  const dial = async (host: string, port: number, sourceIP: string | undefined): Promise<net.Socket> => {
+    const ip = addressFor(state, host, sourceIP);
+    if (ip === state.addresses.gateway) return joinIngress(front, port);
     const target = state.servicePortAt(ip, port);
     if (target === undefined || ip === state.addresses.api) return dialAddress(locate, ip, port);
     const source: ConnectionSource = sourceIP === undefined ? { kind: "outside", via: "api" } : sourceOf(state, sourceIP);
@@ -112,6 +114,31 @@ export async function startDataplane(options: DataplaneOptions): Promise<Datapla
       front.close();
     },
   };
+}
+
+/** An address of the cluster for a host that may be a name, as the source pod would resolve it. */
+function addressFor(state: DataplaneState, host: string, sourceIP: string | undefined): string {
+  if (net.isIP(host) !== 0) {
+    if (state.podRange.contains(host) || state.serviceRange.contains(host)) return host;
+    throw connectionError("EOUTSIDE", `${host} is not an address of the cluster`);
+  }
+  const namespace = (sourceIP === undefined ? undefined : state.pods.get(sourceIP)?.namespace) ?? "default";
+  const result = resolveInCluster(state, host, "A", namespace);
+  const first = result.kind === "records" ? result.records[0] : undefined;
+  if (typeof first === "string") return first;
+  if (result.kind === "outside" || first !== undefined) throw connectionError("EOUTSIDE", `${host} is not a name of the cluster`);
+  throw connectionError("ENOTFOUND", `no Service or pod has the name ${host}`);
+}
+
+/** The ingress as pods see it at the gateway's address, reached without a socket of theirs. */
+async function joinIngress(front: FrontServer, port: number): Promise<net.Socket> {
+  if (port !== 80 && port !== 443) throw connectionError("ECONNREFUSED", `the ingress listens on ports 80 and 443, not on ${port}`);
+  const server = net.createServer((socket) => {
+    server.close();
+    front.accept(socket, { publicPort: port, httpsPort: 443, tls: port === 443 ? "only" : "never" });
+  });
+  await new Promise<void>((resolve, reject) => server.once("error", reject).listen({ host: "127.0.0.1", port: 0 }, resolve));
+  return dialAddress((host, to) => ({ host, port: to }), "127.0.0.1", (server.address() as net.AddressInfo).port);
 }
 
 function insideIngress(front: FrontServer, address: string, port: 80 | 443, log: (message: string) => void): net.Server {

@@ -29,7 +29,8 @@ async function handle(message: ToDataplane, handle: unknown): Promise<void> {
       return (await dataplane)?.apply(message.delta);
     case "listen":
       if (handle instanceof net.Server) (await dataplane)?.listen(message.id, message.listener, handle);
-      return;
+      else log(`the socket of ${message.id} got lost on its way to the dataplane`);
+      return send({ type: "listening", id: message.id });
     case "unlisten":
       return (await dataplane)?.unlisten(message.id);
     case "forwarded": {

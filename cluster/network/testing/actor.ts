@@ -7,7 +7,7 @@ import net from "node:net";
 
 type Command =
   | { id: number; do: "http" | "h2c" | "echo" | "https"; ip: string; port: number; name: string; cert?: string; key?: string }
-  | { id: number; do: "get"; url: string; from: string; headers?: Record<string, string> }
+  | { id: number; do: "get"; url: string; path?: string; from: string; headers?: Record<string, string> }
   | { id: number; do: "tcp"; ip: string; port: number; from: string; data: string }
   | { id: number; do: "dns"; server: string; name: string; type: string }
   | { id: number; do: "stop"; ip: string; port: number };
@@ -58,7 +58,7 @@ async function run(command: Command): Promise<unknown> {
       return new Promise((resolve, reject) => {
         const client = command.url.startsWith("https:") ? https : http;
         client
-          .get(command.url, { localAddress: command.from, headers: command.headers, agent: false, rejectUnauthorized: false }, (res) => {
+          .get(command.url, { localAddress: command.from, headers: command.headers, agent: false, rejectUnauthorized: false, ...(command.path === undefined ? {} : { path: command.path }) }, (res) => {
             let body = "";
             res.setEncoding("utf8").on("data", (chunk: string) => (body += chunk));
             res.on("end", () => resolve({ status: res.statusCode, body, headers: res.headers }));

@@ -78,7 +78,7 @@ function started(daemon: NetworkDaemon, start: unknown): Promise<void> {
   });
 }
 
-async function startActor(host: TestHost): Promise<Lab["act"]> {
+export async function startActor(host: TestHost): Promise<Lab["act"]> {
   const actor = await host.runDaemon({ name: "actor", file: ACTOR });
   const waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
   actor.onMessage((raw) => {

@@ -1,0 +1,189 @@
+/** Follows the API and keeps the dataplane, the statuses and the local ports as the objects want them. One look a turn, however many events. */
+import type { Clock, Informer, KubeClient, Logger, Pod, Service } from "@travelops/kube";
+import { INGRESSES } from "@travelops/kube";
+import type { DataplaneLink } from "./dataplane-link.ts";
+import { compileGatewayApi, type CompiledGatewayApi } from "./gateway-api.ts";
+import { compileIngress, servesIngress } from "./ingress.ts";
+import { IntentWriter } from "./intent-writer.ts";
+import type { Fronted, LocalUrls, NetworkUrl } from "./local-urls.ts";
+import { compileRoutes } from "./route.ts";
+import { compilePod, compileService, SERVICE_NAME_LABEL } from "./service-config.ts";
+import { gatewayApiIntents, ingressIntents, routeIntents, serviceIntents, urlIntents, type Intent } from "./status-intents.ts";
+import { GATEWAYS, GRPC_ROUTES, HTTP_ROUTES, ROUTES, TLS_ROUTES } from "./types.ts";
+import { builtIn, concernsIngress, custom, ingressObjects, watch, worldOf, type Watched } from "./watched.ts";
+
+export interface NetworkControllerOptions {
+  readonly client: KubeClient;
+  readonly link: DataplaneLink;
+  readonly urls: LocalUrls;
+  readonly appsDomain: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+const ROUTE_RESOURCES = { HTTPRoute: HTTP_ROUTES, GRPCRoute: GRPC_ROUTES, TLSRoute: TLS_ROUTES } as const;
+
+export class NetworkController {
+  readonly #options: NetworkControllerOptions;
+  readonly #watched: Watched;
+  readonly #writer: IntentWriter;
+  readonly #dirtyServices = new Set<string>();
+  readonly #podIPs = new Map<string, string>();
+  #dirtyPods = new Map<string, Pod | undefined>();
+  #ingressDirty = true;
+  #ingressReady = false;
+  #scheduled = false;
+  #fronted: readonly Fronted[] = [];
+
+  constructor(options: NetworkControllerOptions) {
+    this.#options = options;
+    this.#watched = watch(options.client, options);
+    this.#writer = new IntentWriter({ ...options, again: () => this.#markIngress() });
+    this.#connect();
+  }
+
+  /** Follows the built-in kinds; resolves when Services, endpoints and pods are known. */
+  async start(): Promise<void> {
+    const { signal } = this.#options;
+    for (const informer of builtIn(this.#watched)) void informer.run(signal);
+    await Promise.all([this.#watched.services, this.#watched.slices, this.#watched.pods].map((i) => i.synced()));
+    this.#flush();
+  }
+
+  /** Follows the custom kinds too, once their CRDs are there; resolves when the ingress stands. */
+  async startIngress(): Promise<void> {
+    for (const informer of custom(this.#watched)) void informer.run(this.#options.signal);
+    await Promise.all([...builtIn(this.#watched), ...custom(this.#watched)].map((i) => i.synced()));
+    this.#ingressReady = true;
+    this.#flush();
+  }
+
+  #connect(): void {
+    const w = this.#watched;
+    w.services.onEvent((event) => {
+      this.#dirtyServices.add(`${event.object.metadata.namespace ?? ""}/${event.object.metadata.name ?? ""}`);
+      if (concernsIngress(event)) this.#ingressDirty = true;
+      this.#schedule();
+    });
+    w.slices.onEvent(({ object }) => {
+      this.#dirtyServices.add(`${object.metadata.namespace ?? ""}/${object.metadata.labels?.[SERVICE_NAME_LABEL] ?? ""}`);
+      this.#schedule();
+    });
+    w.pods.onEvent(({ type, object }) => {
+      this.#dirtyPods.set(`${object.metadata.namespace ?? ""}/${object.metadata.name ?? ""}`, type === "deleted" ? undefined : object);
+      this.#schedule();
+    });
+    w.namespaces.onEvent((event) => void (concernsIngress(event) && this.#markIngress()));
+    for (const informer of ingressObjects(w)) (informer as Informer).onEvent(() => this.#markIngress());
+  }
+
+  #markIngress(): void {
+    this.#ingressDirty = true;
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      if (!this.#options.signal.aborted) this.#flush();
+    });
+  }
+
+  #flush(): void {
+    const w = this.#watched;
+    if (w.services.hasSynced && w.slices.hasSynced) this.#flushServices();
+    if (w.pods.hasSynced) this.#flushPods();
+    if (this.#ingressReady && this.#ingressDirty) this.#flushIngress();
+    this.#options.link.flush();
+  }
+
+  #flushServices(): void {
+    const { link } = this.#options;
+    for (const key of this.#dirtyServices) {
+      const [namespace = "", name = ""] = key.split("/");
+      const service = this.#watched.services.get(namespace, name);
+      link.set("services", key, service === undefined ? null : compileService(service, this.#watched.slices.byIndex("service", key)));
+    }
+    this.#dirtyServices.clear();
+  }
+
+  #flushPods(): void {
+    const { link } = this.#options;
+    const dirty = this.#dirtyPods;
+    this.#dirtyPods = new Map();
+    // First what went, then what came: an address may have changed hands within the turn.
+    for (const [key, pod] of dirty) {
+      const old = this.#podIPs.get(key);
+      const row = pod === undefined ? undefined : compilePod(pod);
+      if (old === undefined || old === row?.ip) continue;
+      this.#podIPs.delete(key);
+      if (![...this.#podIPs.values()].includes(old)) link.set("pods", old, null);
+    }
+    for (const [key, pod] of dirty) {
+      const row = pod === undefined ? undefined : compilePod(pod);
+      if (row === undefined) continue;
+      this.#podIPs.set(key, row.ip);
+      link.set("pods", row.ip, row);
+    }
+  }
+
+  #flushIngress(): void {
+    const { link, clock, appsDomain, urls, log } = this.#options;
+    this.#ingressDirty = false;
+    const w = this.#watched;
+    const world = worldOf(w, appsDomain);
+    const routes = compileRoutes(w.routes.list(), world);
+    const ingresses = w.ingresses.list().filter((i) => servesIngress(i, w.ingressClasses.list()));
+    const gatewayApi = compileGatewayApi(world, { http: w.httpRoutes.list(), grpc: w.grpcRoutes.list(), tls: w.tlsRoutes.list() });
+    const fronted: Fronted[] = [
+      ...routes.flatMap(({ route, front }) => (front === undefined ? [] : [{ resource: ROUTES, object: route, front }])),
+      ...ingresses.map((ingress) => ({ resource: INGRESSES, object: ingress, front: compileIngress(ingress, world) })),
+      ...gatewayApi.routes.flatMap(({ kind, route, front }) => (front === undefined ? [] : [{ resource: ROUTE_RESOURCES[kind], object: route, front }])),
+    ];
+    const gone = new Set(link.keys("fronts"));
+    for (const { front } of fronted) {
+      gone.delete(front.owner);
+      link.set("fronts", front.owner, front);
+    }
+    for (const owner of gone) link.set("fronts", owner, null);
+    this.#fronted = fronted;
+    const now = clock.now();
+    const services = w.services.list();
+    this.#writer.write([
+      ...routes.flatMap((route) => routeIntents(route, appsDomain, now)),
+      ...ingresses.flatMap(ingressIntents),
+      ...services.flatMap(serviceIntents),
+      ...gatewayApiIntents(gatewayApi, now),
+    ]);
+    urls
+      .reconcile(fronted, services)
+      .then(() => this.#annotate(fronted, services, gatewayApi))
+      .catch((error: unknown) => log.error("local ports", { err: error }));
+  }
+
+  /** Says on the objects where they answer, as soon as the ports are known. */
+  #annotate(fronted: readonly Fronted[], services: readonly Service[], gatewayApi: CompiledGatewayApi): void {
+    if (this.#options.signal.aborted || this.#fronted !== fronted) return;
+    const { urls } = this.#options;
+    const gateways: Intent[] = gatewayApi.gateways.flatMap(({ gateway, host }) =>
+      urlIntents(GATEWAYS, gateway, urls.hostUrl(host)),
+    );
+    this.#writer.write([...urls.intents(fronted, services), ...gateways]);
+  }
+
+  urls(): NetworkUrl[] {
+    return this.#options.urls.urls(this.#fronted);
+  }
+
+  /** After the dataplane came back: look at everything again, ports that were lost are opened anew. */
+  relook(): void {
+    this.#markIngress();
+  }
+
+  close(): void {
+    this.#writer.close();
+  }
+}

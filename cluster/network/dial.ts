@@ -1,0 +1,38 @@
+/** Connections into the pods' network from the cluster process, through the dataplane's unix socket. */
+import net from "node:net";
+import type { Duplex } from "node:stream";
+
+export interface DialOptions {
+  /** The pod on whose behalf the connection is made (the egress proxy knows it by its address). */
+  readonly source?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** Rejects with the code of the failure: ECONNREFUSED, ETIMEDOUT, ENOTFOUND, EOUTSIDE (no address or name of the cluster). */
+export function dialThrough(socketPath: string, host: string, port: number, options: DialOptions = {}): Promise<Duplex> {
+  return new Promise((resolve, reject) => {
+    const socket = net.connect({ path: socketPath, allowHalfOpen: true, ...(options.signal === undefined ? {} : { signal: options.signal }) });
+    let answer = Buffer.alloc(0);
+    const fail = (error: Error): void => {
+      socket.destroy();
+      reject(error);
+    };
+    const onData = (chunk: Buffer): void => {
+      answer = Buffer.concat([answer, chunk]);
+      const end = answer.indexOf(10);
+      if (end < 0) return;
+      socket.removeListener("data", onData);
+      socket.removeListener("error", fail);
+      socket.removeListener("end", onEnd);
+      socket.pause();
+      const reply = JSON.parse(answer.subarray(0, end).toString("utf8")) as { ok?: boolean; error?: string; code?: string };
+      if (reply.ok !== true) return fail(Object.assign(new Error(`cannot connect to ${host}:${port}: ${reply.error ?? "refused"}`), { code: reply.code ?? "ECONNREFUSED" }));
+      const rest = answer.subarray(end + 1);
+      if (rest.length > 0) socket.unshift(rest);
+      resolve(socket);
+    };
+    const onEnd = (): void => fail(Object.assign(new Error(`cannot connect to ${host}:${port}: the dataplane closed the connection`), { code: "ECONNRESET" }));
+    socket.on("data", onData).once("error", fail).once("end", onEnd);
+    socket.write(`${JSON.stringify({ dial: [host, port], ...(options.source === undefined ? {} : { source: options.source }) })}\n`);
+  });
+}
