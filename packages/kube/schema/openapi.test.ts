@@ -1,0 +1,89 @@
+import { describe, expect, it } from "vitest";
+import type { ResourceRow } from "./node.ts";
+import { openApiV2, openApiV3 } from "./openapi.ts";
+import { fromStructuralSchema } from "./structural.ts";
+import { builtinRows } from "./table.ts";
+
+interface Document {
+  paths: Record<string, Record<string, Record<string, unknown>>>;
+  components: { schemas: Record<string, Record<string, unknown> & { properties?: Record<string, Record<string, unknown>> }> };
+  definitions: Record<string, unknown>;
+}
+
+const v3 = (groupVersion: string, rows: readonly ResourceRow[] = builtinRows()): Document => openApiV3(groupVersion, rows) as unknown as Document;
+
+const custom: ResourceRow = {
+  group: "x.io", version: "v1", resource: "foos", singular: "foo", kind: "Foo", listKind: "FooList", namespaced: true,
+  verbs: ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"], shortNames: [], categories: [],
+  subresources: new Map([["status", { group: "x.io", version: "v1", kind: "Foo", verbs: ["get", "patch", "update"] }]]),
+  schema: fromStructuralSchema({
+    type: "object",
+    properties: {
+      spec: {
+        type: "object", required: ["size"],
+        properties: {
+          size: { type: "integer", minimum: 1, description: "How many." },
+          port: { "x-kubernetes-int-or-string": true },
+          hosts: { type: "array", items: { type: "string" }, "x-kubernetes-list-type": "set" },
+          any: { type: "object", "x-kubernetes-preserve-unknown-fields": true },
+        },
+      },
+    },
+  }),
+};
+
+describe("OpenAPI v3", () => {
+  it("tells kubectl that a kind takes fieldValidation on patch", () => {
+    const patch = v3("apps/v1").paths["/apis/apps/v1/namespaces/{namespace}/deployments/{name}"]?.["patch"];
+    expect(patch).toMatchObject({
+      operationId: "patchAppsV1NamespacedDeployment",
+      "x-kubernetes-action": "patch",
+      "x-kubernetes-group-version-kind": { group: "apps", version: "v1", kind: "Deployment" },
+    });
+    expect((patch?.["parameters"] as { name: string }[]).map((p) => p.name)).toEqual(["dryRun", "fieldManager", "fieldValidation", "force"]);
+    expect(Object.keys((patch?.["requestBody"] as { content: object }).content)).toContain("application/strategic-merge-patch+json");
+  });
+
+  it("carries what a client needs for a strategic merge", () => {
+    const { schemas } = v3("v1").components;
+    expect(schemas["io.k8s.api.core.v1.PodSpec"]?.properties?.["containers"]).toMatchObject({
+      type: "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"],
+      "x-kubernetes-patch-strategy": "merge", "x-kubernetes-patch-merge-key": "name",
+    });
+    expect(schemas["io.k8s.api.core.v1.Pod"]?.["x-kubernetes-group-version-kind"]).toEqual([{ group: "", version: "v1", kind: "Pod" }]);
+  });
+
+  it("holds every schema that it refers to", () => {
+    for (const groupVersion of new Set(builtinRows().map((r) => (r.group === "" ? r.version : `${r.group}/${r.version}`)))) {
+      const document = v3(groupVersion);
+      for (const [, name] of JSON.stringify(document).matchAll(/#\/components\/schemas\/([^"]+)/g)) {
+        expect(document.components.schemas, `${groupVersion}: ${name}`).toHaveProperty([name ?? ""]);
+      }
+    }
+  });
+
+  it("publishes a custom resource with its own words and markers, without strategic merge", () => {
+    const document = v3("x.io/v1", [...builtinRows(), custom]);
+    const spec = document.components.schemas["io.x.v1.Foo"]?.properties?.["spec"] as { properties: object; required: string[] };
+    expect(spec.required).toEqual(["size"]);
+    expect(spec.properties).toMatchObject({
+      size: { type: "integer", minimum: 1, description: "How many." },
+      port: { "x-kubernetes-int-or-string": true },
+      hosts: { type: "array", "x-kubernetes-list-type": "set" },
+      any: { "x-kubernetes-preserve-unknown-fields": true },
+    });
+    const patch = document.paths["/apis/x.io/v1/namespaces/{namespace}/foos/{name}"]?.["patch"];
+    expect(Object.keys((patch?.["requestBody"] as { content: object }).content)).not.toContain("application/strategic-merge-patch+json");
+    expect(document.components.schemas).toHaveProperty(["io.x.v1.FooList"]);
+    expect(Object.keys(document.paths).every((path) => path.startsWith("/apis/x.io/v1/"))).toBe(true);
+  });
+});
+
+describe("OpenAPI v2", () => {
+  it("is one document whose references all resolve", () => {
+    const document = openApiV2([...builtinRows(), custom]) as unknown as Document;
+    for (const [, name] of JSON.stringify(document).matchAll(/#\/definitions\/([^"]+)/g)) expect(document.definitions).toHaveProperty([name ?? ""]);
+    // What v2 has no words for: alternatives, and null as a value.
+    expect(/"(oneOf|anyOf)":\[|"nullable":true/.exec(JSON.stringify(document))).toBeNull();
+  });
+});
