@@ -1,4 +1,193 @@
+/**
+ * Serves what CRDs declare, as soon as they are committed: names are accepted, rows enter the registry, and a
+ * deleted CRD waits until the last of its objects is gone.
+ */
+import type { KubeObject } from "@travelops/kube";
+import { formatTime } from "@travelops/kube/api/clock";
+import { equalJson } from "@travelops/kube/schema/json-value";
+import type { ObjectKey, StoredObject } from "../../store/store.ts";
+import { deleteObject, type DeleteOptions } from "../handlers/delete-object.ts";
+import type { WriteContext } from "../handlers/write-context.ts";
+import type { ServedResource } from "../registry/registry.ts";
 import type { ServerCore } from "../server-options.ts";
-export function customResources(_core: ServerCore): () => void {
-  return () => {};
+import { systemActor } from "../system/system-actor.ts";
+import { establishedStatus, hasCondition, heldNames, type TakenNames } from "./crd-conditions.ts";
+import { CLEANUP_FINALIZER } from "./crd-strategy.ts";
+import { groupOf, namesOf, servedVersions, tableOfCrd } from "./served-custom-resource.ts";
+
+export const CRDS = "customresourcedefinitions.apiextensions.k8s.io";
+const AT_ONCE = 200;
+
+interface Served {
+  /** What rows are made of: compared, so that a status change makes no new ones. */
+  readonly spec: unknown;
+  readonly storedVersions: unknown;
+  readonly resources: readonly ServedResource[];
+}
+
+export function customResources(core: ServerCore): () => void {
+  const controller = new CustomResourceController(core);
+  return () => controller.close();
+}
+
+class CustomResourceController {
+  readonly #core: ServerCore;
+  readonly #served = new Map<string, Served>();
+  /** Watches on the objects of CRDs that are being deleted. */
+  readonly #draining = new Map<string, () => void>();
+  readonly #unsubscribe: () => void;
+  #closed = false;
+
+  constructor(core: ServerCore) {
+    this.#core = core;
+    for (const stored of core.store.list(CRDS).items) this.#reconcile(stored.key.name, stored);
+    this.#unsubscribe = core.store.watch(CRDS, core.store.revision, (event) => {
+      const { name } = event.object.key;
+      if (event.type === "delete") this.#remove(name);
+      // After the commit's own turn: what follows writes.
+      else queueMicrotask(() => this.#reconcile(name, event.object));
+    });
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#unsubscribe();
+    for (const stop of this.#draining.values()) stop();
+    this.#draining.clear();
+  }
+
+  #reconcile(name: string, stored: StoredObject): void {
+    if (this.#closed) return;
+    const crd = stored.object;
+    if (hasCondition(crd, "Established")) this.#serve(name, crd);
+    this.#accept(stored);
+    if (crd.metadata.deletionTimestamp !== undefined) this.#drain(name, stored);
+  }
+
+  #serve(name: string, crd: KubeObject): void {
+    const before = this.#served.get(name);
+    const storedVersions = (crd["status"] as { storedVersions?: unknown } | undefined)?.storedVersions;
+    if (before !== undefined && equalJson(before.spec, crd["spec"]) && equalJson(before.storedVersions, storedVersions)) return;
+    const resources = servedVersions(crd);
+    const { registry } = this.#core;
+    if (before !== undefined) registry.remove({ group: groupOf(crd), resource: namesOf(crd).plural });
+    registry.add(resources);
+    this.#served.set(name, { spec: crd["spec"], storedVersions, resources });
+  }
+
+  #remove(name: string): void {
+    const served = this.#served.get(name);
+    this.#draining.get(name)?.();
+    this.#draining.delete(name);
+    if (served === undefined) return;
+    this.#served.delete(name);
+    const [first] = served.resources;
+    if (first === undefined) return;
+    this.#core.registry.remove(first.groupResource);
+    this.#core.watches.endTable(first.table);
+    // A name it held may be what another CRD of the group waits for.
+    for (const stored of this.#core.store.list(CRDS).items) {
+      if (!hasCondition(stored.object, "NamesAccepted")) this.#accept(stored);
+    }
+  }
+
+  #taken(name: string, group: string): TakenNames {
+    const resources = new Set<string>();
+    const kinds = new Set<string>();
+    for (const { row, origin } of this.#core.registry.all()) {
+      if (row.group !== group || origin !== "builtin") continue;
+      resources.add(row.resource);
+      kinds.add(row.kind);
+    }
+    for (const stored of this.#core.store.list(CRDS).items) {
+      if (stored.key.name === name || groupOf(stored.object) !== group) continue;
+      const held = heldNames(stored.object);
+      for (const resource of held.resources) resources.add(resource);
+      for (const kind of held.kinds) kinds.add(kind);
+    }
+    return { resources, kinds };
+  }
+
+  #accept(stored: StoredObject): void {
+    const { name } = stored.key;
+    const now = formatTime(this.#core.clock.now());
+    const wanted = (crd: KubeObject): Record<string, unknown> => establishedStatus(crd, this.#taken(name, groupOf(crd)), now);
+    if (equalJson(wanted(stored.object), stored.object["status"])) return;
+    this.#write(stored.key, "update/status", (crd) => {
+      const status = wanted(crd);
+      return equalJson(status, crd["status"]) ? undefined : { ...crd, status };
+    });
+  }
+
+  /** Deletes the objects of a CRD, and takes the finalizer away once there are none. */
+  #drain(name: string, stored: StoredObject): void {
+    if (!(stored.object.metadata.finalizers ?? []).includes(CLEANUP_FINALIZER)) return;
+    const table = tableOfCrd(stored.object);
+    if (!this.#draining.has(name)) {
+      const stop = this.#core.store.watch(table, this.#core.store.revision, (event) => {
+        if (event.type === "delete") queueMicrotask(() => this.#release(name, stored.key, table));
+      });
+      this.#draining.set(name, stop);
+      void this.#deleteAll(name, table);
+    }
+    this.#release(name, stored.key, table);
+  }
+
+  #release(name: string, key: ObjectKey, table: string): void {
+    if (this.#closed || this.#core.store.count(table) > 0) return;
+    this.#draining.get(name)?.();
+    this.#write(key, "delete", (crd) => {
+      const finalizers = (crd.metadata.finalizers ?? []).filter((finalizer) => finalizer !== CLEANUP_FINALIZER);
+      return { ...crd, metadata: { ...crd.metadata, finalizers } };
+    });
+  }
+
+  async #deleteAll(name: string, table: string): Promise<void> {
+    const resource = this.#served.get(name)?.resources[0];
+    const options: DeleteOptions = { gracePeriodSeconds: undefined, propagation: "Background", uid: undefined, resourceVersion: undefined, dryRun: false };
+    const context = systemContext(this.#core);
+    try {
+      const { items } = this.#core.store.list(table);
+      for (let i = 0; i < items.length && !this.#closed; i += AT_ONCE) {
+        const some = items.slice(i, i + AT_ONCE);
+        await Promise.allSettled(
+          some.map((item) =>
+            resource === undefined
+              ? this.#core.store.write(item.key, context.actor, () => ({ op: "delete" }))
+              : deleteObject(this.#core, resource, item.key, options, context),
+          ),
+        );
+      }
+    } catch (error) {
+      this.#core.log.warn("objects of a deleted CustomResourceDefinition remain", { crd: name, err: error });
+    }
+  }
+
+  #write(key: ObjectKey, verb: string, change: (crd: KubeObject) => KubeObject | undefined): void {
+    this.#core.store
+      .write(key, systemActor(verb), (current) => {
+        const next = current === undefined ? undefined : change(current.object);
+        if (next === undefined) return { op: "none" };
+        const released = next.metadata.deletionTimestamp !== undefined && (next.metadata.finalizers ?? []).length === 0;
+        return released ? { op: "delete", object: next } : { op: "put", object: next };
+      })
+      .catch((error: unknown) => {
+        if (!this.#closed) this.#core.log.error("a CustomResourceDefinition's status could not be written", { crd: key.name, err: error });
+      });
+  }
+}
+
+/** Writes of the server itself, in its own name. */
+export function systemContext(core: ServerCore): WriteContext {
+  const nowMs = core.clock.now();
+  return {
+    user: { name: "system:apiserver", groups: ["system:masters"] },
+    nowMs,
+    now: formatTime(nowMs),
+    dryRun: false,
+    warn: () => {},
+    actor: systemActor("delete"),
+    manager: "kube-apiserver",
+    fieldValidation: "Ignore",
+  };
 }

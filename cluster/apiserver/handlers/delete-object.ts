@@ -142,7 +142,7 @@ export function markDeleted(
   if (finalizers.length > 0) next.finalizers = finalizers;
   else delete next.finalizers;
   const marked = withMetadata(object, next);
-  return strategy.beforeDelete?.(marked, deleteContext) ?? marked;
+  return strategy.beforeDelete?.(marked, object, deleteContext) ?? marked;
 }
 
 /** Deletes one object, or begins to. Throws `StatusError` 404 and 409. */

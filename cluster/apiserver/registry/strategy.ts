@@ -61,7 +61,7 @@ export interface Strategy {
   /** Seconds of grace a deletion gets; 0 deletes at once. Undefined: the resource knows no grace. */
   gracePeriod?(object: KubeObject, context: DeleteContext): number;
   /** Changes of an object whose deletion is asked for: the namespace's phase. */
-  beforeDelete?(object: KubeObject, context: DeleteContext): KubeObject;
+  beforeDelete?(object: KubeObject, old: KubeObject, context: DeleteContext): KubeObject;
   /** Why it must stay although no finalizer is left (a namespace's spec.finalizers). */
   keepsAlive?(object: KubeObject): boolean;
   /** May the object be deleted at all; throws `StatusError`. */

@@ -11,7 +11,9 @@ import type { ApiServer, UserInfo } from "../api-server.ts";
 import { createApiServer } from "../create-api-server.ts";
 import { openPki } from "../pki/cluster-pki.ts";
 import type { ApiServerOptions } from "../server-options.ts";
-import { permissiveAccess } from "./permissive-access.ts";
+import { createAccessControl } from "../access-control.ts";
+import { bootstrapPolicy } from "../authorization/bootstrap-policy.ts";
+import { randomBytes, randomUUID } from "node:crypto";
 
 export interface TestServer {
   readonly server: ApiServer;
@@ -40,7 +42,19 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const log = options.log ?? silentLogger;
   const pki = await openPki({ dir: join(dir, "pki"), clock, clusterName: "test", serviceAddress: "10.64.0.1", serverNames: ["localhost", "127.0.0.1"] });
   const store = await openStore({ dir: join(dir, "store"), clock, log });
-  const access = options.access ?? permissiveAccess();
+  await bootstrapPolicy(store, clock, randomUUID);
+  const adminToken = randomBytes(16).toString("hex");
+  const access =
+    options.access ??
+    createAccessControl({
+      store,
+      clock,
+      random: Math.random,
+      uuid: randomUUID,
+      clientCa: pki.ca,
+      tokenKey: pki.tokenKey,
+      staticTokens: [{ token: adminToken, user: ADMIN }],
+    });
   const server = await createApiServer({
     store,
     clock,
@@ -58,7 +72,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     client: (user = ADMIN) => server.clientFor(user),
     url: `https://127.0.0.1:${port}`,
     caData: pki.ca,
-    adminToken: "admin",
+    adminToken,
     dir,
     async close() {
       await server.close();

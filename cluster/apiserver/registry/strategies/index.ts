@@ -15,6 +15,7 @@ import {
   rbac,
   secrets,
 } from "./cluster-objects.ts";
+import { crdStrategy } from "../../custom-resources/crd-strategy.ts";
 import { pods } from "./pods.ts";
 import { daemonSets, deployments, jobs, replicaSets, replicationControllers } from "./workloads.ts";
 
@@ -38,6 +39,7 @@ const PARTICULARS: Readonly<Record<string, Partial<Strategy>>> = {
   "clusterroles.rbac.authorization.k8s.io": rbac,
   "clusterrolebindings.rbac.authorization.k8s.io": rbac,
   "apiservices.apiregistration.k8s.io": apiServices,
+  "customresourcedefinitions.apiextensions.k8s.io": crdStrategy,
 };
 
 /** `extra`: strategies made with state of the server (Services), by table. */

@@ -1,0 +1,160 @@
+/** CustomResourceDefinitions themselves: what is checked, and what their deletion waits for. */
+import {
+  fieldInvalid,
+  fieldNotSupported,
+  fieldRequired,
+  type Condition,
+  type FieldError,
+  type KubeObject,
+} from "@travelops/kube";
+import { setCondition } from "./crd-conditions.ts";
+import { isDns1035Label, isDns1123Subdomain } from "@travelops/kube/api/names";
+import { checkStructural } from "@travelops/kube/schema/structural";
+import { array, read, record, text } from "../registry/printers/printer.ts";
+import type { Strategy } from "../registry/strategy.ts";
+import { compileJsonPath } from "./json-path.ts";
+import { groupOf, namesOf, storageVersionOf, versionsOf } from "./served-custom-resource.ts";
+
+export const CLEANUP_FINALIZER = "customresourcecleanup.apiextensions.k8s.io";
+const MAX_SELECTABLE_FIELDS = 8;
+const IMMUTABLE = "field is immutable";
+const LABEL = "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
+
+function nameErrors(crd: KubeObject): FieldError[] {
+  const { plural, singular, kind, listKind, shortNames } = namesOf(crd);
+  const group = groupOf(crd);
+  const errors: FieldError[] = [];
+  const name = crd.metadata.name ?? "";
+  if (name !== `${plural}.${group}`) {
+    errors.push(fieldInvalid("metadata.name", name, 'must be spec.names.plural+"."+spec.group'));
+  }
+  if (group === "") errors.push(fieldRequired("spec.group"));
+  else if (!isDns1123Subdomain(group)) errors.push(fieldInvalid("spec.group", group, "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.'"));
+  else if (!group.includes(".")) errors.push(fieldInvalid("spec.group", group, "should be a domain with at least one dot"));
+  for (const [path, value] of [["spec.names.plural", plural], ["spec.names.singular", singular]] as const) {
+    if (!isDns1035Label(value)) errors.push(value === "" ? fieldRequired(path) : fieldInvalid(path, value, LABEL));
+  }
+  if (kind === "") errors.push(fieldRequired("spec.names.kind"));
+  else if (!isDns1035Label(kind.toLowerCase())) errors.push(fieldInvalid("spec.names.kind", kind, `may have mixed case, but should otherwise match: ${LABEL}`));
+  if (kind !== "" && kind === listKind) errors.push(fieldInvalid("spec.names.listKind", listKind, "kind and listKind may not be the same"));
+  shortNames.forEach((short, i) => {
+    if (!isDns1035Label(short)) errors.push(fieldInvalid(`spec.names.shortNames[${i}]`, short, LABEL));
+  });
+  return errors;
+}
+
+function versionErrors(crd: KubeObject): FieldError[] {
+  const versions = versionsOf(crd);
+  if (versions.length === 0) return [fieldRequired("spec.versions")];
+  const errors: FieldError[] = [];
+  const storage = versions.filter((version) => read(version, "storage") === true);
+  if (storage.length !== 1) {
+    errors.push(fieldInvalid("spec.versions", versions.map((version) => text(read(version, "name"))), "must have exactly one version marked as storage version"));
+  }
+  const names = versions.map((version) => text(read(version, "name")));
+  if (new Set(names).size !== names.length) errors.push(fieldInvalid("spec.versions", names, "must contain unique version names"));
+  versions.forEach((version, i) => errors.push(...oneVersionErrors(version, `spec.versions[${i}]`)));
+  return errors;
+}
+
+function oneVersionErrors(version: unknown, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  const name = text(read(version, "name"));
+  if (!isDns1035Label(name)) errors.push(fieldInvalid(`${path}.name`, name, LABEL));
+  const schema = read(version, "schema", "openAPIV3Schema");
+  if (schema === undefined || schema === null) errors.push(fieldRequired(`${path}.schema.openAPIV3Schema`, "schemas are required"));
+  else errors.push(...checkStructural(schema, `${path}.schema.openAPIV3Schema`));
+  array(read(version, "additionalPrinterColumns")).forEach((column, i) => {
+    errors.push(...pathErrors(text(read(column, "jsonPath")), `${path}.additionalPrinterColumns[${i}].jsonPath`));
+  });
+  const fields = array(read(version, "selectableFields"));
+  if (fields.length > MAX_SELECTABLE_FIELDS) {
+    errors.push({ reason: "FieldValueTooMany", field: `${path}.selectableFields`, message: `Too many: ${fields.length}: must have at most ${MAX_SELECTABLE_FIELDS} items` });
+  }
+  fields.forEach((field, i) => {
+    errors.push(...pathErrors(text(read(field, "jsonPath")), `${path}.selectableFields[${i}].jsonPath`));
+  });
+  return errors;
+}
+
+function pathErrors(jsonPath: string, path: string): FieldError[] {
+  if (jsonPath === "") return [fieldRequired(path)];
+  try {
+    compileJsonPath(jsonPath);
+    return [];
+  } catch (error) {
+    return [fieldInvalid(path, jsonPath, error instanceof Error ? error.message : String(error))];
+  }
+}
+
+function conversionErrors(crd: KubeObject): FieldError[] {
+  const strategy = text(read(crd, "spec", "conversion", "strategy"), "None");
+  if (strategy === "None") return [];
+  if (strategy !== "Webhook") return [fieldNotSupported("spec.conversion.strategy", strategy, ["None", "Webhook"])];
+  return array(read(crd, "spec", "conversion", "webhook", "conversionReviewVersions")).length > 0
+    ? []
+    : [fieldRequired("spec.conversion.webhook.conversionReviewVersions")];
+}
+
+function updateErrors(crd: KubeObject, old: KubeObject): FieldError[] {
+  const errors: FieldError[] = [];
+  for (const path of ["spec.group", "spec.scope", "spec.names.plural", "spec.names.kind"]) {
+    const keys = path.split(".");
+    const value = read(crd, ...keys);
+    if (value !== read(old, ...keys)) errors.push(fieldInvalid(path, value ?? "", IMMUTABLE));
+  }
+  const names = versionsOf(crd).map((version) => text(read(version, "name")));
+  array(read(crd, "status", "storedVersions")).forEach((version, i) => {
+    if (!names.includes(text(version))) {
+      errors.push(fieldInvalid(`status.storedVersions[${i}]`, version, "missing from spec.versions; must be removed from status.storedVersions before removal from spec.versions"));
+    }
+  });
+  return errors;
+}
+
+function validate(crd: KubeObject, old: KubeObject | undefined, subresource: string): FieldError[] {
+  if (subresource === "status") return [];
+  const scope = text(read(crd, "spec", "scope"));
+  return [
+    ...nameErrors(crd),
+    ...(scope === "Cluster" || scope === "Namespaced" ? [] : [fieldNotSupported("spec.scope", scope, ["Cluster", "Namespaced"])]),
+    ...versionErrors(crd),
+    ...conversionErrors(crd),
+    ...(old === undefined ? [] : updateErrors(crd, old)),
+  ];
+}
+
+/** Preserving unknown fields for a whole kind is gone with v1beta1. */
+const withStoredVersion = (crd: KubeObject): KubeObject => {
+  const stored = array(read(crd, "status", "storedVersions"));
+  const storage = storageVersionOf(crd);
+  if (storage === "" || stored.includes(storage)) return crd;
+  return { ...crd, status: { ...record(crd["status"]), storedVersions: [...stored, storage] } };
+};
+
+export const crdStrategy: Partial<Strategy> = {
+  prepareForCreate: (crd) =>
+    withStoredVersion({ ...crd, status: { conditions: [], acceptedNames: { plural: "", kind: "" }, storedVersions: [] } }),
+  prepareForUpdate: (crd) => withStoredVersion(crd),
+  validate,
+  /** Its objects go first. */
+  beforeDelete(crd, old, { now }) {
+    if (old.metadata.deletionTimestamp !== undefined) return crd;
+    const finalizers = crd.metadata.finalizers ?? [];
+    const condition: Condition = {
+      type: "Terminating",
+      status: "True",
+      reason: "InstanceDeletionPending",
+      message: "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon",
+      lastTransitionTime: now,
+    };
+    return {
+      ...crd,
+      metadata: {
+        ...crd.metadata,
+        finalizers: finalizers.includes(CLEANUP_FINALIZER) ? finalizers : [...finalizers, CLEANUP_FINALIZER],
+      },
+      status: setCondition(record(crd["status"]), condition),
+    };
+  },
+};

@@ -1,0 +1,184 @@
+/** The versions of a CRD as served resources: a row and a strategy each, like any built-in kind. */
+import { formatApiVersion, type GroupResource, type KubeObject } from "@travelops/kube";
+import { applyDefaults } from "@travelops/kube/schema/defaults";
+import { isObject } from "@travelops/kube/schema/json-value";
+import type { ResourceRow, StructNode, SubresourceRow } from "@travelops/kube/schema/node";
+import { fromStructuralSchema } from "@travelops/kube/schema/structural";
+import { validateSchema } from "@travelops/kube/schema/validate";
+import { array, read, record, text } from "../registry/printers/printer.ts";
+import type { ServedResource } from "../registry/registry.ts";
+import type { ScalePaths, Strategy } from "../registry/strategy.ts";
+import { compileJsonPath } from "./json-path.ts";
+import { columnsPrinter } from "./printer-columns.ts";
+
+const VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+const PART_VERBS = ["get", "patch", "update"];
+
+export interface CustomNames {
+  readonly plural: string;
+  readonly singular: string;
+  readonly kind: string;
+  readonly listKind: string;
+  readonly shortNames: readonly string[];
+  readonly categories: readonly string[];
+}
+
+const strings = (value: unknown): string[] => array(value).filter((item): item is string => typeof item === "string");
+
+/** The names a CRD asks for. */
+export function namesOf(crd: KubeObject): CustomNames {
+  const names = read(crd, "spec", "names");
+  const kind = text(read(names, "kind"));
+  return {
+    plural: text(read(names, "plural")),
+    singular: text(read(names, "singular"), kind.toLowerCase()),
+    kind,
+    listKind: text(read(names, "listKind"), `${kind}List`),
+    shortNames: strings(read(names, "shortNames")),
+    categories: strings(read(names, "categories")),
+  };
+}
+
+export const groupOf = (crd: KubeObject): string => text(read(crd, "spec", "group"));
+export const tableOfCrd = (crd: KubeObject): string => `${namesOf(crd).plural}.${groupOf(crd)}`;
+export const versionsOf = (crd: KubeObject): readonly unknown[] => array(read(crd, "spec", "versions"));
+export const storageVersionOf = (crd: KubeObject): string =>
+  text(read(versionsOf(crd).find((version) => read(version, "storage") === true), "name"));
+
+class CustomRow implements ResourceRow {
+  readonly group: string;
+  readonly version: string;
+  readonly resource: string;
+  readonly singular: string;
+  readonly kind: string;
+  readonly listKind: string;
+  readonly namespaced: boolean;
+  readonly verbs = VERBS;
+  readonly shortNames: readonly string[];
+  readonly categories: readonly string[];
+  readonly subresources: ReadonlyMap<string, SubresourceRow>;
+  readonly openApiSchema: unknown;
+  #schema: StructNode | undefined;
+
+  constructor(crd: KubeObject, version: unknown) {
+    const names = namesOf(crd);
+    this.group = groupOf(crd);
+    this.version = text(read(version, "name"));
+    this.resource = names.plural;
+    this.singular = names.singular;
+    this.kind = names.kind;
+    this.listKind = names.listKind;
+    this.namespaced = read(crd, "spec", "scope") !== "Cluster";
+    this.shortNames = names.shortNames;
+    this.categories = names.categories;
+    this.openApiSchema = read(version, "schema", "openAPIV3Schema");
+    const subresources = new Map<string, SubresourceRow>();
+    if (isObject(read(version, "subresources", "status"))) {
+      subresources.set("status", { kind: this.kind, group: this.group, version: this.version, verbs: PART_VERBS });
+    }
+    if (isObject(read(version, "subresources", "scale"))) {
+      subresources.set("scale", { kind: "Scale", group: "autoscaling", version: "v1", verbs: PART_VERBS });
+    }
+    this.subresources = subresources;
+  }
+  /** Built when it is first asked for: a cluster may hold many CRDs that nobody uses. */
+  get schema(): StructNode {
+    return (this.#schema ??= fromStructuralSchema(this.openApiSchema));
+  }
+}
+
+const withoutDot = (path: string): string => path.replace(/^\./, "");
+
+function scalePaths(version: unknown): ScalePaths | undefined {
+  const scale = read(version, "subresources", "scale");
+  if (!isObject(scale)) return undefined;
+  const selector = text(scale["labelSelectorPath"]);
+  return {
+    spec: withoutDot(text(scale["specReplicasPath"])),
+    status: withoutDot(text(scale["statusReplicasPath"])),
+    selector: selector === "" ? undefined : withoutDot(selector),
+  };
+}
+
+function selectableFields(version: unknown): Record<string, (object: KubeObject) => string> | undefined {
+  const paths = array(read(version, "selectableFields")).map((field) => text(read(field, "jsonPath")));
+  if (paths.length === 0) return undefined;
+  return Object.fromEntries(
+    paths.map((path) => {
+      const values = compileJsonPath(path);
+      return [withoutDot(path), (object: KubeObject) => text(values(object)[0])];
+    }),
+  );
+}
+
+function strategyOf(row: CustomRow, version: unknown): Strategy {
+  const scale = scalePaths(version);
+  const fields = selectableFields(version);
+  return {
+    hasStatus: row.subresources.has("status"),
+    statusResetsMetadata: true,
+    tracksGeneration: true,
+    allowUnconditionalUpdate: false,
+    allowCreateOnUpdate: false,
+    printer: columnsPrinter(read(version, "additionalPrinterColumns")),
+    validate: (object, old) => validateSchema(row.schema, object, "", old),
+    ...(scale === undefined ? {} : { scale }),
+    ...(fields === undefined ? {} : { selectableFields: fields }),
+  };
+}
+
+/** Whether a schema fills in anything: without it, stored objects are served as they are. */
+function hasDefaults(schema: unknown): boolean {
+  if (Array.isArray(schema)) return schema.some(hasDefaults);
+  if (!isObject(schema)) return false;
+  if (schema["default"] !== undefined) return true;
+  for (const key of ["properties", "items", "additionalProperties"]) {
+    const child = schema[key];
+    if (key === "properties" ? isObject(child) && Object.values(child).some(hasDefaults) : hasDefaults(child)) return true;
+  }
+  return false;
+}
+
+class ServedCustomResource implements ServedResource {
+  readonly row: CustomRow;
+  readonly storageRow: ResourceRow;
+  readonly table: string;
+  readonly groupResource: GroupResource;
+  readonly strategy: Strategy;
+  readonly origin = "custom" as const;
+  readonly fromStorage?: (object: KubeObject) => KubeObject;
+  readonly toStorage?: (object: KubeObject) => KubeObject;
+  readonly deprecation?: string;
+
+  constructor(crd: KubeObject, version: unknown, storageRow: ResourceRow) {
+    this.row = new CustomRow(crd, version);
+    this.storageRow = storageRow;
+    this.table = tableOfCrd(crd);
+    this.groupResource = { group: this.row.group, resource: this.row.resource };
+    this.strategy = strategyOf(this.row, version);
+    const apiVersion = formatApiVersion(this.row.group, this.row.version);
+    const storedVersion = formatApiVersion(storageRow.group, storageRow.version);
+    const stored = strings(read(crd, "status", "storedVersions"));
+    const onlyVersion = stored.length <= 1 && storedVersion === apiVersion;
+    const { row } = this;
+    if (!onlyVersion || hasDefaults(row.openApiSchema)) {
+      this.fromStorage = (object) => {
+        const converted = object.apiVersion === apiVersion ? object : { ...object, apiVersion };
+        return applyDefaults(row.schema, converted);
+      };
+    }
+    if (apiVersion !== storedVersion) this.toStorage = (object) => ({ ...object, apiVersion: storedVersion });
+    if (read(version, "deprecated") === true) {
+      this.deprecation = text(read(version, "deprecationWarning"), `${apiVersion} ${row.kind} is deprecated`);
+    }
+  }
+}
+
+/** Every served version of a CRD. */
+export function servedVersions(crd: KubeObject): ServedResource[] {
+  const storage = versionsOf(crd).find((version) => read(version, "storage") === true);
+  const storageRow = new CustomRow(crd, storage ?? record(undefined));
+  return versionsOf(crd)
+    .filter((version) => read(version, "served") === true)
+    .map((version) => new ServedCustomResource(crd, version, storageRow));
+}
