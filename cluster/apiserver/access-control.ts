@@ -5,11 +5,13 @@ import type { AccessControl } from "./access.ts";
 import { admissionChain } from "./admission/chain.ts";
 import { defaultIngressClass, defaultStorageClass } from "./admission/default-class.ts";
 import { defaultTolerationSeconds } from "./admission/default-toleration-seconds.ts";
+import { limitRanger } from "./admission/limit-ranger.ts";
 import { namespaceLifecycle } from "./admission/namespace-lifecycle.ts";
 import { ownerReferences } from "./admission/owner-references.ts";
 import type { ResourceOfKind } from "./admission/owner-references.ts";
 import type { AdmissionPlugin } from "./admission/plugin.ts";
 import { priority } from "./admission/priority.ts";
+import { resourceQuota } from "./admission/resource-quota.ts";
 import { runtimeClass } from "./admission/runtime-class.ts";
 import { serviceAccountPlugin } from "./admission/service-account.ts";
 import { createAuthenticator, tokenVerifier } from "./authentication/authenticator.ts";
@@ -41,7 +43,7 @@ export interface AccessControlOptions {
   readonly staticTokens?: readonly StaticToken[];
   /** Where given, owner references are checked as OpenShift does it. */
   readonly resourceOfKind?: ResourceOfKind;
-  /** Run after the built-in ones. */
+  /** Run after the built-in ones, before quotas are charged. */
   readonly morePlugins?: readonly AdmissionPlugin[];
 }
 
@@ -54,6 +56,7 @@ export function createAccessControl(options: AccessControlOptions): AccessContro
   const verifyToken = tokenVerifier(tokens, options.staticTokens ?? []);
   const plugins: AdmissionPlugin[] = [
     namespaceLifecycle,
+    limitRanger,
     serviceAccountPlugin(random),
     priority,
     defaultTolerationSeconds,
@@ -63,6 +66,8 @@ export function createAccessControl(options: AccessControlOptions): AccessContro
     ...(options.resourceOfKind === undefined ? [] : [ownerReferences(authorize, options.resourceOfKind)]),
     { name: "RBACEscalation", validate: (attributes) => checkEscalation(index, authorize, attributes) },
     ...(options.morePlugins ?? []),
+    // Last: what is refused by another plug-in uses nothing.
+    resourceQuota,
   ];
   return {
     authenticate: createAuthenticator({

@@ -66,6 +66,14 @@ export class LogStore implements Store {
     return this.#tables.get(key);
   }
 
+  listStaged(table: string, namespace: string): readonly StoredObject[] {
+    const { items } = this.#tables.list(table, { namespace });
+    const staged = new Map(this.#batch.stagedIn(table, namespace));
+    if (staged.size === 0) return items;
+    const untouched = items.filter((item) => item.key.namespace === namespace && !staged.has(item.key.name));
+    return [...untouched, ...[...staged.values()].filter((object) => object !== undefined)];
+  }
+
   count(table: string, namespace?: string): number {
     return this.#tables.count(table, namespace);
   }

@@ -48,6 +48,25 @@ describe("writes", () => {
     expect(store.get(keyOf(TABLE, "a", "x"))?.object["data"]).toEqual({ value: "2" });
   });
 
+  it("lists staged writes for those who must count them", async () => {
+    const store = await fixture.open();
+    await fill(store, 3);
+    const staged = (): string[] =>
+      store
+        .listStaged(TABLE, "a")
+        .map((item) => item.key.name)
+        .toSorted();
+    const writes = [
+      put(store, TABLE, configMap("a", "new", "")),
+      remove(store, TABLE, "a", "n1"),
+      put(store, TABLE, configMap("b", "n1", "")),
+    ];
+    expect(staged()).toEqual(["n0", "n2", "new"]);
+    expect(names(store)).toEqual(["a/n0", "a/n1", "a/n2"]);
+    await Promise.all(writes);
+    expect(staged()).toEqual(["n0", "n2", "new"]);
+  });
+
   it("spends no revision on a change that throws or changes nothing", async () => {
     const store = await fixture.open();
     await put(store, TABLE, configMap("a", "x", "1"));

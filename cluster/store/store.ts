@@ -89,6 +89,11 @@ export interface Store {
   readonly compactedRevision: number;
   get(key: ObjectKey): StoredObject | undefined;
   list(table: string, range?: ListRange): ListResult;
+  /**
+   * What writers see: the objects of a namespace with all staged writes applied, in no order.
+   * For checks that must hold among writes of one turn (quotas); readers use `list`.
+   */
+  listStaged(table: string, namespace: string): readonly StoredObject[];
   /** Number of objects of a table, in a namespace where given. */
   count(table: string, namespace?: string): number;
   /** Names of tables that hold at least one object. */

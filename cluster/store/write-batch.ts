@@ -17,6 +17,19 @@ export class WriteBatch {
     return this.#view.has(id) ? { object: this.#view.get(id) } : undefined;
   }
 
+  /** The last staged state of each object of a namespace that this batch writes; undefined where it deletes. */
+  *stagedIn(
+    table: string,
+    namespace: string,
+  ): Generator<readonly [name: string, object: StoredObject | undefined]> {
+    const names = new Set<string>();
+    for (const { event } of this.writes) {
+      const { key } = event.object;
+      if (key.table === table && key.namespace === namespace) names.add(key.name);
+    }
+    for (const name of names) yield [name, this.#view.get(idOf({ table, namespace, name }))];
+  }
+
   add(write: StagedWrite): void {
     this.writes.push(write);
     this.#view.set(

@@ -2,8 +2,8 @@ import type { KubeObject } from "@travelops/kube";
 import type { Store, StoredObject } from "../../store/store.ts";
 import type { AdmissionAttributes } from "../access.ts";
 
-/** What plug-ins may look at: the committed objects. They never write. */
-export type ClusterView = Pick<Store, "get" | "list">;
+/** What plug-ins may look at: the committed objects, and for counting the staged ones. They never write. */
+export type ClusterView = Pick<Store, "get" | "list" | "listStaged">;
 
 /** One check or change. Pure: returns the object (the same one where it changes nothing), throws `StatusError`. */
 export interface AdmissionPlugin {
