@@ -5,15 +5,15 @@
 import { spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { realHostTree, readMountTable, type HostTree, type MountTable } from "./host-tree.ts";
 import { writeFstab, writeRoot, type FstabLine } from "./container-root.ts";
 import { ENTER_SCRIPT, namespaceScripts, type NamespaceScripts } from "./namespace-scripts.ts";
 import { launchContainer, type WrappedCommand } from "./podhost-container.ts";
 import { PodhostClient, PodhostError } from "./podhost-client.ts";
+import { PODHOST } from "./podhost-file.ts";
 import { podhostNetwork } from "./podhost-network.ts";
 import { planRoot, SHOWN_ETC } from "./root-plan.ts";
-import { StartError, type ContainerSpec, type PodSandbox, type PodSandboxSpec, type Sandbox, type SandboxContainer } from "./sandbox.ts";
+import { type ContainerSpec, type PodSandbox, type PodSandboxSpec, type Sandbox, type SandboxContainer } from "./sandbox.ts";
 import type { Tools } from "./tools.ts";
 
 export interface NamespacesOptions {
@@ -30,8 +30,6 @@ export interface NamespacesOptions {
   readonly nodeAddresses: readonly string[];
   readonly note: string;
 }
-
-export const PODHOST = fileURLToPath(new URL("../podhost/podhost.cjs", import.meta.url));
 
 export async function startNamespaces(options: NamespacesOptions): Promise<Sandbox> {
   const { tools } = options;
@@ -227,5 +225,3 @@ function splitEnvironment(all: Readonly<Record<string, string>>): { env: Record<
   }
   return { env, odd };
 }
-
-export { StartError };

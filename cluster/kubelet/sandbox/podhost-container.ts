@@ -66,6 +66,7 @@ export async function launchContainer(launch: ContainerLaunch): Promise<SandboxC
 class PodhostContainer implements SandboxContainer {
   readonly id: string;
   readonly startedAt: number;
+  readonly env: Readonly<Record<string, string>>;
   readonly exited: Promise<ContainerExit>;
   readonly #launch: ContainerLaunch;
   readonly #inner: number;
@@ -75,6 +76,7 @@ class PodhostContainer implements SandboxContainer {
   constructor(launch: ContainerLaunch, inner: number, startedAt: number, exited: Promise<ContainerExit>, probes: Map<string, (event: ProbeEvent) => void>) {
     this.id = launch.spec.id;
     this.startedAt = startedAt;
+    this.env = launch.spec.env;
     this.exited = exited;
     this.#launch = launch;
     this.#inner = inner;

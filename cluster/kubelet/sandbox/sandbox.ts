@@ -119,6 +119,8 @@ export interface ProbeSpec {
 export interface SandboxContainer {
   readonly id: string;
   readonly startedAt: number;
+  /** What its command was started with, for commands that join it. */
+  readonly env: Readonly<Record<string, string>>;
   readonly exited: Promise<ContainerExit>;
   /** `SIGKILL` ends everything in the container, any other signal goes to its first process. */
   kill(signal: string): Promise<void>;

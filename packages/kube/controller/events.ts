@@ -13,7 +13,8 @@ import { EVENTS } from "../client/resources.ts";
 export type EventType = "Normal" | "Warning";
 
 export interface EventRecorder {
-  record(object: KubeObject, type: EventType, reason: string, message: string): void;
+  /** `fieldPath`: the part of the object that is meant (`spec.containers{web}`). */
+  record(object: KubeObject, type: EventType, reason: string, message: string, fieldPath?: string): void;
   /** Resolves when all that was recorded so far is written. */
   flush(): Promise<void>;
 }
@@ -88,6 +89,7 @@ interface Entry {
   readonly reason: string;
   readonly message: string;
   readonly at: number;
+  readonly fieldPath: string | undefined;
 }
 
 class Recorder implements EventRecorder {
@@ -111,11 +113,11 @@ class Recorder implements EventRecorder {
     this.#log = options.log ?? silentLogger;
   }
 
-  record(object: KubeObject, type: EventType, reason: string, message: string): void {
+  record(object: KubeObject, type: EventType, reason: string, message: string, fieldPath?: string): void {
     const uid = object.metadata.uid ?? "";
     if (!this.#allowed(uid)) return;
     const slot = uid === "" ? 0 : (uid.charCodeAt(0) + uid.charCodeAt(uid.length - 1)) % WRITERS;
-    const entry: Entry = { object, type, reason, message, at: this.#clock.now() };
+    const entry: Entry = { object, type, reason, message, at: this.#clock.now(), fieldPath };
     this.#chains[slot] = (this.#chains[slot] ?? Promise.resolve()).then(() => this.#write(entry));
   }
 
@@ -157,7 +159,7 @@ class Recorder implements EventRecorder {
 
   async #send(entry: Entry): Promise<void> {
     const combined = entry.message.startsWith("(combined from similar events)");
-    const key = `${entry.object.metadata.uid}/${entry.type}/${entry.reason}/${combined ? "" : entry.message}`;
+    const key = `${entry.object.metadata.uid}/${entry.fieldPath ?? ""}/${entry.type}/${entry.reason}/${combined ? "" : entry.message}`;
     const known = this.#known.get(key);
     if (known !== undefined && (await this.#repeat(known, entry))) return;
     const event = await this.#client.create(EVENTS, this.#event(entry));
@@ -177,7 +179,7 @@ class Recorder implements EventRecorder {
     }
   }
 
-  #event({ object, type, reason, message, at }: Entry): CoreEvent {
+  #event({ object, type, reason, message, at, fieldPath }: Entry): CoreEvent {
     const { namespace, name = "", uid, resourceVersion } = object.metadata;
     const home = namespace ?? "default";
     const time = formatTime(at);
@@ -194,6 +196,7 @@ class Recorder implements EventRecorder {
         name,
         uid,
         resourceVersion,
+        ...(fieldPath === undefined ? {} : { fieldPath }),
       },
       reason,
       message: message.length > 1024 ? `${message.slice(0, 1021)}...` : message,

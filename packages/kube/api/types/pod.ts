@@ -28,6 +28,8 @@ export interface PodSpec {
   serviceAccountName?: string;
   automountServiceAccountToken?: boolean;
   hostNetwork?: boolean;
+  hostPID?: boolean;
+  hostIPC?: boolean;
   hostname?: string;
   subdomain?: string;
   setHostnameAsFQDN?: boolean;
@@ -54,6 +56,7 @@ export interface PodSecurityContext {
   runAsUser?: number;
   runAsGroup?: number;
   fsGroup?: number;
+  supplementalGroups?: number[];
   runAsNonRoot?: boolean;
   sysctls?: { name: string; value: string }[];
 }
@@ -84,7 +87,7 @@ export interface Container {
   livenessProbe?: Probe;
   readinessProbe?: Probe;
   startupProbe?: Probe;
-  lifecycle?: { postStart?: LifecycleHandler; preStop?: LifecycleHandler };
+  lifecycle?: { postStart?: LifecycleHandler; preStop?: LifecycleHandler; stopSignal?: string };
   terminationMessagePath?: string;
   terminationMessagePolicy?: string;
   securityContext?: SecurityContext;
@@ -227,6 +230,7 @@ export interface PodStatus {
   qosClass?: string;
   containerStatuses?: ContainerStatus[];
   initContainerStatuses?: ContainerStatus[];
+  ephemeralContainerStatuses?: ContainerStatus[];
 }
 
 export interface ContainerState {
@@ -253,6 +257,8 @@ export interface ContainerStatus {
   image: string;
   imageID: string;
   containerID?: string;
+  resources?: ResourceRequirements;
+  volumeMounts?: { name: string; mountPath: string; readOnly?: boolean; recursiveReadOnly?: string }[];
 }
 
 /** The body of `pods/binding`. */

@@ -1,0 +1,437 @@
+/**
+ * One pod on one node, from the first sight of it to the end. Level-triggered: whatever happens only wakes the worker,
+ * which looks at the pod and at what runs, takes the next steps, and writes the status (one patch a pass).
+ */
+import { rm } from "node:fs/promises";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { isNotFound, StatusError } from "@travelops/kube";
+import type { Pod } from "@travelops/kube/api/types/index.ts";
+import { PODS } from "@travelops/kube/client/resources.ts";
+import type { PodSandbox } from "../sandbox/sandbox.ts";
+import { PodVolumes } from "../volumes/pod-volumes.ts";
+import { PodTokens } from "../volumes/tokens.ts";
+import { ContainerRunner } from "./container-runner.ts";
+import { Deadline } from "./deadline.ts";
+import { podLabel, type KubeletContext } from "./kubelet-context.ts";
+import { podHostname } from "./pod-files.ts";
+import { planPod } from "./pod-plan.ts";
+import { allRecords, isOver, isRunning, newRecord, recordOf, type ContainerRecord, type PodRecord } from "./pod-record.ts";
+import { podReferences, type ReferenceKind } from "./references.ts";
+import { podStatus } from "./pod-status.ts";
+import { statusPatch } from "./status-patch.ts";
+import { SIMULATED_ANNOTATION } from "./simulated.ts";
+
+export interface AddressPool {
+  /** `wanted` where it is free. */
+  allocate(wanted: string | undefined): string;
+  release(address: string): void;
+}
+
+const RETRY_MS = 1000;
+const VOLUME_RETRY_MS = 2000;
+/** A pod that was removed without grace still gets this long. */
+const REMOVED_GRACE_MS = 1000;
+
+export class PodWorker {
+  readonly record: PodRecord;
+  readonly directory: string;
+  readonly #context: KubeletContext;
+  readonly #addresses: AddressPool;
+  readonly #onGone: () => void;
+  readonly #runner: ContainerRunner;
+  readonly #volumes: PodVolumes;
+  readonly #tokens: PodTokens;
+  #pod: Pod;
+  #sandbox: PodSandbox | undefined;
+  #address: string | undefined;
+  #creating: Promise<void> | undefined;
+  #starting: Promise<void> | undefined;
+  #ending: { deadline: Deadline; done: boolean; published: boolean; removed: boolean } | undefined;
+  #gone = false;
+  #state: "idle" | "scheduled" | "running" | "again" = "idle";
+  #cancelTimer: (() => void) | undefined;
+  #wakeAt = Number.POSITIVE_INFINITY;
+  #volumeFailures = "";
+  /** A pod's references cannot change. */
+  #references: Set<string> | undefined;
+  #closed = false;
+
+  constructor(context: KubeletContext, pod: Pod, addresses: AddressPool, onGone: () => void) {
+    this.#context = context;
+    this.#pod = pod;
+    this.#addresses = addresses;
+    this.#onGone = onGone;
+    this.record = recordOf(pod, context.clock.now());
+    this.directory = join(context.directory, "pods", pod.metadata.uid ?? "");
+    this.#volumes = new PodVolumes(this.directory, context.hostPaths);
+    this.#tokens = new PodTokens(context.client, context.clock, pod, () => this.wake());
+    const worker = this;
+    this.#runner = new ContainerRunner(context, {
+      get pod() {
+        return worker.#pod;
+      },
+      record: this.record,
+      get sandbox() {
+        return worker.#sandbox;
+      },
+      volumes: this.#volumes,
+      directory: this.directory,
+      wake: () => this.wake(),
+      event: (type, reason, message, container) => this.#event(type, reason, message, container),
+    });
+  }
+
+  get pod(): Pod {
+    return this.#pod;
+  }
+
+  /** A newer state of the object. */
+  update(pod: Pod): void {
+    if (Number(pod.metadata.resourceVersion) < Number(this.#pod.metadata.resourceVersion)) return;
+    this.#pod = pod;
+    for (const container of pod.spec.ephemeralContainers ?? [])
+      if (!this.record.ephemeral.some((one) => one.name === container.name)) this.record.ephemeral.push(newRecord(container.name, "ephemeral", "ContainerCreating"));
+    this.wake();
+  }
+
+  /** The object is gone from the API. */
+  removed(): void {
+    this.#gone = true;
+    this.wake();
+  }
+
+  /** Objects that the pod may refer to have changed. */
+  refresh(): void {
+    for (const one of allRecords(this.record)) if (one.state.kind === "waiting" && one.state.reason === "CreateContainerConfigError") one.backoff = { ...one.backoff, until: 0 };
+    this.wake();
+  }
+
+  refersTo(kind: ReferenceKind, name: string): boolean {
+    this.#references ??= podReferences(this.#pod);
+    return this.#references.has(`${kind}/${name}`);
+  }
+
+  get waitsForVolumes(): boolean {
+    return this.#volumeFailures !== "" && this.#sandbox === undefined;
+  }
+
+  wake(): void {
+    if (this.#closed) return;
+    if (this.#state === "running") this.#state = "again";
+    if (this.#state !== "idle") return;
+    this.#state = "scheduled";
+    setImmediate(() => void this.#run());
+  }
+
+  /** Stops looking; the sandbox ends the processes. */
+  close(): void {
+    this.#closed = true;
+    this.#cancelTimer?.();
+    this.#ending?.deadline.close();
+  }
+
+  async #run(): Promise<void> {
+    if (this.#closed) return;
+    this.#state = "running";
+    this.#wakeAt = Number.POSITIVE_INFINITY;
+    try {
+      this.#advance();
+      const final = this.#ending?.done === true && !this.#ending.published;
+      if ((await this.#publish()) && final && this.#ending !== undefined) {
+        this.#ending.published = true;
+        this.#state = "again";
+      }
+    } catch (error) {
+      this.#context.log.error("a pod could not be synced", { pod: podLabel(this.#pod), err: error });
+      this.#wakeBy(this.#context.clock.now() + RETRY_MS);
+    }
+    const again = (this.#state as string) === "again";
+    this.#state = "idle";
+    if (again) this.wake();
+    else this.#armTimer();
+  }
+
+  /** Takes what steps can be taken now; what takes time goes on by itself and wakes the worker. */
+  #advance(): void {
+    const { clock } = this.#context;
+    const now = clock.now();
+    if (this.#ending !== undefined || this.#mustEnd(now)) {
+      this.#end(now);
+      return;
+    }
+    if (!this.#prepare(now)) return;
+    const plan = planPod(this.#pod, this.record, now);
+    for (const one of plan.backoff) this.#showBackoff(one);
+    this.#wakeBy(plan.wakeAt);
+    if (plan.stopSidecars) {
+      this.#end(now);
+      return;
+    }
+    if (plan.start.length === 0 || this.#starting !== undefined) return;
+    this.#starting = this.#startAll(plan.start).finally(() => {
+      this.#starting = undefined;
+      this.wake();
+    });
+  }
+
+  /** In order, as upstream: a postStart hook holds up the containers that follow. */
+  async #startAll(records: readonly ContainerRecord[]): Promise<void> {
+    for (const record of records) {
+      if (this.#ending !== undefined || this.#closed) return;
+      if (!isRunning(record)) await this.#runner.start(record);
+    }
+  }
+
+  #mustEnd(now: number): boolean {
+    const { metadata, spec, status } = this.#pod;
+    if (this.#gone || metadata.deletionTimestamp !== undefined) return true;
+    if (status?.phase === "Failed" || status?.phase === "Succeeded") {
+      this.record.ended ??= { phase: status.phase, ...(status.reason === undefined ? {} : { reason: status.reason }), ...(status.message === undefined ? {} : { message: status.message }) };
+      return true;
+    }
+    const limit = spec.activeDeadlineSeconds;
+    if (limit === undefined) return false;
+    const at = this.record.startTime + limit * 1000;
+    this.#wakeBy(at);
+    if (now < at) return false;
+    this.record.ended = { phase: "Failed", reason: "DeadlineExceeded", message: "Pod was active on the node longer than the specified deadline" };
+    this.#event("Normal", "DeadlineExceeded", "Pod was active on the node longer than the specified deadline");
+    return true;
+  }
+
+  /** Volumes and sandbox; false while something is missing. */
+  #prepare(now: number): boolean {
+    mkdirSync(this.directory, { recursive: true, mode: 0o755 });
+    this.#address ??= this.#takeAddress();
+    const failures = this.#volumes.sync(this.#pod, this.#volumeSources(), now);
+    this.#wakeBy(this.#tokens.nextRenewal);
+    if (failures.length > 0) {
+      this.#sayVolumeFailures(failures);
+      this.#wakeBy(now + VOLUME_RETRY_MS);
+      return false;
+    }
+    if (this.#sandbox !== undefined) return true;
+    this.#creating ??= this.#createSandbox().finally(() => {
+      this.#creating = undefined;
+      this.wake();
+    });
+    return false;
+  }
+
+  #takeAddress(): string {
+    const { node } = this.#context;
+    const address = this.#pod.spec.hostNetwork === true ? node.hostIP : this.#addresses.allocate(this.record.podIP);
+    this.record.podIP = undefined;
+    return address;
+  }
+
+  async #createSandbox(): Promise<void> {
+    const { sandbox } = this.#context;
+    const { metadata, spec } = this.#pod;
+    try {
+      this.#sandbox = await sandbox.createPod({
+        uid: metadata.uid ?? "",
+        namespace: metadata.namespace ?? "",
+        name: metadata.name ?? "",
+        hostname: podHostname(this.#pod),
+        ip: this.#address ?? "",
+        hostNetwork: spec.hostNetwork === true,
+        shareProcessNamespace: spec.shareProcessNamespace === true,
+        directory: this.directory,
+        memoryVolumes: PodVolumes.memoryVolumes(this.#pod),
+        sysctls: spec.securityContext?.sysctls ?? [],
+      });
+      this.record.podIP = this.#address;
+      this.record.sandboxReady = true;
+      for (const limitation of this.#sandbox.limitations) this.#event("Warning", "SandboxLimitation", limitation);
+    } catch (error) {
+      this.#event("Warning", "FailedCreatePodSandBox", `Failed to create pod sandbox: ${error instanceof Error ? error.message : String(error)}`);
+      await new Promise<void>((resolve) => this.#context.clock.setTimeout(resolve, RETRY_MS));
+    }
+  }
+
+  #volumeSources(): Parameters<PodVolumes["sync"]>[1] {
+    const { sources, node } = this.#context;
+    const namespace = this.#pod.metadata.namespace ?? "";
+    return {
+      configMap: (name) => sources.configMaps.get(namespace, name),
+      secret: (name) => sources.secrets.get(namespace, name),
+      token: (audience, seconds) => this.#tokens.get(audience, seconds),
+      claim: (name) => sources.claims.get(namespace, name),
+      persistentVolume: (name) => sources.volumes.get("", name),
+      node,
+      podIP: this.#address ?? "",
+    };
+  }
+
+  #sayVolumeFailures(failures: readonly { volume: string; message: string }[]): void {
+    // The first wait for a token is part of every start and no fault.
+    if (this.#tokens.waiting) return;
+    const key = JSON.stringify(failures);
+    if (key === this.#volumeFailures) return;
+    this.#volumeFailures = key;
+    for (const { volume, message } of failures) this.#event("Warning", "FailedMount", `MountVolume.SetUp failed for volume "${volume}" : ${message}`);
+  }
+
+  #showBackoff(record: ContainerRecord): void {
+    if (record.pull !== undefined && (record.state.kind !== "terminated")) {
+      const image = [...this.#pod.spec.containers, ...(this.#pod.spec.initContainers ?? [])].find((one) => one.name === record.name)?.image;
+      if (record.state.kind === "waiting" && record.state.reason === "ErrImagePull" && record.said.has("pull-shown")) {
+        record.state = { kind: "waiting", reason: "ImagePullBackOff", message: `Back-off pulling image "${image}": ErrImagePull: ${record.pull.failure}` };
+        this.#event("Normal", "BackOff", `Back-off pulling image "${image}"`, record.name);
+        this.#event("Warning", "Failed", "Error: ImagePullBackOff", record.name);
+      }
+      record.said.add("pull-shown");
+      this.wake();
+      return;
+    }
+    if (record.state.kind !== "terminated") return;
+    const { kind: _, ...ended } = record.state;
+    record.last = ended;
+    const label = podLabel(this.#pod);
+    record.state = {
+      kind: "waiting",
+      reason: "CrashLoopBackOff",
+      message: `back-off ${formatDelay(record.backoff.delayMs)} restarting failed container=${record.name} pod=${label}`,
+    };
+    this.#event("Warning", "BackOff", `Back-off restarting failed container ${record.name} in pod ${label}`, record.name);
+  }
+
+  /** Ends the containers, main ones first; then the sandbox; then, for a deleted pod, the object. */
+  #end(now: number): void {
+    const { clock } = this.#context;
+    const { metadata, spec } = this.#pod;
+    const graceSeconds = metadata.deletionTimestamp === undefined ? (spec.terminationGracePeriodSeconds ?? 30) : (metadata.deletionGracePeriodSeconds ?? 30);
+    const at = this.#gone ? now + REMOVED_GRACE_MS : now + graceSeconds * 1000;
+    if (this.#ending === undefined) {
+      const ending = { deadline: new Deadline(clock, at), done: false, published: false, removed: false };
+      this.#ending = ending;
+      void this.#stop(ending.deadline).then(() => {
+        ending.deadline.close();
+        ending.done = true;
+        this.wake();
+      });
+      return;
+    }
+    // A second delete may ask for less grace; time that has passed is not given again.
+    const deletion = metadata.deletionTimestamp === undefined ? undefined : Date.parse(metadata.deletionTimestamp);
+    if (this.#gone) this.#ending.deadline.bringForward(at);
+    else if (deletion !== undefined) this.#ending.deadline.bringForward(Math.max(deletion, now) === deletion ? deletion + 999 : now);
+    // The last state is written before the object goes: watchers see how it ended.
+    if (this.#ending.done && this.#ending.published && (this.#gone || metadata.deletionTimestamp !== undefined)) this.#removeFromApi();
+  }
+
+  async #stop(deadline: Deadline): Promise<void> {
+    await Promise.all([this.#creating, this.#starting]);
+    const said = (one: ContainerRecord): string => `Stopping container ${one.name}`;
+    const first = [...this.record.main, ...this.record.ephemeral, ...this.record.init.filter((one) => one.role === "init")];
+    await Promise.all(first.map((one) => this.#runner.kill(one, deadline, said(one))));
+    for (const one of this.record.init.filter((sidecar) => sidecar.role === "sidecar").toReversed()) await this.#runner.kill(one, deadline, said(one));
+    const sandbox = this.#sandbox;
+    this.#sandbox = undefined;
+    this.record.sandboxReady = false;
+    await sandbox?.remove().catch((error: unknown) => this.#context.log.warn("a pod's sandbox was not taken down", { pod: podLabel(this.#pod), err: error }));
+    if (this.#address !== undefined && this.#pod.spec.hostNetwork !== true) this.#addresses.release(this.#address);
+    this.#address = undefined;
+    await rm(join(this.directory, "containers"), { recursive: true, force: true }).catch(() => {});
+  }
+
+  #removeFromApi(): void {
+    const ending = this.#ending;
+    if (ending === undefined || ending.removed) return;
+    ending.removed = true;
+    void this.#delete().then(
+      () => this.#finish(),
+      (error: unknown) => {
+        this.#context.log.warn("a pod's object was not removed", { pod: podLabel(this.#pod), err: error });
+        ending.removed = false;
+        this.#wakeBy(this.#context.clock.now() + RETRY_MS);
+        this.#armTimer();
+      },
+    );
+  }
+
+  async #delete(): Promise<void> {
+    if (this.#gone) return;
+    const { namespace = "", name = "", uid } = this.#pod.metadata;
+    try {
+      await this.#context.client.delete(PODS, namespace, name, { gracePeriodSeconds: 0, preconditions: { uid } });
+    } catch (error) {
+      if (!isNotFound(error) && !(error instanceof StatusError && error.code === 409)) throw error;
+    }
+  }
+
+  #finish(): void {
+    if (this.#closed) return;
+    this.close();
+    void rm(this.directory, { recursive: true, force: true }).catch(() => {});
+    this.#onGone();
+  }
+
+  /** True once the API has what is known here, or wants to know no more. */
+  async #publish(): Promise<boolean> {
+    if (this.#gone || this.#closed) return true;
+    const { client, clock, node, log } = this.#context;
+    const running = allRecords(this.record).some(isRunning);
+    const over = this.#ending !== undefined;
+    const status = podStatus(this.#pod, this.record, { hostIP: node.hostIP, now: clock.now(), over });
+    // Final only once nothing runs any more.
+    if ((status.phase === "Succeeded" || status.phase === "Failed") && (running || (over && this.#ending?.done !== true))) status.phase = this.#pod.status?.phase === "Pending" && !running ? "Pending" : "Running";
+    const patch = statusPatch(this.#pod.status, status);
+    const { namespace = "", name = "", uid } = this.#pod.metadata;
+    try {
+      await this.#markSimulated();
+      if (patch === undefined) return true;
+      const answer = await client.patch(PODS, namespace, name, "application/strategic-merge-patch+json", { metadata: { uid }, status: patch }, { subresource: "status" });
+      this.update(answer);
+      return true;
+    } catch (error) {
+      if (isNotFound(error) || (error instanceof StatusError && error.code === 409 && error.reason === "Conflict")) {
+        log.debug("the pod is gone, or another has its name", { pod: podLabel(this.#pod) });
+        return true;
+      }
+      log.warn("a pod's status was not written", { pod: podLabel(this.#pod), err: error });
+      this.#wakeBy(clock.now() + RETRY_MS);
+      return false;
+    }
+  }
+
+  async #markSimulated(): Promise<void> {
+    const names = allRecords(this.record)
+      .filter((one) => one.simulated)
+      .map((one) => one.name);
+    const { metadata } = this.#pod;
+    if (names.length === 0 || metadata.annotations?.[SIMULATED_ANNOTATION] === names.join(",")) return;
+    const patch = { metadata: { uid: metadata.uid, annotations: { [SIMULATED_ANNOTATION]: names.join(",") } } };
+    this.update(await this.#context.client.patch(PODS, metadata.namespace ?? "", metadata.name ?? "", "application/merge-patch+json", patch));
+  }
+
+  #event(type: "Normal" | "Warning", reason: string, message: string, container?: string): void {
+    if (this.#gone) return;
+    const field = this.#pod.spec.initContainers?.some((one) => one.name === container) === true ? "initContainers" : "containers";
+    this.#context.events.record(this.#pod, type, reason, message, container === undefined ? undefined : `spec.${field}{${container}}`);
+  }
+
+  #wakeBy(at: number): void {
+    this.#wakeAt = Math.min(this.#wakeAt, at);
+  }
+
+  #armTimer(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    if (this.#closed || this.#wakeAt === Number.POSITIVE_INFINITY) return;
+    this.#cancelTimer = this.#context.clock.setTimeout(() => this.wake(), Math.max(1, this.#wakeAt - this.#context.clock.now()));
+  }
+
+  /** All containers have ended for good. */
+  get over(): boolean {
+    return this.record.main.every((one) => isOver(this.#pod, one));
+  }
+}
+
+/** As Go prints a duration: 10s, 2m40s, 5m0s. */
+function formatDelay(ms: number): string {
+  const seconds = Math.round(ms / 1000);
+  return seconds < 60 ? `${seconds}s` : `${Math.floor(seconds / 60)}m${seconds % 60}s`;
+}

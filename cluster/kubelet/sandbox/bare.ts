@@ -1,0 +1,209 @@
+/**
+ * The sandbox for machines that refuse namespaces: a container is a plain process of the user, a pod's network is what
+ * the preload makes of it in Node programs, and volumes are where their files are. What cannot be real is said.
+ */
+import { spawn } from "node:child_process";
+import { mkdirSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { PodhostClient } from "./podhost-client.ts";
+import { launchContainer, type WrappedCommand } from "./podhost-container.ts";
+import { podhostNetwork } from "./podhost-network.ts";
+import { PODHOST } from "./podhost-file.ts";
+import type { ContainerSpec, PodSandbox, PodSandboxSpec, Sandbox, SandboxContainer } from "./sandbox.ts";
+import { findProgram } from "./tools.ts";
+
+export interface BareOptions {
+  readonly directory: string;
+  /** Distinguishes this cluster's processes from all others; stays the same over restarts. */
+  readonly clusterId: string;
+  /** The network's preload for Node programs. */
+  readonly preload?: string;
+  /** The dataplane's unix socket. */
+  readonly dataplaneSocket?: string;
+  readonly note: string;
+}
+
+/** NAME=value in the environment of everything that a bare cluster starts. */
+export const bareMarker = (clusterId: string): string => `TRAVELOPS_CLUSTER_ID=${clusterId}`;
+
+export async function startBare(options: BareOptions): Promise<Sandbox> {
+  mkdirSync(options.directory, { recursive: true, mode: 0o700 });
+  const setpriv = process.platform === "linux" ? findProgram("setpriv") : undefined;
+  const sh = findProgram("sh") ?? "/bin/sh";
+  const node = process.execPath;
+  const marker = bareMarker(options.clusterId);
+  const preload = options.preload === undefined ? {} : { NODE_OPTIONS: `--require ${quoteNodeOption(options.preload)}`, TRAVELOPS_POD_IP: PODHOST_ADDRESS, TRAVELOPS_DATAPLANE: options.dataplaneSocket ?? "" };
+  const guard = setpriv === undefined ? [] : [setpriv, "--pdeathsig", "KILL"];
+  const [file = node, ...args] = [...guard, node, PODHOST];
+  const child = spawn(file, args, {
+    detached: true,
+    serialization: "advanced",
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
+    // The sweep's marker goes in another variable, so that podhost does not sweep itself away.
+    env: { PATH: process.env["PATH"] ?? "", TRAVELOPS_SWEEP: marker, ...preload },
+  });
+  const client = await PodhostClient.connect(child);
+  // What a killed cluster has left behind.
+  await client.request("sweep", { marker });
+  return new BareSandbox(options, client, sh, setpriv, () => {
+    if (child.connected) child.disconnect();
+    setTimeout(() => child.kill("SIGKILL"), 2000).unref();
+  });
+}
+
+/** Probes come from here, as upstream's come from the node. */
+const PODHOST_ADDRESS = "10.0.0.1";
+
+const quoteNodeOption = (path: string): string => (/[\s"\\]/.test(path) ? `"${path.replace(/["\\]/g, "\\$&")}"` : path);
+
+class BareSandbox implements Sandbox {
+  readonly kind = "bare";
+  readonly note: string;
+  readonly network;
+  readonly exited: Promise<string>;
+  readonly options: BareOptions;
+  readonly client: PodhostClient;
+  readonly sh: string;
+  readonly setpriv: string | undefined;
+  readonly #end: () => void;
+
+  constructor(options: BareOptions, client: PodhostClient, sh: string, setpriv: string | undefined, end: () => void) {
+    this.options = options;
+    this.client = client;
+    this.sh = sh;
+    this.setpriv = setpriv;
+    this.note = options.note;
+    this.exited = client.exited;
+    this.network = podhostNetwork("bare", client, () => ({ address: "127.0.0.1", port: 0 }), {
+      PATH: process.env["PATH"] ?? "",
+      TRAVELOPS_CLUSTER_ID: options.clusterId,
+    });
+    this.#end = end;
+  }
+
+  createPod(spec: PodSandboxSpec): Promise<PodSandbox> {
+    return Promise.resolve(new BarePod(this, spec));
+  }
+
+  async close(): Promise<void> {
+    this.#end();
+    await this.exited;
+  }
+}
+
+/** A container's own command, after it has said that it can be started. Arguments: `WORKING_DIR COUNT [NAME=value …] COMMAND …`. */
+const START = `
+cd "$1" 2>/dev/null || { printf 'chdir to cwd ("%s"): no such file or directory\\n' "$1" >&3; exit 128; }
+count=$2
+shift 2
+if [ "$count" = 0 ]; then
+  command -v "$1" >/dev/null || { printf 'exec: "%s": executable file not found in $PATH\\n' "$1" >&3; exit 127; }
+  { echo ok >&3; } 2>/dev/null
+  exec 3>&-
+  exec "$@"
+fi
+{ echo ok >&3; } 2>/dev/null
+exec 3>&-
+exec env "$@"`;
+
+const ENTER = `
+cd "$1" 2>/dev/null || cd /
+shift
+command -v "$1" >/dev/null || { printf 'exec: "%s": executable file not found in $PATH\\n' "$1" >&2; exit 127; }
+exec "$@"`;
+
+class BarePod implements PodSandbox {
+  readonly limitations: readonly string[];
+  readonly #sandbox: BareSandbox;
+  readonly #spec: PodSandboxSpec;
+  readonly #running = new Set<SandboxContainer>();
+
+  constructor(sandbox: BareSandbox, spec: PodSandboxSpec) {
+    this.#sandbox = sandbox;
+    this.#spec = spec;
+    this.limitations = [
+      "The bare sandbox runs containers as plain processes of this machine's user: no isolation between pods, no users, no read-only root, and pod addresses exist for Node programs alone",
+      ...(spec.shareProcessNamespace ? ["shareProcessNamespace: all processes of the machine are visible in the bare sandbox"] : []),
+      ...spec.sysctls.map(({ name }) => `sysctl ${name} is not set: the sandbox does not change kernel parameters`),
+    ];
+  }
+
+  async startContainer(spec: ContainerSpec): Promise<SandboxContainer> {
+    const { client, options } = this.#sandbox;
+    const marker = `TRAVELOPS_CONTAINER_ID=${spec.id}`;
+    const env = this.#environment(spec);
+    const mounted = this.#materialise(spec);
+    const container = await launchContainer({
+      client,
+      spec: { ...spec, env },
+      command: this.#command(spec, { ...env, ...mounted, TRAVELOPS_CLUSTER_ID: options.clusterId, TRAVELOPS_CONTAINER_ID: spec.id }),
+      wrapped: false,
+      marker,
+      enter: (_inner, argv, own) => this.#enter(argv, { ...own, ...mounted, TRAVELOPS_CLUSTER_ID: options.clusterId, TRAVELOPS_CONTAINER_ID: spec.id }, spec.workingDir),
+    });
+    this.#running.add(container);
+    void container.exited.then(() => this.#running.delete(container));
+    return container;
+  }
+
+  async remove(): Promise<void> {
+    await Promise.all([...this.#running].map(async (container) => (await container.kill("SIGKILL"), container.exited)));
+  }
+
+  #command(spec: ContainerSpec, all: Readonly<Record<string, string>>): WrappedCommand {
+    const { sh, setpriv } = this.#sandbox;
+    const guard = setpriv === undefined ? [] : [setpriv, "--pdeathsig", "KILL"];
+    const odd = Object.entries(all).filter(([name]) => !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name));
+    const env = Object.fromEntries(Object.entries(all).filter(([name]) => /^[A-Za-z_][A-Za-z0-9_]*$/.test(name)));
+    return {
+      argv: [...guard, sh, "-c", START, "sh", spec.workingDir, String(odd.length), ...odd.map(([name, value]) => `${name}=${value}`), ...spec.argv],
+      env,
+    };
+  }
+
+  #enter(argv: readonly string[], env: Readonly<Record<string, string>>, workingDir: string): WrappedCommand {
+    const { sh, setpriv } = this.#sandbox;
+    const guard = setpriv === undefined ? [] : [setpriv, "--pdeathsig", "KILL"];
+    return { argv: [...guard, sh, "-c", ENTER, "sh", workingDir, ...argv], env };
+  }
+
+  /** The preload joins what the pod asks of Node itself. */
+  #environment(spec: ContainerSpec): Record<string, string> {
+    const { preload, dataplaneSocket } = this.#sandbox.options;
+    const { namespace, uid, ip } = this.#spec;
+    const own = spec.env["NODE_OPTIONS"];
+    const require = preload === undefined ? undefined : `--require ${quoteNodeOption(preload)}`;
+    const options = [require, own].filter((one) => one !== undefined && one !== "").join(" ");
+    return {
+      ...spec.env,
+      ...(options === "" ? {} : { NODE_OPTIONS: options }),
+      TRAVELOPS_POD_IP: ip,
+      TRAVELOPS_POD_NAMESPACE: namespace,
+      TRAVELOPS_POD_UID: uid,
+      ...(dataplaneSocket === undefined ? {} : { TRAVELOPS_DATAPLANE: dataplaneSocket }),
+    };
+  }
+
+  /**
+   * Mount paths cannot be had without namespaces. Each volume is linked below the container's directory under its mount
+   * path, and TRAVELOPS_MOUNTS names that directory, for programs that know of it.
+   */
+  #materialise(spec: ContainerSpec): Record<string, string> {
+    const root = join(spec.directory, "mounts");
+    mkdirSync(root, { recursive: true });
+    for (const mount of spec.mounts) {
+      const target = join(root, mount.target);
+      const source = mount.type === "tmpfs" ? join(this.#spec.directory, "volumes", "memory", mount.source) : mount.source;
+      if (mount.type === "tmpfs") mkdirSync(source, { recursive: true });
+      mkdirSync(join(target, ".."), { recursive: true });
+      try {
+        symlinkSync(source, target);
+      } catch {
+        // A mount inside another volume: that volume's link stands there already.
+      }
+    }
+    const temporary = join(spec.directory, "tmp");
+    mkdirSync(temporary, { recursive: true });
+    return { TRAVELOPS_MOUNTS: root, TMPDIR: temporary };
+  }
+}

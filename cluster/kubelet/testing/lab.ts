@@ -1,0 +1,138 @@
+/** A node with a sandbox on the API under test: what the kubelet's own tests stand on. */
+import { mkdtempSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { KubeClient } from "@travelops/kube";
+import { createLogger } from "@travelops/kube/api/logger.ts";
+import type { Pod } from "@travelops/kube/api/types/index.ts";
+import { NAMESPACES, PODS } from "@travelops/kube/client/resources.ts";
+import { startApiUnderTest, type ApiUnderTest } from "../../../test/api-under-test.ts";
+import { createCatalogue, type UnknownImages } from "../images/catalogue.ts";
+import { startKubelet, type Kubelet } from "../kubelet.ts";
+import { kubeletSources } from "../kubelet-sources.ts";
+import { chooseSandbox } from "../sandbox/probe.ts";
+import type { Sandbox } from "../sandbox/sandbox.ts";
+import { startSandbox } from "../sandbox/start-sandbox.ts";
+import { findProgram } from "../sandbox/tools.ts";
+
+export const NODE = "node-1";
+
+export interface Lab {
+  readonly api: ApiUnderTest;
+  readonly client: KubeClient;
+  readonly directory: string;
+  sandbox: Sandbox;
+  kubelet: Kubelet;
+  /** Creates a pod bound to the node. */
+  run(name: string, spec: Record<string, unknown>, metadata?: Record<string, unknown>): Promise<Pod>;
+  get(name: string): Promise<Pod>;
+  /** Waits until the pod satisfies `holds`. */
+  until(name: string, holds: (pod: Pod) => boolean, timeoutMs?: number): Promise<Pod>;
+  events(name: string): Promise<string[]>;
+  remove(name: string): Promise<void>;
+  /** Ends sandbox and kubelet, as a crash would, and starts them anew. */
+  restart(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function startLab(kind: "namespaces" | "bare", options: { unknownImages?: UnknownImages; packages?: string[] } = {}): Promise<Lab> {
+  const decision = await chooseSandbox(kind);
+  const api = await startApiUnderTest();
+  const { client } = api;
+  const directory = mkdtempSync(join(tmpdir(), "travelops-kubelet-"));
+  const stop = new AbortController();
+  const sources = kubeletSources(client, stop.signal);
+  const catalogue = createCatalogue({
+    packages: options.packages ?? [],
+    unknownImages: options.unknownImages ?? "fail",
+    node: process.execPath,
+    host: { programs: { node: process.execPath }, find: (name) => findProgram(name), linkDirectory: join(directory, "bin") },
+  });
+  const start = async (): Promise<{ sandbox: Sandbox; kubelet: Kubelet }> => {
+    const sandbox = await startSandbox(decision, {
+      directory,
+      masked: [directory],
+      gateway: "10.128.0.1/16",
+      serviceRange: "10.64.0.0/16",
+      nodeAddresses: [],
+      clusterId: `test-${directory.slice(-6)}`,
+    });
+    const kubelet = await startKubelet({
+      client,
+      node: { name: NODE, address: "10.128.0.1", podCIDR: "10.128.0.0/24", labels: {} },
+      sandbox,
+      catalogue,
+      sources,
+      directory,
+      dns: { server: "10.64.0.10", domain: "cluster.local" },
+      log: createLogger({ level: process.env["DEBUG_KUBELET"] === undefined ? "error" : "debug" }),
+    });
+    return { sandbox, kubelet };
+  };
+  await namespaceReady(client);
+  const running = await start();
+  const get = (name: string): Promise<Pod> => client.get<Pod>(PODS, "default", name);
+  const lab: Lab = {
+    api,
+    client,
+    directory,
+    ...running,
+    get,
+    run: (name, spec, metadata = {}) =>
+      client.create<Pod>(PODS, {
+        apiVersion: "v1",
+        kind: "Pod",
+        metadata: { name, namespace: "default", ...metadata },
+        spec: { nodeName: NODE, terminationGracePeriodSeconds: 1, automountServiceAccountToken: false, ...spec } as unknown as Pod["spec"],
+      }),
+    async until(name, holds, timeoutMs = 15_000) {
+      const deadline = Date.now() + timeoutMs;
+      for (;;) {
+        const pod = await get(name);
+        if (holds(pod)) return pod;
+        if (Date.now() > deadline) throw new Error(`pod ${name} did not get there: ${JSON.stringify(pod.status, null, 1)}\n${(await lab.events(name)).join("\n")}`);
+        await new Promise((resolve) => setTimeout(resolve, 25));
+      }
+    },
+    async events(name) {
+      const list = await client.list({ group: "", version: "v1", resource: "events", kind: "Event", namespaced: true }, { namespace: "default" });
+      return list.items
+        .filter((event) => (event["involvedObject"] as { name?: string }).name === name)
+        .map((event) => `${String(event["reason"])}: ${String(event["message"])}`);
+    },
+    async remove(name) {
+      await client.delete(PODS, "default", name, { gracePeriodSeconds: 0 }).catch(() => {});
+    },
+    async restart() {
+      await lab.sandbox.close();
+      await lab.kubelet.close();
+      Object.assign(lab, await start());
+    },
+    async close() {
+      await lab.kubelet.close();
+      await lab.sandbox.close();
+      stop.abort();
+      await api.close();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+  return lab;
+}
+
+/** A fresh API server makes its namespaces a moment after it answers. */
+async function namespaceReady(client: KubeClient): Promise<void> {
+  for (const name of ["default", "kube-node-lease"]) {
+    const deadline = Date.now() + 10_000;
+    for (;;) {
+      try {
+        await client.get(NAMESPACES, "", name);
+        break;
+      } catch (error) {
+        if (Date.now() > deadline) throw error;
+        await client.create(NAMESPACES, { apiVersion: "v1", kind: "Namespace", metadata: { name } }).catch(() => {});
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    }
+  }
+}

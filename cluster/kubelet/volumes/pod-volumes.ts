@@ -1,0 +1,112 @@
+/** The volumes of one pod: set up once, then kept up to date while the objects behind them change. */
+import { mkdirSync, chmodSync } from "node:fs";
+import { join } from "node:path";
+import { tryParseQuantity, quantityValue } from "@travelops/kube/api/quantity.ts";
+import type { PersistentVolume, PersistentVolumeClaim, Pod } from "@travelops/kube/api/types/index.ts";
+import type { Volume } from "@travelops/kube/api/types/volume.ts";
+import { PayloadPathError, writeAtomically, type Payload } from "./atomic-writer.ts";
+import { resolveHostPath, type HostPathRule } from "./host-path.ts";
+import { configMapPayload, downwardPayload, projectedPayload, secretPayload, VolumeError, type PayloadSources } from "./payload.ts";
+
+export interface VolumeSources extends PayloadSources {
+  claim(name: string): PersistentVolumeClaim | undefined;
+  persistentVolume(name: string): PersistentVolume | undefined;
+}
+
+/** Where a volume is: a path of the host, or one of the pod's memory volumes. */
+export type VolumePlace =
+  | { readonly kind: "path"; readonly path: string; readonly file: boolean; readonly readOnly: boolean }
+  | { readonly kind: "memory"; readonly name: string };
+
+export interface VolumeFailure {
+  readonly volume: string;
+  readonly message: string;
+}
+
+export class PodVolumes {
+  readonly places = new Map<string, VolumePlace>();
+  readonly #directory: string;
+  readonly #rule: HostPathRule;
+
+  constructor(directory: string, rule: HostPathRule) {
+    this.#directory = directory;
+    this.#rule = rule;
+  }
+
+  /** Sets up what is missing and brings projected files up to date; returns what cannot be done (yet). */
+  sync(pod: Pod, sources: VolumeSources, now: number): VolumeFailure[] {
+    const failures: VolumeFailure[] = [];
+    for (const volume of pod.spec.volumes ?? []) {
+      try {
+        this.places.set(volume.name, this.#place(pod, volume, sources, now));
+      } catch (error) {
+        if (!(error instanceof VolumeError) && !(error instanceof PayloadPathError)) throw error;
+        // What was set up stays: an object that is deleted later does not take the files away.
+        if (!this.places.has(volume.name)) failures.push({ volume: volume.name, message: error.message });
+      }
+    }
+    return failures;
+  }
+
+  /** Memory volumes, which the sandbox makes with the pod. */
+  static memoryVolumes(pod: Pod): { name: string; sizeBytes?: number }[] {
+    return (pod.spec.volumes ?? []).flatMap((volume) => {
+      if (volume.emptyDir?.medium !== "Memory") return [];
+      const limit = tryParseQuantity(volume.emptyDir.sizeLimit);
+      return [{ name: volume.name, ...(limit === undefined || limit.nano === 0n ? {} : { sizeBytes: Number(quantityValue(limit)) }) }];
+    });
+  }
+
+  #place(pod: Pod, volume: Volume, sources: VolumeSources, now: number): VolumePlace {
+    if (volume.emptyDir !== undefined) return volume.emptyDir.medium === "Memory" ? { kind: "memory", name: volume.name } : this.#emptyDir(volume.name);
+    if (volume.configMap !== undefined) return this.#projected("configmap", volume, configMapPayload(pod, volume.configMap, volume.configMap.defaultMode, sources), now);
+    if (volume.secret !== undefined) {
+      const { secretName, items, optional, defaultMode } = volume.secret;
+      return this.#projected("secret", volume, secretPayload(pod, { name: secretName, items, optional }, defaultMode, sources), now);
+    }
+    if (volume.projected !== undefined)
+      return this.#projected("projected", volume, projectedPayload(pod, volume.projected.sources ?? [], volume.projected.defaultMode, sources), now);
+    if (volume.downwardAPI !== undefined)
+      return this.#projected("downward-api", volume, downwardPayload(pod, volume.downwardAPI.items, volume.downwardAPI.defaultMode, sources), now);
+    if (volume.hostPath !== undefined) return { kind: "path", readOnly: false, ...resolveHostPath(this.#rule, volume.hostPath.path, volume.hostPath.type) };
+    if (volume.persistentVolumeClaim !== undefined) return this.#claim(volume.persistentVolumeClaim.claimName, volume.persistentVolumeClaim.readOnly === true, sources);
+    if (volume.ephemeral !== undefined) return this.#claim(`${pod.metadata.name}-${volume.name}`, false, sources);
+    const kind = Object.keys(volume).find((key) => key !== "name") ?? "none";
+    throw new VolumeError(`volumes of the kind ${kind} are not supported by the embedded cluster`);
+  }
+
+  #emptyDir(name: string): VolumePlace {
+    const path = join(this.#directory, "volumes", "empty-dir", name);
+    mkdirSync(path, { recursive: true, mode: 0o777 });
+    chmodSync(path, 0o777);
+    return { kind: "path", path, file: false, readOnly: false };
+  }
+
+  #projected(kind: string, volume: Volume, payload: Payload, now: number): VolumePlace {
+    const path = join(this.#directory, "volumes", kind, volume.name);
+    writeAtomically(path, payload, now);
+    return { kind: "path", path, file: false, readOnly: true };
+  }
+
+  #claim(name: string, readOnly: boolean, sources: VolumeSources): VolumePlace {
+    const claim = sources.claim(name);
+    if (claim === undefined) throw new VolumeError(`persistentvolumeclaim "${name}" not found`);
+    const volumeName = claim.spec.volumeName;
+    if (volumeName === undefined || volumeName === "" || claim.status?.phase !== "Bound")
+      throw new VolumeError(`PVC ${claim.metadata.namespace}/${name} is not bound (phase: ${claim.status?.phase ?? "Pending"})`);
+    const volume = sources.persistentVolume(volumeName);
+    if (volume === undefined) throw new VolumeError(`persistentvolume "${volumeName}" not found`);
+    if (claim.spec.volumeMode === "Block") throw new VolumeError(`volumeMode Block of the claim ${name} is not supported by the embedded cluster`);
+    const { hostPath, local } = volume.spec;
+    const path = local?.path ?? hostPath?.path;
+    if (path === undefined) {
+      const kind = Object.keys(volume.spec).find((key) => !KNOWN_PV_FIELDS.has(key)) ?? "none";
+      throw new VolumeError(`persistent volumes of the kind ${kind} are not supported by the embedded cluster`);
+    }
+    return { kind: "path", readOnly, ...resolveHostPath(this.#rule, path, local === undefined ? hostPath?.type : "DirectoryOrCreate") };
+  }
+}
+
+const KNOWN_PV_FIELDS = new Set([
+  "capacity", "accessModes", "claimRef", "persistentVolumeReclaimPolicy", "storageClassName", "volumeMode", "nodeAffinity", "mountOptions", "volumeAttributesClassName",
+]);
