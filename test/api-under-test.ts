@@ -43,15 +43,22 @@ async function real(assets: string): Promise<ApiUnderTest> {
   };
 }
 
+/** Over HTTPS as well: a component meets its API over the wire. */
 async function embedded(): Promise<ApiUnderTest> {
   const { startTestServer } = await import("@travelops/cluster/apiserver/testing/start-test-server");
   const server = await startTestServer();
+  const transport = httpsTransport({ server: server.url, ca: server.caData, token: server.adminToken });
+  const kubeconfig = join(server.dir, "kubeconfig");
+  await writeFile(kubeconfig, kubeconfigText(server.url, server.caData, server.adminToken), { mode: 0o600 });
   return {
-    client: server.client,
-    transport: server.client.transport,
-    kubeconfig: server.kubeconfig,
+    client: createKubeClient(transport),
+    transport,
+    kubeconfig,
     real: false,
-    close: () => server.close(),
+    async close() {
+      transport.close();
+      await server.close();
+    },
   };
 }
 

@@ -1,5 +1,5 @@
 /** The client everyone uses: turns typed calls into requests of a transport. Holds no state. */
-import type { KubeList, KubeObject } from "../api/object.ts";
+import { formatApiVersion, type KubeList, type KubeObject } from "../api/object.ts";
 import type { DeleteOptions, KubeClient, ListOptions, Resource, WriteOptions } from "./client.ts";
 import { resourcePath } from "./resources.ts";
 import type { ApiRequest, Transport } from "./transport.ts";
@@ -19,6 +19,14 @@ const listQuery = (options: ListOptions): Query => ({
   continue: options.continue,
   resourceVersion: options.resourceVersion,
 });
+
+/** Items of built-in kinds come without apiVersion and kind, and an empty list of some kinds as null. */
+function typedItems<T extends KubeObject>(resource: Resource<T>, list: KubeList<T>): KubeList<T> {
+  const items = (list.items as T[] | null) ?? [];
+  if (items.every((item) => (item as Partial<T>).apiVersion !== undefined)) return { ...list, items };
+  const type = { apiVersion: formatApiVersion(resource.group, resource.version), kind: resource.kind };
+  return { ...list, items: items.map((item) => ({ ...type, ...item })) };
+}
 
 function nameOf(object: KubeObject): string {
   const { name } = object.metadata;
@@ -56,8 +64,7 @@ export function createKubeClient(transport: Transport): KubeClient {
         query: listQuery(options),
         signal: options.signal,
       });
-      // Go writes an empty list of some kinds as null.
-      return (list.items as T[] | null) === null ? { ...list, items: [] } : list;
+      return typedItems(resource, list);
     },
     watch: (resource, options) =>
       transport.watch({

@@ -1,0 +1,68 @@
+/** `travelops status`: clusters, applications, pods, URLs. Exit 7 when something is not as Git wants it. */
+import type { Command } from "commander";
+import type { CliContext } from "../context.ts";
+import { EXIT, notRunning } from "../errors.ts";
+import { liveRunState } from "../run-state.ts";
+import { isDone } from "../status/applications.ts";
+import { collectStatus, type StatusReport } from "../status/collect.ts";
+import { table } from "../terminal/table.ts";
+
+export function addStatus(program: Command, context: CliContext): void {
+  program
+    .command("status")
+    .description("what runs: clusters, applications (sync, health), pods, sandbox, URLs")
+    .option("-o, --output <format>", "text or json", "text")
+    .action(async (options: { output: string }) => {
+      const dir = context.dataDir(program.opts());
+      const run = await liveRunState(dir);
+      if (run === undefined) throw notRunning(dir.root);
+      const report = await collectStatus(run);
+      context.stdout(
+        options.output === "json" ? `${JSON.stringify(report, null, 2)}\n` : renderStatus(report),
+      );
+      const well =
+        report.clusters.every((cluster) => cluster.state === "running") && report.applications.every(isDone);
+      context.setExit(well ? EXIT.ok : EXIT.unhealthy);
+    });
+}
+
+export function renderStatus(report: StatusReport): string {
+  const sections = [
+    table(
+      ["CLUSTER", "STATE", "PODS READY", "SANDBOX", "API SERVER"],
+      report.clusters.map((cluster) => {
+        const pods = report.pods.find((count) => count.cluster === cluster.name);
+        return [
+          cluster.name,
+          cluster.state,
+          pods === undefined ? "-" : `${pods.ready}/${pods.total}`,
+          report.sandbox,
+          cluster.apiServer,
+        ];
+      }),
+    ),
+  ];
+  if (report.applications.length > 0) {
+    sections.push(
+      table(
+        ["APPLICATION", "SYNC", "HEALTH", "REVISION", "MESSAGE"],
+        report.applications.map((row) => [
+          row.name,
+          row.sync,
+          row.health,
+          row.revision.slice(0, 8),
+          row.message.replaceAll("\n", " "),
+        ]),
+      ),
+    );
+  }
+  if (report.urls.length > 0) {
+    sections.push(
+      table(
+        ["NAME", "URL", "ALSO AT"],
+        report.urls.map((row) => [row.name, row.url, row.local ?? "-"]),
+      ),
+    );
+  }
+  return sections.join("\n");
+}

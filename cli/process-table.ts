@@ -1,0 +1,25 @@
+/** What the kernel says of a process; /proc where there is one. */
+import { readFileSync } from "node:fs";
+
+/** A zombie is not alive. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+  return statFields(pid)?.[0] !== "Z";
+}
+
+/** Start time in clock ticks since boot, as text; "" where the system does not tell. */
+export const startOf = (pid: number): string => statFields(pid)?.[19] ?? "";
+
+function statFields(pid: number): string[] | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, "utf8");
+    // The name in parentheses may hold spaces: fields are counted after it.
+    return text.slice(text.lastIndexOf(")") + 2).split(" ");
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,40 @@
+/** What an Argo CD Application says of itself, in one row. */
+import type { KubeObject } from "@travelops/kube";
+import { customResource } from "@travelops/kube/client/resources";
+
+export const APPLICATIONS = customResource("argoproj.io", "v1alpha1", "applications", "Application", true);
+
+export interface ApplicationRow {
+  cluster: string;
+  name: string;
+  namespace: string;
+  sync: string;
+  health: string;
+  revision: string;
+  message: string;
+}
+
+interface ApplicationStatus {
+  sync?: { status?: string; revision?: string };
+  health?: { status?: string };
+  conditions?: { type?: string; message?: string }[];
+  operationState?: { phase?: string; message?: string };
+}
+
+export function applicationRow(cluster: string, object: KubeObject): ApplicationRow {
+  const status = (object["status"] ?? {}) as ApplicationStatus;
+  const fault = status.conditions?.find((condition) => condition.type?.endsWith("Error") === true)?.message;
+  const phase = status.operationState?.phase;
+  const failed = phase === "Failed" || phase === "Error" ? status.operationState?.message : undefined;
+  return {
+    cluster,
+    name: object.metadata.name ?? "",
+    namespace: object.metadata.namespace ?? "",
+    sync: status.sync?.status ?? "Unknown",
+    health: status.health?.status ?? "Unknown",
+    revision: status.sync?.revision ?? "",
+    message: fault ?? failed ?? "",
+  };
+}
+
+export const isDone = (row: ApplicationRow): boolean => row.sync === "Synced" && row.health === "Healthy";

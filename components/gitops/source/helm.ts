@@ -1,0 +1,133 @@
+/** A chart of the repository, rendered by the real Helm as `helm template`. */
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { stringify } from "yaml";
+import type { HelmSource } from "../application/types.ts";
+import { parseRendered, type Manifest } from "./manifests.ts";
+import { resolveInside } from "./paths.ts";
+import { ToolError, type RunTool } from "./run-tool.ts";
+import { SourceError } from "./source-error.ts";
+
+export interface HelmRender {
+  helm: string;
+  run: RunTool;
+  root: string;
+  chart: string;
+  options: HelmSource;
+  releaseName: string;
+  namespace: string;
+  kubeVersion: string;
+  apiVersions: readonly string[];
+  buildEnvironment: Readonly<Record<string, string>>;
+  signal: AbortSignal;
+}
+
+export async function renderHelm(render: HelmRender): Promise<Manifest[]> {
+  const scratch = await mkdtemp(path.join(tmpdir(), "gitops-helm-"));
+  try {
+    const args = await helmArguments(render, scratch);
+    const env = {
+      HOME: scratch,
+      HELM_CACHE_HOME: `${scratch}/cache`,
+      HELM_CONFIG_HOME: `${scratch}/config`,
+      HELM_DATA_HOME: `${scratch}/data`,
+    };
+    const { stdout } = await render.run(render.helm, args, { env, signal: render.signal });
+    return parseRendered(stdout, (file) => inRepository(render, file));
+  } catch (error) {
+    throw error instanceof ToolError ? await explain(render, error) : error;
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+/** Values in Helm's own order of strength: files, then `values`, then parameters. */
+async function helmArguments(render: HelmRender, scratch: string): Promise<string[]> {
+  const { options } = render;
+  const args = [
+    "template",
+    options.releaseName ?? render.releaseName,
+    render.chart,
+    "--namespace",
+    options.namespace ?? render.namespace,
+  ];
+  args.push("--kube-version", options.kubeVersion ?? render.kubeVersion);
+  for (const version of options.apiVersions ?? render.apiVersions) args.push("--api-versions", version);
+  if (options.skipCrds !== true) args.push("--include-crds");
+  if (options.skipTests === true) args.push("--skip-tests");
+  if (options.skipSchemaValidation === true) args.push("--skip-schema-validation");
+  for (const file of await valueFiles(render)) args.push("--values", file);
+  const inline = options.valuesObject === undefined ? options.values : stringify(options.valuesObject);
+  if (inline !== undefined && inline !== "") {
+    const file = path.join(scratch, "values.yaml");
+    await writeFile(file, substitute(inline, render.buildEnvironment), { mode: 0o600 });
+    args.push("--values", file);
+  }
+  for (const parameter of options.parameters ?? []) {
+    const flag = parameter.forceString === true ? "--set-string" : "--set";
+    args.push(
+      flag,
+      `${parameter.name ?? ""}=${escapeValue(substitute(parameter.value ?? "", render.buildEnvironment))}`,
+    );
+  }
+  for (const parameter of options.fileParameters ?? []) {
+    args.push(
+      "--set-file",
+      `${parameter.name ?? ""}=${await resolveInside(render.root, render.chart, parameter.path ?? "", "helm.fileParameters")}`,
+    );
+  }
+  return args;
+}
+
+async function valueFiles(render: HelmRender): Promise<string[]> {
+  const files: string[] = [];
+  for (const name of render.options.valueFiles ?? []) {
+    const file = substitute(name, render.buildEnvironment);
+    if (/^https?:\/\//.test(file))
+      throw new SourceError(
+        `helm.valueFiles: "${file}": values from a URL are not supported: commit the file`,
+      );
+    try {
+      files.push(await resolveInside(render.root, render.chart, file, "helm.valueFiles"));
+    } catch (error) {
+      if (!(error instanceof SourceError && error.missing && render.options.ignoreMissingValueFiles === true))
+        throw error;
+    }
+  }
+  return files;
+}
+
+/** Helm splits `--set` at commas: Argo CD escapes them unless the value is a list or already escaped. */
+const escapeValue = (value: string): string =>
+  /^\{.*\}$/.test(value) ? value : value.replace(/(?<!\\),/g, "\\,");
+
+/** `$NAME` and `${NAME}` of Argo CD's build environment; others stay as they are. */
+export function substitute(text: string, environment: Readonly<Record<string, string>>): string {
+  return text.replace(
+    /\$(?:\{([A-Z0-9_]+)\}|([A-Z0-9_]+))/g,
+    (whole, braced?: string, bare?: string) => environment[braced ?? bare ?? ""] ?? whole,
+  );
+}
+
+/** Helm names templates by the chart's name; the repository by its folder. */
+function inRepository(render: HelmRender, file: string): string {
+  const inChart = file.split("/").slice(1).join("/");
+  return path.join(path.relative(render.root, render.chart), inChart);
+}
+
+/** Helm's own words with the file's place in the repository, file and line first. */
+async function explain(render: HelmRender, error: ToolError): Promise<SourceError> {
+  const chartName = await readFile(path.join(render.chart, "Chart.yaml"), "utf8").then(
+    (text) => /^name:\s*["']?([^\s"']+)/m.exec(text)?.[1] ?? "",
+    () => "",
+  );
+  const text = error.message;
+  const inTemplate = /\(?([\w./-]+\/(?:templates|charts)\/[\w./-]+?):(\d+)(?::\d+)?\)?/.exec(text);
+  const inYaml = /YAML parse error on ([\w./-]+):.*?(?:yaml: )?line (\d+)/s.exec(text);
+  const found = inYaml ?? inTemplate;
+  if (found?.[1] !== undefined && (chartName === "" || found[1].startsWith(`${chartName}/`))) {
+    return new SourceError(`${inRepository(render, found[1])}:${found[2]}: ${text}`, { cause: error });
+  }
+  return new SourceError(`${path.relative(render.root, render.chart) || "."}: ${text}`, { cause: error });
+}

@@ -1,0 +1,32 @@
+import { describe, expect, it } from "vitest";
+import { healDelay, parseDuration, retryDelay } from "./retry.ts";
+
+describe("retries", () => {
+  it.each([
+    [undefined, true, 0, 5000],
+    [undefined, true, 1, 10_000],
+    [undefined, true, 4, 80_000],
+    [undefined, true, 5, undefined],
+    [undefined, false, 0, undefined],
+    [{ limit: -1 }, false, 50, 180_000],
+    [{ limit: 2, backoff: { duration: "1s", factor: 3, maxDuration: "2s" } }, false, 1, 2000],
+  ])("waits for %j (automated %s, after %i) %s ms", (retry, automated, count, ms) => {
+    expect(retryDelay(retry, automated, count)).toBe(ms);
+  });
+
+  it("heals at once, then with growing pauses", () => {
+    expect([0, 1, 2, 3, 4, 5, 6].map(healDelay)).toEqual([0, 2000, 6000, 18_000, 54_000, 162_000, 300_000]);
+  });
+
+  it.each([
+    ["5s", 5000],
+    ["3m", 180_000],
+    ["1h", 3_600_000],
+    ["250ms", 250],
+    ["7", 7000],
+    ["soon", undefined],
+    [undefined, undefined],
+  ])("reads the duration %s", (text, ms) => {
+    expect(parseDuration(text)).toBe(ms);
+  });
+});

@@ -1,0 +1,33 @@
+/** When a failed operation is tried again, and when drift is healed again. Pure. */
+import type { RetryStrategy } from "../application/types.ts";
+
+const DEFAULTS = { limit: 5, durationMs: 5000, factor: 2, maxMs: 180_000 };
+
+/** Argo CD's durations: `5s`, `3m`, `1h`, or plain seconds. */
+export function parseDuration(text: string | undefined): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text ?? "");
+  if (match === null) return undefined;
+  const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[match[2] ?? "s"] ?? 1000;
+  return Number(match[1]) * unit;
+}
+
+/** Milliseconds from the end of a failed attempt to the next; undefined: there is none. A limit below 0 is no limit. */
+export function retryDelay(
+  retry: RetryStrategy | undefined,
+  automated: boolean,
+  retryCount: number,
+): number | undefined {
+  const limit = retry?.limit ?? (automated ? DEFAULTS.limit : 0);
+  if (limit >= 0 && retryCount >= limit) return undefined;
+  const first = parseDuration(retry?.backoff?.duration) ?? DEFAULTS.durationMs;
+  const factor = retry?.backoff?.factor ?? DEFAULTS.factor;
+  const max = parseDuration(retry?.backoff?.maxDuration) ?? DEFAULTS.maxMs;
+  return Math.min(max, first * factor ** retryCount);
+}
+
+const HEAL = { firstMs: 2000, factor: 3, capMs: 300_000 };
+
+/** The first heal is immediate, then 2, 6, 18 … seconds after the end of the one before, at most 300. */
+export function healDelay(attempts: number): number {
+  return attempts === 0 ? 0 : Math.min(HEAL.capMs, HEAL.firstMs * HEAL.factor ** (attempts - 1));
+}
