@@ -17,22 +17,21 @@ export function dialThrough(socketPath: string, host: string, port: number, opti
       socket.destroy();
       reject(error);
     };
-    const onData = (chunk: Buffer): void => {
-      answer = Buffer.concat([answer, chunk]);
-      const end = answer.indexOf(10);
-      if (end < 0) return;
-      socket.removeListener("data", onData);
-      socket.removeListener("error", fail);
-      socket.removeListener("end", onEnd);
-      socket.pause();
-      const reply = JSON.parse(answer.subarray(0, end).toString("utf8")) as { ok?: boolean; error?: string; code?: string };
-      if (reply.ok !== true) return fail(Object.assign(new Error(`cannot connect to ${host}:${port}: ${reply.error ?? "refused"}`), { code: reply.code ?? "ECONNREFUSED" }));
-      const rest = answer.subarray(end + 1);
-      if (rest.length > 0) socket.unshift(rest);
-      resolve(socket);
+    // Read with `readable`: whoever gets the socket finds it untouched, neither flowing nor paused.
+    const onReadable = (): void => {
+      for (let chunk: Buffer | null = socket.read() as Buffer | null; chunk !== null; chunk = socket.read() as Buffer | null) {
+        answer = Buffer.concat([answer, chunk]);
+        const end = answer.indexOf(10);
+        if (end < 0) continue;
+        socket.removeListener("readable", onReadable).removeListener("error", fail).removeListener("end", onEnd);
+        const reply = JSON.parse(answer.subarray(0, end).toString("utf8")) as { ok?: boolean; error?: string; code?: string };
+        if (reply.ok !== true) return fail(Object.assign(new Error(`cannot connect to ${host}:${port}: ${reply.error ?? "refused"}`), { code: reply.code ?? "ECONNREFUSED" }));
+        if (end + 1 < answer.length) socket.unshift(answer.subarray(end + 1));
+        return resolve(socket);
+      }
     };
     const onEnd = (): void => fail(Object.assign(new Error(`cannot connect to ${host}:${port}: the dataplane closed the connection`), { code: "ECONNRESET" }));
-    socket.on("data", onData).once("error", fail).once("end", onEnd);
+    socket.on("readable", onReadable).once("error", fail).once("end", onEnd);
     socket.write(`${JSON.stringify({ dial: [host, port], ...(options.source === undefined ? {} : { source: options.source }) })}\n`);
   });
 }

@@ -4,7 +4,7 @@ import https from "node:https";
 import os from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ENDPOINT_SLICES, INGRESSES, NAMESPACES, SERVICES, type EndpointSlice, type Ingress, type KubeObject, type Service } from "@travelops/kube";
+import { createLogger, silentLogger, ENDPOINT_SLICES, INGRESSES, NAMESPACES, SERVICES, type EndpointSlice, type Ingress, type KubeObject, type Service } from "@travelops/kube";
 import { eventually, startApiUnderTest, type ApiUnderTest } from "../../test/api-under-test.ts";
 import { GATEWAYS, GATEWAY_CLASSES, HTTP_ROUTES, REFERENCE_GRANTS, ROUTES, type Gateway, type HttpRoute, type Route } from "./controllers/types.ts";
 import { LOCAL_URL_ANNOTATION } from "./controllers/status-intents.ts";
@@ -40,6 +40,7 @@ describe.skipIf(!canUnshare())("the network of a cluster", () => {
       cluster: { name: "hub", podRange: "10.128.0.0/16", serviceRange: "10.64.0.0/16", domain: "cluster.local" },
       ingress: { http: [0], https: [0] },
       certificate,
+      log: process.env.DBG ? createLogger({}) : silentLogger,
       socketPath: path.join(dir, "dataplane.sock"),
     });
 

@@ -1,7 +1,7 @@
 /** OpenShift's Route → front and status. Pure. */
 import type { HeaderChange, HostConfig, HttpFilter, HttpRule, SchemeUse, WeightedBackend } from "../config.ts";
 import type { Route, RouteHeaderAction, RouteTarget } from "./types.ts";
-import { byAge, createdAt, defaultHost, ownerOf, parseDuration, targetOf, type WantedCondition, type World } from "./world.ts";
+import { createdAt, defaultHost, ownerOf, parseDuration, targetOf, type WantedCondition, type World } from "./world.ts";
 import type { FrontConfig } from "../config.ts";
 
 export const ROUTER_NAME = "default";
@@ -24,7 +24,9 @@ export function routeHost(route: Route, appsDomain: string): string {
 export function compileRoutes(routes: readonly Route[], world: World): CompiledRoute[] {
   const hostNamespace = new Map<string, Route>();
   const paths = new Map<string, Route>();
-  return byAge(routes).map((route) => {
+  // Objects made within one second have one age: who was admitted stays so.
+  const settled = routes.toSorted((a, b) => Number(isAdmitted(b)) - Number(isAdmitted(a)) || (ownerOf(a) < ownerOf(b) ? -1 : 1));
+  return settled.toSorted((a, b) => createdAt(a) - createdAt(b)).map((route) => {
     const host = routeHost(route, world.appsDomain);
     const subdomain = route.spec.wildcardPolicy === "Subdomain";
     const hostname = subdomain ? `*.${host.split(".").slice(1).join(".")}` : host;
@@ -44,6 +46,9 @@ export function compileRoutes(routes: readonly Route[], world: World): CompiledR
     return { route, host, front: routeFront(route, hostname, world), admitted: { type: "Admitted", status: "True" } };
   });
 }
+
+const isAdmitted = (route: Route): boolean =>
+  route.status?.ingress?.some((i) => i.routerName === ROUTER_NAME && i.conditions?.some((c) => c.type === "Admitted" && c.status === "True") === true) === true;
 
 function tlsFault(route: Route): string | undefined {
   const { tls } = route.spec;

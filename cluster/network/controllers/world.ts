@@ -30,11 +30,6 @@ export const ownerOf = (object: KubeObject): string => `${object.kind}/${object.
 export const defaultHost = (object: KubeObject, appsDomain: string): string =>
   `${object.metadata.name ?? ""}-${object.metadata.namespace ?? ""}.${appsDomain}`;
 
-/** Objects in the order in which claims count: the oldest first, then by name. */
-export function byAge<T extends KubeObject>(objects: readonly T[]): T[] {
-  return objects.toSorted((a, b) => createdAt(a) - createdAt(b) || (ownerOf(a) < ownerOf(b) ? -1 : 1));
-}
-
 /** A target for a port of a Service; `appProtocol` tells HTTP/2 without TLS. */
 export function targetOf(service: Service, port: number, extra: Partial<BackendTarget> = {}): BackendTarget {
   const row = service.spec.ports?.find((p) => p.port === port);
