@@ -16,7 +16,7 @@ function install() {
   const listenPlain = net.Server.prototype.listen;
   const addressPlain = net.Server.prototype.address;
   const REAL = Symbol("travelops.real");
-  const LOCAL = new Set(["localhost", "127.0.0.1", "::1", "ip6-localhost", "0.0.0.0", "::"]);
+  const LOCAL = new Set(["localhost", "127.0.0.1", "::1", "ip6-localhost", "0.0.0.0", "::", require("node:os").hostname()]);
   const ANY = new Set(["", "0.0.0.0", "::", podIP]);
 
   // One line of JSON a question and an answer, over one connection a process, opened when first needed.

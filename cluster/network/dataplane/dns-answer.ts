@@ -22,28 +22,28 @@ const answer = (answers: readonly Answer[], additionals: readonly Answer[] = [])
 const a = (name: string, data: string): Answer => ({ type: "A", name, ttl: TTL, class: "IN", data });
 
 /** Answers one question; `name` in any case, with or without the last dot. */
-export function answerQuestion(state: DataplaneState, name: string, type: RecordType): DnsResult {
+export function answerQuestion(state: DataplaneState, name: string, type: RecordType, depth = 0): DnsResult {
   const asked = name.replace(/\.$/, "");
   const lower = asked.toLowerCase();
   const { clusterDomain, appsDomain } = state.settings;
   if (lower.endsWith(".in-addr.arpa")) return reverse(state, asked, lower, type);
   if (lower === clusterDomain || lower.endsWith(`.${clusterDomain}`)) {
     const labels = lower === clusterDomain ? [] : lower.slice(0, -clusterDomain.length - 1).split(".");
-    return clusterName(state, asked, labels, type);
+    return clusterName(state, asked, labels, type, depth);
   }
   if (lower.endsWith(`.${appsDomain}`)) return type === "A" ? answer([a(asked, state.addresses.gateway)]) : NODATA;
   if (lower === "localhost" || lower.endsWith(".localhost")) return type === "A" ? answer([a(asked, "127.0.0.1")]) : NODATA;
   return { kind: "outside" };
 }
 
-function clusterName(state: DataplaneState, name: string, labels: string[], type: RecordType): DnsResult {
+function clusterName(state: DataplaneState, name: string, labels: string[], type: RecordType, depth: number): DnsResult {
   if (labels.length === 0) return NODATA;
   const tree = labels.at(-1);
   const rest = labels.slice(0, -1);
   if (tree === "dns-version" && rest.length === 0) {
     return type === "TXT" ? answer([{ type: "TXT", name, ttl: TTL, class: "IN", data: "1.1.0" }]) : NODATA;
   }
-  if (tree === "svc") return serviceName(state, name, rest, type);
+  if (tree === "svc") return serviceName(state, name, rest, type, depth);
   if (tree === "pod") return podName(state, name, rest, type);
   return NXDOMAIN;
 }
@@ -58,14 +58,14 @@ function podName(state: DataplaneState, name: string, labels: string[], type: Re
   return type === "A" ? answer([a(name, ip)]) : NODATA;
 }
 
-function serviceName(state: DataplaneState, name: string, labels: string[], type: RecordType): DnsResult {
+function serviceName(state: DataplaneState, name: string, labels: string[], type: RecordType, depth: number): DnsResult {
   const [namespace, serviceName, ...rest] = labels.toReversed();
   if (namespace === undefined) return NODATA;
   if (serviceName === undefined) return state.hasNamespace(namespace) ? NODATA : NXDOMAIN;
   const service = state.services.get(`${namespace}/${serviceName}`);
   if (service === undefined) return NXDOMAIN;
   const below = rest.toReversed();
-  if (service.externalName !== undefined) return below.length > 0 ? NXDOMAIN : externalName(state, name, service.externalName, type);
+  if (service.externalName !== undefined) return below.length > 0 ? NXDOMAIN : externalName(state, name, service.externalName, type, depth);
   if (below.length === 0) return wholeService(state, name, service, type);
   if (below.length === 2 && below[0]?.startsWith("_")) return namedPort(state, name, service, below[0], below[1] ?? "", type);
   if (below.length === 1 && service.headless) {
@@ -106,6 +106,7 @@ function serviceRecords(state: DataplaneState, name: string, service: ServiceCon
     additionals.set(`${target} ${ip}`, a(target, ip));
   };
   for (const port of ports) {
+    if (port.port === 0) continue;
     if (!service.headless) for (const ip of service.clusterIPs) add(host, port.port, ip);
     else {
       for (const e of port.endpoints) if (e.ready || service.publishNotReady) add(`${endpointLabel(e)}.${host}`, e.port, e.ip);
@@ -114,10 +115,13 @@ function serviceRecords(state: DataplaneState, name: string, service: ServiceCon
   return answer(answers, [...additionals.values()]);
 }
 
-function externalName(state: DataplaneState, name: string, target: string, type: RecordType): DnsResult {
+/** Names may name each other in a circle: a few steps are followed, as resolvers do. */
+const MAX_CNAMES = 8;
+
+function externalName(state: DataplaneState, name: string, target: string, type: RecordType, depth: number): DnsResult {
   const cname: Answer = { type: "CNAME", name, ttl: TTL, class: "IN", data: target };
-  if (type === "CNAME") return answer([cname]);
-  const next = answerQuestion(state, target, type);
+  if (type === "CNAME" || depth >= MAX_CNAMES) return answer([cname]);
+  const next = answerQuestion(state, target, type, depth + 1);
   if (next.kind === "answer") return answer([cname, ...next.answers], next.additionals);
   if (next.kind === "cname") return { kind: "cname", answers: [cname, ...next.answers], target: next.target };
   if (next.kind === "outside") return { kind: "cname", answers: [cname], target };

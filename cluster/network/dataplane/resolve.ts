@@ -33,5 +33,5 @@ export function resolveInCluster(state: DataplaneState, name: string, type: Reco
 function outside(state: DataplaneState, name: string): ResolveResult {
   const plain = name.replace(/\.$/, "").toLowerCase();
   const ours = plain === state.settings.clusterDomain || plain.endsWith(`.${state.settings.clusterDomain}`);
-  return ours ? { kind: "nxdomain" } : { kind: "outside" };
+  return ours || !plain.includes(".") ? { kind: "nxdomain" } : { kind: "outside" };
 }
