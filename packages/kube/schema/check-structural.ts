@@ -1,9 +1,10 @@
 /** The rules a CRD's schema must keep to be structural, in upstream's words. */
 import type { FieldError } from "../api/field-error.ts";
-import { fieldForbidden, fieldInvalid, fieldRequired } from "../api/field-error.ts";
+import { fieldForbidden, fieldInvalid, fieldNotSupported, fieldRequired } from "../api/field-error.ts";
 import { equalJson, isObject, own } from "./json-value.ts";
 import type { JsonObject } from "./json-value.ts";
 import { compilePattern } from "./pattern.ts";
+import { validateAgainst } from "./validate.ts";
 
 type Level = "root" | "items" | "field";
 
@@ -14,6 +15,9 @@ const TYPES: ReadonlySet<unknown> = new Set(["string", "number", "integer", "boo
 export function checkStructural(schema: unknown, path: string): FieldError[] {
   const errors: FieldError[] = [];
   if (!isObject(schema)) return [fieldRequired(path, "schemas are required")];
+  checkUnsupported(errors, schema, path);
+  // What uses keywords that are not supported is not looked at further.
+  if (errors.length > 0) return errors;
   checkNode(errors, schema, "root", path);
   checkComplete(errors, schema, schema, path, path);
   return errors.sort((a, b) => (`${a.field}: ${a.message}` < `${b.field}: ${b.message}` ? -1 : 1));
@@ -44,7 +48,7 @@ function checkNode(errors: FieldError[], schema: JsonObject, level: Level, path:
   }
   checkType(errors, schema, level, path);
   checkMarkers(errors, schema, path);
-  checkUnsupported(errors, schema, path);
+  checkDefault(errors, schema, path);
   checkIdentity(errors, schema, level, path);
   checkJunctors(errors, schema, path);
 }
@@ -53,7 +57,7 @@ function checkType(errors: FieldError[], schema: JsonObject, level: Level, path:
   const type = typeOf(schema);
   const embedded = isTrue(schema, "x-kubernetes-embedded-resource");
   if (type !== "" && !TYPES.has(type)) {
-    errors.push({ reason: "FieldValueNotSupported", field: `${path}.type`, message: `Unsupported value: ${JSON.stringify(type)}: supported values: "array", "boolean", "integer", "number", "object", "string"` });
+    errors.push(fieldNotSupported(`${path}.type`, type, ["array", "boolean", "integer", "number", "object", "string"]));
   }
   if (embedded && type !== "object") {
     const why = "must be object if x-kubernetes-embedded-resource is true";
@@ -80,6 +84,7 @@ function checkMarkers(errors: FieldError[], schema: JsonObject, path: string): v
     errors.push(fieldRequired(`${path}.properties`, "must not be empty if x-kubernetes-embedded-resource is true without x-kubernetes-preserve-unknown-fields"));
   }
   checkListMarkers(errors, schema, path);
+  checkMapType(errors, schema, path);
 }
 
 function checkListMarkers(errors: FieldError[], schema: JsonObject, path: string): void {
@@ -87,10 +92,14 @@ function checkListMarkers(errors: FieldError[], schema: JsonObject, path: string
   const keys = own(schema, "x-kubernetes-list-map-keys");
   if (listType !== undefined && typeOf(schema) !== "array") errors.push(fieldInvalid(`${path}.type`, typeOf(schema), "must be array if x-kubernetes-list-type is specified"));
   if (listType !== undefined && listType !== "atomic" && listType !== "set" && listType !== "map") {
-    errors.push({ reason: "FieldValueNotSupported", field: `${path}.x-kubernetes-list-type`, message: `Unsupported value: ${JSON.stringify(listType)}: supported values: "atomic", "map", "set"` });
+    errors.push(fieldNotSupported(`${path}.x-kubernetes-list-type`, listType, ["atomic", "set", "map"]));
   }
   if (listType !== "map") {
-    if (Array.isArray(keys) && keys.length > 0) errors.push(fieldInvalid(`${path}.x-kubernetes-list-type`, listType ?? null, "must be map if x-kubernetes-list-map-keys is non-empty"));
+    if (Array.isArray(keys) && keys.length > 0) {
+      const why = "must be map if x-kubernetes-list-map-keys is non-empty";
+      errors.push(listType === undefined ? fieldRequired(`${path}.x-kubernetes-list-type`, why) : fieldInvalid(`${path}.x-kubernetes-list-type`, listType, why));
+    }
+    checkSetItems(errors, schema, path);
     return;
   }
   if (!Array.isArray(keys) || keys.length === 0) {
@@ -99,13 +108,16 @@ function checkListMarkers(errors: FieldError[], schema: JsonObject, path: string
   }
   const items = own(schema, "items");
   if (!isObject(items)) return;
-  if (typeOf(items) !== "object") errors.push(fieldInvalid(`${path}.items.type`, typeOf(items), "must be object if parent array's x-kubernetes-list-type is map"));
+  if (typeOf(items) !== "object") {
+    errors.push(fieldInvalid(`${path}.items.type`, typeOf(items), "must be object if parent array's x-kubernetes-list-type is map"));
+    return;
+  }
   const required = new Set<unknown>(Array.isArray(items["required"]) ? items["required"] : []);
   const properties = new Map(propertiesOf(items));
-  keys.forEach((key: unknown, index) => {
+  keys.forEach((key: unknown) => {
     const property = properties.get(String(key));
     if (property === undefined) {
-      errors.push(fieldInvalid(`${path}.x-kubernetes-list-map-keys[${index}]`, key, "entries must all be names of item properties"));
+      errors.push(fieldInvalid(`${path}.x-kubernetes-list-map-keys`, keys, "entries must all be names of item properties"));
     } else if (!["string", "integer", "number", "boolean"].includes(typeOf(property)) && !isTrue(property, "x-kubernetes-int-or-string")) {
       errors.push(fieldInvalid(`${path}.items.properties[${String(key)}].type`, typeOf(property), "must be a scalar type if parent array's x-kubernetes-list-type is map"));
     } else if (!required.has(key) && own(property, "default") === undefined) {
@@ -127,8 +139,40 @@ const FORBIDDEN: ReadonlyMap<string, string> = new Map([
 function checkUnsupported(errors: FieldError[], schema: JsonObject, path: string): void {
   for (const [key, why] of FORBIDDEN) if (own(schema, key) !== undefined) errors.push(fieldForbidden(`${path}.${key}`, why));
   if (isTrue(schema, "uniqueItems")) errors.push(fieldForbidden(`${path}.uniqueItems`, "uniqueItems cannot be set to true since the runtime complexity becomes quadratic"));
-  if (Array.isArray(schema["items"])) errors.push(fieldForbidden(`${path}.items`, "items must be a schema object and not an array"));
-  if (own(schema, "additionalProperties") === false) errors.push(fieldForbidden(`${path}.additionalProperties`, "additionalProperties cannot be set to false"));
+  const items = own(schema, "items");
+  if (Array.isArray(items)) errors.push(fieldForbidden(`${path}.items`, "items must be a schema object and not an array"));
+  if (isObject(items)) checkUnsupported(errors, items, `${path}.items`);
+  const additional = own(schema, "additionalProperties");
+  if (isObject(additional)) checkUnsupported(errors, additional, `${path}.additionalProperties`);
+  for (const [name, property] of propertiesOf(schema)) checkUnsupported(errors, property, `${path}.properties[${name}]`);
+}
+
+/** A default must itself be a value that the schema allows. */
+function checkDefault(errors: FieldError[], schema: JsonObject, path: string): void {
+  const value = own(schema, "default");
+  if (value === undefined || value === null) return;
+  errors.push(...validateAgainst(schema, value, `${path}.default`));
+}
+
+function checkMapType(errors: FieldError[], schema: JsonObject, path: string): void {
+  const mapType = own(schema, "x-kubernetes-map-type");
+  if (mapType === undefined) return;
+  if (typeOf(schema) !== "object") errors.push(fieldInvalid(`${path}.type`, typeOf(schema), "must be object if x-kubernetes-map-type is specified"));
+  if (mapType !== "atomic" && mapType !== "granular") {
+    errors.push(fieldNotSupported(`${path}.x-kubernetes-map-type`, mapType, ["atomic", "granular"]));
+  }
+}
+
+/** Items of a set are compared as a whole, so they must be owned as a whole. */
+function checkSetItems(errors: FieldError[], schema: JsonObject, path: string): void {
+  const items = own(schema, "items");
+  if (schema["x-kubernetes-list-type"] !== "set" || !isObject(items)) return;
+  if (typeOf(items) === "object" && items["x-kubernetes-map-type"] !== "atomic") {
+    errors.push(fieldInvalid(`${path}.items.x-kubernetes-map-type`, own(items, "x-kubernetes-map-type") ?? null, "must be atomic as item of a list with x-kubernetes-list-type=set"));
+  }
+  if (typeOf(items) === "array" && items["x-kubernetes-list-type"] !== undefined && items["x-kubernetes-list-type"] !== "atomic") {
+    errors.push(fieldInvalid(`${path}.items.x-kubernetes-list-type`, items["x-kubernetes-list-type"], "must be atomic as item of a list with x-kubernetes-list-type=set"));
+  }
 }
 
 /** apiVersion, kind and metadata mean the same in every object; a schema may hardly restrict them. */

@@ -164,8 +164,8 @@ function track(request: Common, before: KubeObject, after: KubeObject, managers:
 
 /**
  * Applies a configuration. Throws `StatusError`: 409 with the conflicts when it would change what others own
- * and `force` is not set, 400 for a configuration of another kind, 500 for one that does not fit the schema
- * (upstream's code for it).
+ * and `force` is not set, 400 for a configuration of another kind or one that does not fit the schema (where
+ * upstream answers 500, though the client is at fault).
  */
 export function serverSideApply(request: ApplyRequest): { object: KubeObject } {
   checkApplied(request);
@@ -188,7 +188,7 @@ function checkApplied({ node, applied, apiVersion, live }: ApplyRequest): void {
   const { managedFields } = applied.metadata;
   if (managedFields !== undefined && managedFields !== null) throw badRequest("metadata.managedFields must be nil");
   const faults = typedFaults(node, applied);
-  if (faults !== undefined) throw new StatusError(500, "", `failed to create typed patch object (${printName(applied)}): ${faults}`);
+  if (faults !== undefined) throw badRequest(`failed to create typed patch object (${printName(applied)}): ${faults}`);
 }
 
 function printKind({ apiVersion, kind }: KubeObject): string {

@@ -104,7 +104,7 @@ const compareEntries = (a: ManagerEntry, b: ManagerEntry): number =>
 /** Whether two managedFields say the same, times aside. */
 export function sameOwners(a: readonly ManagedFieldsEntry[] | undefined, b: readonly ManagedFieldsEntry[] | undefined): boolean {
   if (a === b) return true;
-  if (a === undefined || b === undefined || a.length !== b.length) return false;
+  if (!Array.isArray(a) || !Array.isArray(b) || a.length !== b.length) return false;
   try {
     const left = readManagers(a);
     const right = readManagers(b);

@@ -21,6 +21,11 @@ export function validateSchema(node: SchemaNode, value: unknown, path = "", old?
   return [...errors, ...checkListItems(node, value, path, old)];
 }
 
+/** Every fault of a value against a plain JSON schema, such as a default that a schema states. */
+export function validateAgainst(schema: JsonObject, value: unknown, path: string): FieldError[] {
+  return validate(viewOfSchema(schema), value, "", undefined).faults.map(({ error }) => ({ ...error, field: join(path, error.field) }));
+}
+
 function join(path: string, field: string): string {
   if (field === "") return path;
   return field === NOWHERE || field.startsWith("[") ? `${path}${field === NOWHERE ? "" : field}` : `${path}.${field}`;
