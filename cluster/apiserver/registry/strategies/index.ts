@@ -2,7 +2,7 @@
 import type { ResourceRow } from "@travelops/kube/schema/node";
 import { builtinPrinter } from "../printers/index.ts";
 import type { Strategy } from "../strategy.ts";
-import { baseStrategy, tableOf } from "./base.ts";
+import { baseStrategy } from "./base.ts";
 import {
   apiServices,
   certificateSigningRequests,
@@ -46,7 +46,7 @@ const PARTICULARS: Readonly<Record<string, Partial<Strategy>>> = {
 export function builtinStrategy(row: ResourceRow, table: string, extra: Readonly<Record<string, Partial<Strategy>>>): Strategy {
   return {
     ...baseStrategy(row),
-    printer: builtinPrinter(tableOf(row)),
+    printer: builtinPrinter(table),
     ...PARTICULARS[table],
     ...extra[table],
   };
