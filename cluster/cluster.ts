@@ -1,0 +1,180 @@
+/** One OpenShift-compatible cluster in one process: control plane, controllers, scheduler, nodes, network. No globals. */
+import path from "node:path";
+import { silentLogger, systemClock, type Clock, type KubeClient, type Logger } from "@travelops/kube";
+import { addressPlan } from "./address-plan.ts";
+import type { UserInfo } from "./apiserver/api-server.ts";
+import { startControlPlane, type ControlPlane } from "./control-plane.ts";
+import { sharedInformers } from "./controllers/informers.ts";
+import { startControllers } from "./controllers/start-controllers.ts";
+import { startNodes, type Nodes } from "./nodes.ts";
+import { furnish } from "./openshift/furniture.ts";
+import { startScheduler } from "./scheduler/start-scheduler.ts";
+import type { Network } from "./network/start-network.ts";
+import type { SandboxChoice } from "./kubelet/sandbox/probe.ts";
+
+export interface ClusterOptions {
+  readonly name: string;
+  /** 0 … 59: decides the address ranges. */
+  readonly index: number;
+  readonly dataDir: string;
+  /** 0: a free port. */
+  readonly apiPort: number;
+  readonly ingress: { readonly http: number; readonly https: number };
+  readonly nodes: number;
+  readonly sandbox: SandboxChoice;
+  readonly unknownImages: "fail" | "simulate";
+  /** Folders whose package.json declares images. */
+  readonly imagePackages: readonly string[];
+  /** A user's images.yaml; may be missing. */
+  readonly imagesFile?: string;
+  /** Programs that pods may call by name though the system's directories do not have them (kubectl, helm). */
+  readonly programs?: Readonly<Record<string, string>>;
+  readonly clock?: Clock;
+  readonly random?: () => number;
+  readonly log?: Logger;
+}
+
+export interface Cluster {
+  readonly name: string;
+  readonly apiServer: string;
+  readonly control: ControlPlane;
+  readonly sandbox: { readonly kind: "namespaces" | "bare"; readonly note: string };
+  /** In the process, as `user`. */
+  client(user: UserInfo): KubeClient;
+  /** Resolves when Routes, Ingresses and Gateways are served. */
+  readonly ingressReady: Promise<void>;
+  readonly network: Network;
+  /** Rejects when a part that the cluster cannot do without has ended by itself. */
+  readonly failed: Promise<never>;
+  close(): Promise<void>;
+}
+
+const LOOPBACK = "127.0.0.1";
+const MASTERS = ["system:masters", "system:authenticated"];
+
+export async function createCluster(options: ClusterOptions): Promise<Cluster> {
+  const clock = options.clock ?? systemClock;
+  const random = options.random ?? Math.random;
+  const log = (options.log ?? silentLogger).child({ cluster: options.name });
+  const plan = addressPlan(options.index);
+  const stop = new AbortController();
+  const { signal } = stop;
+  const control = await startControlPlane({
+    name: options.name,
+    dataDir: options.dataDir,
+    plan,
+    host: LOOPBACK,
+    apiPort: options.apiPort,
+    clock,
+    random,
+    log,
+  });
+  let nodes: Nodes | undefined;
+  try {
+    const client = (name: string, groups: readonly string[] = MASTERS): KubeClient =>
+      control.server.clientFor({ name, groups });
+    const informers = sharedInformers({
+      client: client("system:kube-controller-manager"),
+      signal,
+      clock,
+      random,
+      log,
+    });
+    const controllers = startControllers({
+      client: client("system:kube-controller-manager"),
+      informers,
+      rootCa: control.pki.ca,
+      signal,
+      clock,
+      random,
+      log,
+
+    });
+    const scheduler = startScheduler({
+      client: client("system:kube-scheduler"),
+      informers,
+      signal,
+      clock,
+      random,
+      log,
+    });
+    nodes = await startNodes({ cluster: options, plan, control, client, clock, log, signal });
+    control.server.setNodeAccess(nodes.access);
+    const apiServer = `https://${LOOPBACK}:${control.port}`;
+    const furniture = furnishWhenReady(client("system:openshift-furniture"), nodes.network, {
+      name: options.name,
+      apiServer,
+      clock,
+      signal,
+    });
+    const failed = firstFailure({ controllers, scheduler, sandbox: nodes.sandboxEnded }, signal, log);
+    const running = nodes;
+    return {
+      name: options.name,
+      apiServer,
+      control,
+      sandbox: running.sandbox,
+      client: (user) => control.server.clientFor(user),
+      ingressReady: Promise.all([running.network.ingressReady, furniture]).then(() => undefined),
+      network: running.network,
+      failed,
+      async close() {
+        stop.abort();
+        await running.close();
+        await Promise.allSettled([controllers, scheduler, furniture, informers.stopped]);
+        await control.close();
+      },
+    };
+  } catch (error) {
+    stop.abort();
+    await nodes?.close();
+    await control.close();
+    throw error;
+  }
+}
+
+interface FurnitureFacts {
+  name: string;
+  apiServer: string;
+  clock: Clock;
+  signal: AbortSignal;
+}
+
+async function furnishWhenReady(
+  client: KubeClient,
+  network: Network,
+  { name, apiServer, clock, signal }: FurnitureFacts,
+): Promise<void> {
+  try {
+    await network.ingressReady;
+    await furnish(client, {
+      clusterName: name,
+      appsDomain: network.appsDomain,
+      apiServerURL: apiServer,
+      clock,
+      signal,
+    });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
+
+/** A part that ends while nobody asked it to is the end of the cluster: better a restart than half a cluster. */
+function firstFailure(
+  parts: Readonly<Record<string, Promise<unknown>>>,
+  signal: AbortSignal,
+  log: Logger,
+): Promise<never> {
+  const failed = new Promise<never>((_resolve, reject) => {
+    for (const [name, part] of Object.entries(parts)) {
+      const ended = (why: unknown): void => {
+        if (signal.aborted) return;
+        log.fatal("a part of the cluster ended", { part: name, error: String(why) });
+        reject(new Error(`${name} ended: ${String(why)}`));
+      };
+      part.then((value) => ended(value ?? "without a reason"), ended);
+    }
+  });
+  failed.catch(() => undefined);
+  return failed;
+}

@@ -1,0 +1,1 @@
+export { createCluster, type Cluster, type ClusterOptions } from "./cluster.ts";

@@ -1,0 +1,154 @@
+/** The nodes of a cluster: the sandbox that pods run in, their network, and a kubelet a Node. */
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import path from "node:path";
+import type { Clock, KubeClient, Logger } from "@travelops/kube";
+import type { AddressPlan } from "./address-plan.ts";
+import type { NodeAccess } from "./apiserver/api-server.ts";
+import type { ClusterOptions } from "./cluster.ts";
+import { INNER_API_PORT, type ControlPlane } from "./control-plane.ts";
+import { createNodeAccess } from "./kubelet/access/node-access.ts";
+import { createCatalogue } from "./kubelet/images/catalogue.ts";
+import { startKubelet, type Kubelet } from "./kubelet/kubelet.ts";
+import { kubeletSources } from "./kubelet/kubelet-sources.ts";
+import { chooseSandbox } from "./kubelet/sandbox/probe.ts";
+import type { Sandbox } from "./kubelet/sandbox/sandbox.ts";
+import { startSandbox } from "./kubelet/sandbox/start-sandbox.ts";
+import { findProgram } from "./kubelet/sandbox/tools.ts";
+import { startNetwork, type Network } from "./network/start-network.ts";
+
+export interface NodesOptions {
+  readonly cluster: ClusterOptions;
+  readonly plan: AddressPlan;
+  readonly control: ControlPlane;
+  readonly client: (user: string, groups?: readonly string[]) => KubeClient;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+export interface Nodes {
+  readonly sandbox: { readonly kind: "namespaces" | "bare"; readonly note: string };
+  readonly sandboxEnded: Promise<string>;
+  readonly network: Network;
+  readonly access: NodeAccess;
+  close(): Promise<void>;
+}
+
+const DOMAIN = "cluster.local";
+
+export async function startNodes(options: NodesOptions): Promise<Nodes> {
+  const { cluster, plan, control, client, clock, log, signal } = options;
+  const directory = path.join(cluster.dataDir, "kubelet");
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const socketPath = path.join(directory, "dataplane.sock");
+  const sandbox = await openSandbox(options, directory, socketPath);
+  const kubelets: Kubelet[] = [];
+  let network: Network | undefined;
+  try {
+    if (sandbox.kind === "namespaces") {
+      control.server.serve(await sandbox.network.listen(plan.apiService, 443));
+      control.server.serve(await sandbox.network.listen(plan.gateway, INNER_API_PORT));
+    }
+    const certificate = await control.pki.issueServer(`apps.${cluster.name}.travelops.localhost`, [
+      `*.apps.${cluster.name}.travelops.localhost`,
+      "localhost",
+      "127.0.0.1",
+    ]);
+    network = await startNetwork({
+      client: client("system:network"),
+      host: sandbox.network,
+      cluster: {
+        name: cluster.name,
+        podRange: plan.podRange,
+        serviceRange: plan.serviceRange,
+        domain: DOMAIN,
+      },
+      ingress: { http: [cluster.ingress.http], https: [cluster.ingress.https] },
+      certificate,
+      socketPath,
+      apiServer: { host: "127.0.0.1", port: control.port },
+      clock,
+      log,
+      signal,
+    });
+    const { egressEnv } = network;
+    const sources = kubeletSources(client("system:nodes"), signal, { clock, log });
+    const catalogue = openCatalogue(cluster, directory);
+    for (let index = 0; index < cluster.nodes; index++) {
+      const name = `${cluster.name}-node-${index + 1}`;
+      const { address, podCIDR } = plan.node(index);
+      kubelets.push(
+        await startKubelet({
+          client: client(`system:node:${name}`, ["system:nodes", "system:masters", "system:authenticated"]),
+          node: { name, address, podCIDR, labels: {} },
+          sandbox,
+          catalogue,
+          sources,
+          directory,
+          dns: { server: plan.dnsService, domain: DOMAIN },
+          realHostPaths: [path.join(cluster.dataDir, "volumes")],
+          podEnv: egressEnv(),
+          clock,
+          log,
+        }),
+      );
+    }
+  } catch (error) {
+    await closeAll(kubelets, network, sandbox);
+    throw error;
+  }
+  const running = network;
+  return {
+    sandbox: { kind: sandbox.kind, note: sandbox.note },
+    sandboxEnded: sandbox.exited,
+    network: running,
+    access: createNodeAccess({ kubelets, dial: (address, port) => running.dial(address, port) }),
+    close: () => closeAll(kubelets, running, sandbox),
+  };
+}
+
+async function closeAll(
+  kubelets: readonly Kubelet[],
+  network: Network | undefined,
+  sandbox: Sandbox,
+): Promise<void> {
+  await Promise.all(kubelets.map((kubelet) => kubelet.close()));
+  await network?.close();
+  await sandbox.close();
+}
+
+async function openSandbox(
+  options: NodesOptions,
+  directory: string,
+  dataplaneSocket: string,
+): Promise<Sandbox> {
+  const { cluster, plan } = options;
+  return startSandbox(await chooseSandbox(cluster.sandbox), {
+    directory,
+    masked: [cluster.dataDir],
+    gateway: `${plan.gateway}/16`,
+    serviceRange: plan.serviceRange,
+    nodeAddresses: Array.from({ length: cluster.nodes }, (_, index) => plan.node(index).address),
+    clusterId: createHash("sha256").update(path.resolve(cluster.dataDir)).digest("hex").slice(0, 16),
+    preload: path.join(import.meta.dirname, "network", "bare", "preload.cjs"),
+    dataplaneSocket,
+  });
+}
+
+function openCatalogue(cluster: ClusterOptions, directory: string) {
+  return createCatalogue({
+    packages: cluster.imagePackages,
+    ...(cluster.imagesFile !== undefined && existsSync(cluster.imagesFile)
+      ? { userFile: cluster.imagesFile }
+      : {}),
+    unknownImages: cluster.unknownImages,
+    node: process.execPath,
+    host: {
+      programs: { node: process.execPath, ...cluster.programs },
+      find: (name) => findProgram(name),
+      linkDirectory: path.join(directory, "bin"),
+    },
+  });
+}
