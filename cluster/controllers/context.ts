@@ -1,15 +1,20 @@
 /** What every controller is given. */
 import type { Clock, EventRecorder, KubeClient, Logger } from "@travelops/kube";
 import type { SharedInformers } from "./informers.ts";
+import type { ObjectMonitors } from "./object-monitors.ts";
 
 export interface ControllerContext {
   readonly client: KubeClient;
   readonly informers: SharedInformers;
+  /** Every object of every kind; starts with its first user. */
+  readonly monitors: ObjectMonitors;
   readonly clock: Clock;
   /** Numbers in [0, 1). */
   readonly random: () => number;
   readonly log: Logger;
   readonly signal: AbortSignal;
+  /** PEM of the CA that pods verify the API with. */
+  readonly rootCa?: string;
   /** Events as a component, made once each. */
   readonly recorder: (component: string) => EventRecorder;
 }

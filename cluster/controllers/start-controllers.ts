@@ -3,8 +3,14 @@ import type { Clock, EventRecorder, KubeClient, Logger } from "@travelops/kube";
 import { eventRecorder, silentLogger, systemClock } from "@travelops/kube";
 import type { Controller, ControllerContext } from "./context.ts";
 import { deploymentController } from "./deployment/controller.ts";
+import { endpointsController, endpointSliceController } from "./endpoints/controller.ts";
+import { garbageCollector } from "./garbage-collector/controller.ts";
 import { type SharedInformers, sharedInformers } from "./informers.ts";
+import { namespaceController } from "./namespace/controller.ts";
+import { objectMonitors } from "./object-monitors.ts";
 import { replicaSetController } from "./replica-set/controller.ts";
+import { rootCaController, serviceAccountController } from "./service-account/controller.ts";
+import { tokenController } from "./service-account/tokens.ts";
 
 export interface ControllersOptions {
   client: KubeClient;
@@ -14,6 +20,8 @@ export interface ControllersOptions {
   log?: Logger;
   /** Shared with the scheduler and others of the same process; made here where absent. */
   informers?: SharedInformers;
+  /** PEM of the CA that pods verify the API with; published in every namespace. */
+  rootCa?: string;
   /** Runs only these, by name. */
   only?: readonly string[];
 }
@@ -22,6 +30,13 @@ export interface ControllersOptions {
 const CONTROLLERS: Readonly<Record<string, Controller>> = {
   "replicaset-controller": replicaSetController,
   "deployment-controller": deploymentController,
+  "endpointslice-controller": endpointSliceController,
+  "endpoints-controller": endpointsController,
+  "namespace-controller": namespaceController,
+  "garbage-collector-controller": garbageCollector,
+  "serviceaccount-controller": serviceAccountController,
+  "root-ca-certificate-publisher-controller": rootCaController,
+  "serviceaccount-token-controller": tokenController,
 };
 
 /** Runs until `signal` aborts; resolves when all have ended. */
@@ -31,17 +46,21 @@ export async function startControllers(options: ControllersOptions): Promise<voi
   const random = options.random ?? Math.random;
   const log = options.log ?? silentLogger;
   const informers = options.informers ?? sharedInformers({ client, signal, clock, random, log });
+  const monitors = objectMonitors({ client, informers, signal, clock, random, log });
   const context: ControllerContext = {
     client,
     informers,
+    monitors,
     clock,
     random,
     log,
     signal,
+    rootCa: options.rootCa,
     recorder: recorders(client, clock, log),
   };
   const running = Object.entries(CONTROLLERS).filter(([name]) => options.only?.includes(name) ?? true);
   await Promise.all(running.map(([, run]) => run(context)));
+  await monitors.stopped;
   if (options.informers === undefined) await informers.stopped;
 }
 

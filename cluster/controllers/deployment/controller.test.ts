@@ -203,6 +203,7 @@ test("a deleted pod is made again, a relabelled one let go, a matching orphan ta
     const all = await podsOf(harness.client, namespace);
     return all.length === 2 && all.every((pod) => pod.metadata.ownerReferences?.[0]?.kind === "ReplicaSet");
   });
+  expect((await complete(namespace, "web")).status?.readyReplicas).toBe(2);
 });
 
 test("many Deployments at once never have a pod too many", async () => {

@@ -15,6 +15,7 @@ export interface Harness {
 
 export interface HarnessOptions {
   only?: readonly string[];
+  rootCa?: string;
   kubelet?: Partial<FakeKubeletOptions> | false;
   /** Further parts to run beside, until the signal aborts. */
   beside?: (client: KubeClient, signal: AbortSignal) => Promise<void>;
@@ -27,7 +28,9 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
   const abort = new AbortController();
   const { client } = api;
   const log = createLogger({ level: process.env["TEST_LOG"] === undefined ? "silent" : "debug" });
-  const parts = [startControllers({ client, signal: abort.signal, only: options.only, log })];
+  const parts = [
+    startControllers({ client, signal: abort.signal, only: options.only, rootCa: options.rootCa, log }),
+  ];
   if (options.kubelet !== false)
     parts.push(startFakeKubelet({ client, signal: abort.signal, ...options.kubelet }).done);
   if (options.beside !== undefined) parts.push(options.beside(client, abort.signal));
