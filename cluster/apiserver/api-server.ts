@@ -11,8 +11,9 @@ export interface UserInfo {
 /** Byte streams of one exec or attach session, in the kubelet's terms. */
 export interface ExecStreams {
   readonly stdin?: AsyncIterable<Uint8Array>;
-  stdout(chunk: Uint8Array): void;
-  stderr(chunk: Uint8Array): void;
+  /** A promise holds back further output until it resolves. */
+  stdout(chunk: Uint8Array): void | Promise<void>;
+  stderr(chunk: Uint8Array): void | Promise<void>;
   /** Terminal size changes; only with tty. */
   readonly resize?: AsyncIterable<{ width: number; height: number }>;
 }
@@ -20,6 +21,7 @@ export interface ExecStreams {
 export interface ExecRequest {
   readonly namespace: string;
   readonly pod: string;
+  /** "": the pod's default container. */
   readonly container: string;
   readonly command: readonly string[];
   readonly tty: boolean;

@@ -16,7 +16,7 @@ import { Deadline } from "./deadline.ts";
 import { podLabel, type KubeletContext } from "./kubelet-context.ts";
 import { podHostname } from "./pod-files.ts";
 import { planPod } from "./pod-plan.ts";
-import { allRecords, isOver, isRunning, newRecord, recordOf, type ContainerRecord, type PodRecord } from "./pod-record.ts";
+import { allRecords, isRunning, newRecord, recordOf, type ContainerRecord, type PodRecord } from "./pod-record.ts";
 import { podReferences, type ReferenceKind } from "./references.ts";
 import { podStatus } from "./pod-status.ts";
 import { statusPatch } from "./status-patch.ts";
@@ -84,6 +84,10 @@ export class PodWorker {
 
   get pod(): Pod {
     return this.#pod;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
   }
 
   /** A newer state of the object. */
@@ -424,10 +428,6 @@ export class PodWorker {
     this.#cancelTimer = this.#context.clock.setTimeout(() => this.wake(), Math.max(1, this.#wakeAt - this.#context.clock.now()));
   }
 
-  /** All containers have ended for good. */
-  get over(): boolean {
-    return this.record.main.every((one) => isOver(this.#pod, one));
-  }
 }
 
 /** As Go prints a duration: 10s, 2m40s, 5m0s. */

@@ -31,7 +31,6 @@ class Containers {
       const exited = (code, signal) => {
         this.running.delete(key);
         entry.log?.close();
-        if (entry.marker) sweep(entry.marker);
         for (const id of entry.attached) this.emit({ ev: "exit", id, code, signal, at: Date.now() });
         settle({ error: entry.status ? entry.status.trim() : `the process ended before its command could start (exit code ${code}, signal ${signal})` });
         this.emit({ ev: "exit", key, code, signal, at: Date.now() });
@@ -75,7 +74,11 @@ class Containers {
       exited(code, signal);
     };
     child.on("close", finish);
-    child.on("exit", (code, signal) => setTimeout(finish, 500, code, signal).unref());
+    child.on("exit", (code, signal) => {
+      // With a container's first process all of it ends, as in a PID namespace.
+      if (entry.marker) sweep(entry.marker);
+      setTimeout(finish, 500, code, signal).unref();
+    });
   }
 
   startTty(entry, { argv, env, cwd, output, exited, settle }) {

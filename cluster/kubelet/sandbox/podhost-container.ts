@@ -159,8 +159,10 @@ class PodhostContainer implements SandboxContainer {
       client.on(id, (event) => {
         if (event.ev === "exit") resolve(event);
         if (event.ev === "out") {
-          deliver(event, options);
-          acknowledge(event.data.byteLength);
+          const acknowledged = (): void => acknowledge(event.data.byteLength);
+          const delivered = deliver(event, options);
+          if (delivered instanceof Promise) void delivered.then(acknowledged, acknowledged);
+          else acknowledged();
         }
       });
       void client.exited.then(() => resolve({ ev: "exit", code: null, signal: "SIGKILL", at: Date.now() }));
@@ -189,10 +191,8 @@ class PodhostContainer implements SandboxContainer {
   }
 }
 
-function deliver(event: OutputEvent, options: Pick<ExecOptions, "stdout" | "stderr">): void {
-  if (event.stream === "stdout") options.stdout(event.data);
-  else options.stderr(event.data);
-}
+const deliver = (event: OutputEvent, options: Pick<ExecOptions, "stdout" | "stderr">): void | Promise<void> =>
+  event.stream === "stdout" ? options.stdout(event.data) : options.stderr(event.data);
 
 const numbers: Readonly<Record<string, number>> = constants.signals;
 

@@ -93,8 +93,9 @@ export interface ExecOptions {
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly stdin?: AsyncIterable<Uint8Array>;
-  readonly stdout: (chunk: Uint8Array) => void;
-  readonly stderr: (chunk: Uint8Array) => void;
+  /** A promise holds back further output until it resolves. */
+  readonly stdout: (chunk: Uint8Array) => void | Promise<void>;
+  readonly stderr: (chunk: Uint8Array) => void | Promise<void>;
   readonly tty?: { readonly resize?: AsyncIterable<{ width: number; height: number }> };
   readonly signal?: AbortSignal;
 }

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { KubeClient } from "@travelops/kube";
 import { createLogger } from "@travelops/kube/api/logger.ts";
 import type { Pod } from "@travelops/kube/api/types/index.ts";
-import { NAMESPACES, PODS } from "@travelops/kube/client/resources.ts";
+import { NAMESPACES, PODS, SERVICE_ACCOUNTS } from "@travelops/kube/client/resources.ts";
 import { startApiUnderTest, type ApiUnderTest } from "../../../test/api-under-test.ts";
 import { createCatalogue, type UnknownImages } from "../images/catalogue.ts";
 import { startKubelet, type Kubelet } from "../kubelet.ts";
@@ -36,9 +36,15 @@ export interface Lab {
   close(): Promise<void>;
 }
 
-export async function startLab(kind: "namespaces" | "bare", options: { unknownImages?: UnknownImages; packages?: string[] } = {}): Promise<Lab> {
+export interface LabOptions {
+  readonly unknownImages?: UnknownImages;
+  readonly packages?: string[];
+  readonly api?: ApiUnderTest;
+}
+
+export async function startLab(kind: "namespaces" | "bare", options: LabOptions = {}): Promise<Lab> {
   const decision = await chooseSandbox(kind);
-  const api = await startApiUnderTest();
+  const api = options.api ?? (await startApiUnderTest());
   const { client } = api;
   const directory = mkdtempSync(join(tmpdir(), "travelops-kubelet-"));
   const stop = new AbortController();
@@ -120,7 +126,7 @@ export async function startLab(kind: "namespaces" | "bare", options: { unknownIm
   return lab;
 }
 
-/** A fresh API server makes its namespaces a moment after it answers. */
+/** A fresh API server makes its namespaces a moment after it answers; service accounts are a controller's work. */
 async function namespaceReady(client: KubeClient): Promise<void> {
   for (const name of ["default", "kube-node-lease"]) {
     const deadline = Date.now() + 10_000;
@@ -135,4 +141,5 @@ async function namespaceReady(client: KubeClient): Promise<void> {
       }
     }
   }
+  await client.create(SERVICE_ACCOUNTS, { apiVersion: "v1", kind: "ServiceAccount", metadata: { name: "default", namespace: "default" } }).catch(() => {});
 }

@@ -1,0 +1,52 @@
+/** Takes over upgraded connections: exec, attach, port-forward. */
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { badRequest, notImplemented, serviceUnavailable, type StatusError } from "@travelops/kube";
+import type { Logger } from "@travelops/kube/api/logger.ts";
+import type { NodeAccess } from "../api-server.ts";
+import type { Upgrade } from "../server-options.ts";
+import { isWebSocket, offeredProtocols } from "./accept-socket.ts";
+import { CHANNEL_PROTOCOLS, servePortForward, TUNNEL_PROTOCOL } from "./port-forward.ts";
+import { REMOTE_COMMAND_PROTOCOLS, serveRemoteCommand } from "./remote-command.ts";
+
+export interface UpgradeOptions {
+  /** undefined until the kubelet runs. */
+  readonly nodes: () => NodeAccess | undefined;
+  readonly log: Logger;
+}
+
+/** The hook for `ApiServerOptions.upgrade`; authorization has been done. */
+export function createUpgrade({ nodes, log }: UpgradeOptions): Upgrade {
+  return (info, _user, req, socket, head) => {
+    const refuse = (error: StatusError): void => refuseUpgrade(socket, error);
+    const access = nodes();
+    if (access === undefined) return refuse(serviceUnavailable("no node serves streams yet: the kubelet has not registered"));
+    if (!isWebSocket(req)) return refuse(badRequest(`unable to upgrade: only WebSocket is supported for ${info.subresource}, and the client asked for ${req.headers.upgrade ?? "nothing"}`));
+    const query = new URL(req.url ?? "/", "https://server").searchParams;
+    const speaks = info.subresource === "portforward" ? [TUNNEL_PROTOCOL, ...CHANNEL_PROTOCOLS] : REMOTE_COMMAND_PROTOCOLS;
+    const protocol = offeredProtocols(req).find((one) => speaks.some((own) => own === one));
+    if (protocol === undefined) return refuse(badRequest(`unable to upgrade: the client offers ${req.headers["sec-websocket-protocol"] ?? "no subprotocol"}, the server speaks ${speaks.join(", ")}`));
+    const session = { info, query, protocol, nodes: access };
+    const serve = (): Promise<void> | undefined => {
+      switch (info.subresource) {
+        case "exec":
+        case "attach":
+          return serveRemoteCommand(session, req, socket, head);
+        case "portforward":
+          return servePortForward(session, req, socket, head);
+        default:
+          return undefined;
+      }
+    };
+    const serving = serve();
+    if (serving === undefined) refuse(notImplemented(`an upgrade of ${info.resource}/${info.subresource}`));
+    else serving.catch((error: unknown) => log.debug("a stream ended with an error", { subresource: info.subresource, err: error }));
+  };
+}
+
+function refuseUpgrade(socket: Duplex, error: StatusError): void {
+  const body = JSON.stringify(error.status);
+  socket.end(
+    `HTTP/1.1 ${error.status.code} ${error.status.reason ?? "Error"}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}
