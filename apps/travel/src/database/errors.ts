@@ -114,6 +114,10 @@ export const errors = {
     new MySqlError(1452, "23000", "Cannot add or update a child row: a foreign key constraint fails"),
   readOnlyTransaction: () =>
     new MySqlError(1792, "25006", "Cannot execute statement in a READ ONLY transaction."),
+  referenceMissing: (table: string) =>
+    new MySqlError(1824, "HY000", `Failed to open the referenced table '${table}'`),
+  referenceNotUnique: (key: string, table: string) =>
+    new MySqlError(6125, "HY000", `Missing unique key for constraint '${key}' in the referenced table '${table}'`),
   checkViolated: (name: string) => new MySqlError(3819, "HY000", `Check constraint '${name}' is violated.`),
   currentPasswordNeeded: () =>
     new MySqlError(3892, "HY000", "Incorrect current password. Specify the correct password which has to be replaced."),

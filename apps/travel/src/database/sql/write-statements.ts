@@ -117,7 +117,9 @@ function assignedValue(translation: Translation, column: ColumnDefinition): stri
     cursor.next();
     return defaultSql(column);
   }
-  return translation.expression().sql;
+  const { sql } = translation.expression();
+  // Zero asks for the next number, as NULL does.
+  return column.autoIncrement && sql === "0" ? "NULL" : sql;
 }
 
 function defaultSql(column: ColumnDefinition): string {

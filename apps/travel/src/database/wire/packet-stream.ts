@@ -11,7 +11,7 @@ export interface Packet {
 
 /** Turns a stream of bytes into payloads, joined where they were split. */
 export class PacketDecoder {
-  readonly #limit: number;
+  limit: number;
   #buffered: Buffer[] = [];
   #size = 0;
   #parts: Buffer[] = [];
@@ -19,7 +19,7 @@ export class PacketDecoder {
   #expected: number | undefined;
 
   constructor(limit: number) {
-    this.#limit = limit;
+    this.limit = limit;
   }
 
   push(chunk: Buffer): void {
@@ -34,7 +34,7 @@ export class PacketDecoder {
       const header = this.#peek(4);
       const length = header.readUIntLE(0, 3);
       const sequence = header.readUInt8(3);
-      if (this.#partsSize + length > this.#limit) throw errors.packetTooLarge();
+      if (this.#partsSize + length > this.limit) throw errors.packetTooLarge();
       if (this.#size < 4 + length) return undefined;
       if (this.#expected !== undefined && sequence !== this.#expected) throw errors.packetsOutOfOrder();
       this.#take(4);
