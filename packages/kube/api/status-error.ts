@@ -79,7 +79,7 @@ export class StatusError extends Error {
 const qualified = (gr: GroupResource): string =>
   gr.group === "" ? gr.resource : `${gr.resource}.${gr.group}`;
 const of = (gr: GroupResource, name: string): StatusDetails => ({
-  name,
+  ...(name === "" ? {} : { name }),
   ...(gr.group === "" ? {} : { group: gr.group }),
   kind: gr.resource,
 });
@@ -134,9 +134,9 @@ export const invalid = (
     "Invalid",
     `${group === "" ? kind : `${kind}.${group}`} "${name}" is invalid: ${joined}`,
     {
-      name,
+      ...(name === "" ? {} : { name }),
       ...(group === "" ? {} : { group }),
-      kind,
+      ...(kind === "" ? {} : { kind }),
       causes: errors.map((e) => ({ reason: e.reason, message: e.message, field: e.field })),
     },
   );
