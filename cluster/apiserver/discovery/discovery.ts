@@ -1,11 +1,12 @@
 /** Which groups, versions and resources there are: aggregated (one answer) and legacy (an answer a group version). */
 import { createHash } from "node:crypto";
-import { formatApiVersion, notAcceptable, resourceNotFound } from "@travelops/kube";
+import { formatApiVersion, notAcceptable } from "@travelops/kube";
 import { header, type ApiCall } from "../request/api-call.ts";
 import { parseAccept } from "../request/negotiation.ts";
 import { objectReply, type Reply } from "../request/reply.ts";
 import type { Registry, ServedResource } from "../registry/registry.ts";
 import type { ServerCore } from "../server-options.ts";
+import { pageNotFound } from "../system/paths.ts";
 
 interface Document {
   readonly generation: number;
@@ -88,7 +89,7 @@ function legacyResources(registry: Registry, group: string, version: string): un
       verbs: VERBS_SORTED(row.verbs),
       ...(row.shortNames.length > 0 ? { shortNames: row.shortNames } : {}),
       ...(row.categories.length > 0 ? { categories: row.categories } : {}),
-      storageVersionHash: createHash("sha256").update(`${group}/${row.resource}`).digest("base64").slice(0, 12),
+      storageVersionHash: createHash("sha256").update(`${group}/${row.resource}`).digest().subarray(0, 8).toString("base64"),
     },
     ...[...row.subresources].map(([name, sub]) => ({
       name: `${row.resource}/${name}`,
@@ -99,7 +100,7 @@ function legacyResources(registry: Registry, group: string, version: string): un
       verbs: resourceVerbs(sub.verbs),
     })),
   ]);
-  return { kind: "APIResourceList", apiVersion: "v1", groupVersion: formatApiVersion(group, version), resources };
+  return { kind: "APIResourceList", ...(group === "" ? {} : { apiVersion: "v1" }), groupVersion: formatApiVersion(group, version), resources };
 }
 
 function legacyRoot(registry: Registry): unknown {
@@ -150,13 +151,13 @@ export function handleDiscovery(core: ServerCore, call: ApiCall, path: string): 
     return objectReply({ kind: "APIGroupList", apiVersion: "v1", groups: groups.map((name) => legacyGroup(registry, name)) });
   }
   if (isCore) {
-    if (!registry.hasGroupVersion("", group) || version !== undefined) throw resourceNotFound();
+    if (!registry.hasGroupVersion("", group) || version !== undefined) return pageNotFound();
     return objectReply(legacyResources(registry, "", group));
   }
   if (version === undefined) {
-    if (registry.versions(group).length === 0) throw resourceNotFound();
+    if (registry.versions(group).length === 0) return pageNotFound();
     return objectReply({ kind: "APIGroup", apiVersion: "v1", ...legacyGroup(registry, group) });
   }
-  if (!registry.hasGroupVersion(group, version)) throw resourceNotFound();
+  if (!registry.hasGroupVersion(group, version)) return pageNotFound();
   return objectReply(legacyResources(registry, group, version));
 }

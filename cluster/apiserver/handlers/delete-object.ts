@@ -1,10 +1,10 @@
 /** Deletion: preconditions, grace, finalizers and the three ways in which dependents follow. */
-import { badRequest, conflict, notFound, type KubeObject } from "@travelops/kube";
+import { badRequest, conflict, fieldNotSupported, invalid, notFound, type KubeObject } from "@travelops/kube";
 import { formatTime } from "@travelops/kube/api/clock";
 import type { JsonObject } from "@travelops/kube/schema/json-value";
 import type { Change, ObjectKey, StoredObject } from "../../store/store.ts";
 import { header, type ApiCall } from "../request/api-call.ts";
-import { decodeBody, optionalObject } from "../request/body-codec.ts";
+import { decodeBody, optionalObject, readingOptions } from "../request/body-codec.ts";
 import { queryBoolean, queryInteger } from "../request/list-options.ts";
 import type { ServedResource } from "../registry/registry.ts";
 import type { ServerCore } from "../server-options.ts";
@@ -43,14 +43,14 @@ function propagationOf(policy: string | undefined, orphan: unknown): Propagation
   }
   if (policy === undefined) return orphan === true ? "Orphan" : orphan === false ? "Background" : undefined;
   if (policy === "Background" || policy === "Foreground" || policy === "Orphan") return policy;
-  throw badRequest(
-    `DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Unsupported value: ${JSON.stringify(policy)}: supported values: "Foreground", "Background", "Orphan", "nil"`,
-  );
+  throw invalid("meta.k8s.io", "DeleteOptions", "", [
+    fieldNotSupported("propagationPolicy", policy, ["Foreground", "Background", "Orphan", "nil"]),
+  ]);
 }
 
 /** Reads DeleteOptions from the body, or from the query where there is none. Throws `StatusError` 400. */
 export async function deleteOptions(call: ApiCall): Promise<DeleteOptions> {
-  const { value } = await decodeBody(deleteBody(call, await call.readBody()), false);
+  const { value } = await decodeBody(deleteBody(call, await call.readBody()), false, readingOptions);
   const body = optionalObject(value, "DeleteOptions") ?? {};
   const kind = body["kind"];
   if (kind !== undefined && kind !== "DeleteOptions") {
@@ -67,7 +67,7 @@ export async function deleteOptions(call: ApiCall): Promise<DeleteOptions> {
     ),
     uid: stringField(preconditions, "uid", "preconditions.uid"),
     resourceVersion: stringField(preconditions, "resourceVersion", "preconditions.resourceVersion"),
-    dryRun: dryRunOf([...(dryRun as string[]), ...call.query.getAll("dryRun")]),
+    dryRun: dryRunOf([...(dryRun as string[]), ...call.query.getAll("dryRun")], "DeleteOptions"),
   };
 }
 
@@ -84,16 +84,23 @@ export interface Deleted {
   readonly gone: boolean;
 }
 
+/** Upstream names the kind, not the resource, in these two. */
+const kindOf = ({ row }: ServedResource): { group: string; resource: string } => ({ group: row.group, resource: row.kind });
+
 function checkPreconditions(resource: ServedResource, name: string, object: KubeObject, options: DeleteOptions): void {
   const { uid, resourceVersion } = object.metadata;
   if (options.uid !== undefined && options.uid !== uid) {
-    throw conflict(resource.groupResource, name, `Precondition failed: UID in precondition: ${options.uid}, UID in object meta: ${uid ?? ""}`);
+    throw conflict(
+      kindOf(resource),
+      name,
+      `the UID in the precondition (${options.uid}) does not match the UID in record (${uid ?? ""}). The object might have been deleted and then recreated`,
+    );
   }
   if (options.resourceVersion !== undefined && options.resourceVersion !== resourceVersion) {
     throw conflict(
-      resource.groupResource,
+      kindOf(resource),
       name,
-      `Precondition failed: ResourceVersion in precondition: ${options.resourceVersion}, ResourceVersion in object meta: ${resourceVersion ?? ""}`,
+      `the ResourceVersion in the precondition (${options.resourceVersion}) does not match the ResourceVersion in record (${resourceVersion ?? ""}). The object might have been modified`,
     );
   }
 }
@@ -133,7 +140,7 @@ export function markDeleted(
       ? {}
       : {
           deletionTimestamp: formatTime(core.clock.now() + grace * 1000),
-          deletionGracePeriodSeconds: grace,
+          ...(strategy.beforeDelete !== undefined && strategy.keepsAlive !== undefined ? {} : { deletionGracePeriodSeconds: grace }),
           ...(strategy.tracksGeneration === true && !already && metadata.generation !== undefined
             ? { generation: metadata.generation + 1 }
             : {}),

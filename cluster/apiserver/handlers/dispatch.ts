@@ -1,25 +1,26 @@
 /** Routes a request to the handler of its verb, subresource or path. */
-import { badRequest, methodNotSupported, resourceNotFound, StatusError } from "@travelops/kube";
+import { badRequest, resourceNotFound } from "@travelops/kube";
 import type { ApiCall } from "../request/api-call.ts";
+import { methodNotAllowed } from "../request/method-not-allowed.ts";
 import type { Reply } from "../request/reply.ts";
 import type { ResourceRequest } from "../request/request-info.ts";
 import { isReview } from "../registry/builtin-resources.ts";
 import type { ServedResource } from "../registry/registry.ts";
 import type { ServerCore } from "../server-options.ts";
-import { handlePath } from "../system/paths.ts";
+import { handlePath, pageNotFound } from "../system/paths.ts";
 import { handleCreate, handleDelete, handleDeleteCollection, handleUpdate } from "./mutate.ts";
 import { handlePatch } from "./patch.ts";
 import { handleGet, handleList } from "./read.ts";
 import { handleWatch } from "./watch.ts";
 
-/** The body of a request that no route knows. */
-export const unknownPath = (): StatusError => resourceNotFound();
-
 export async function dispatch(core: ServerCore, call: ApiCall): Promise<Reply> {
   const { info } = call;
   if (info.kind === "path") return handlePath(core, call, info);
   const resource = core.registry.get(info.group, info.version, info.resource);
-  if (resource === undefined) throw unknownPath();
+  if (resource === undefined) {
+    if (core.registry.versions(info.group).length === 0) return pageNotFound();
+    throw resourceNotFound();
+  }
   checkScope(resource, info);
   if (resource.deprecation !== undefined && !call.warnings.includes(resource.deprecation)) call.warnings.push(resource.deprecation);
   if (isReview(resource.row)) {
@@ -27,7 +28,7 @@ export async function dispatch(core: ServerCore, call: ApiCall): Promise<Reply> 
     return handleReview(core, call, info, resource);
   }
   if (info.subresource !== "") return dispatchSubresource(core, call, info, resource);
-  if (!resource.row.verbs.includes(info.verb)) throw methodNotSupported(resource.groupResource, info.verb);
+  if (!resource.row.verbs.includes(info.verb)) throw methodNotAllowed();
   switch (info.verb) {
     case "get":
       return handleGet(core, call, info, resource);
@@ -38,38 +39,42 @@ export async function dispatch(core: ServerCore, call: ApiCall): Promise<Reply> 
     case "create":
       return resource.table === "bindings." ? (await import("./pod-actions.ts")).handleBinding(core, call, info, "") : handleCreate(core, call, info, resource);
     case "update":
-      return named(info, resource, () => handleUpdate(core, call, info, resource));
+      return named(info, () => handleUpdate(core, call, info, resource));
     case "patch":
-      return named(info, resource, () => handlePatch(core, call, info, resource));
+      return named(info, () => handlePatch(core, call, info, resource));
     case "delete":
       return handleDelete(core, call, info, resource);
     case "deletecollection":
+      if (resource.row.namespaced && info.namespace === "") throw methodNotAllowed();
       return handleDeleteCollection(core, call, info, resource);
   }
 }
 
 /** Namespaced resources are written in a namespace; others know none. */
 function checkScope(resource: ServedResource, info: ResourceRequest): void {
-  if (!resource.row.namespaced && info.namespace !== "") throw unknownPath();
-  if (resource.row.namespaced && info.namespace === "" && info.name !== "") throw unknownPath();
+  if (!resource.row.namespaced && info.namespace !== "") throw resourceNotFound();
+  if (resource.row.namespaced && info.namespace === "" && info.name !== "") throw resourceNotFound();
 }
 
-function named(info: ResourceRequest, resource: ServedResource, handle: () => Promise<Reply>): Promise<Reply> {
-  if (info.name === "") throw methodNotSupported(resource.groupResource, info.verb);
+function named(info: ResourceRequest, handle: () => Promise<Reply>): Promise<Reply> {
+  if (info.name === "") throw methodNotAllowed();
   return handle();
 }
+
+/** Subresources that take over the connection. */
+const STREAMS: ReadonlySet<string> = new Set(["exec", "attach", "portforward", "proxy"]);
 
 /** Subresources that are a part of their object, read and written like it. */
 const PARTS: ReadonlySet<string> = new Set(["status", "finalize", "approval", "ephemeralcontainers", "resize"]);
 
 async function dispatchSubresource(core: ServerCore, call: ApiCall, info: ResourceRequest, resource: ServedResource): Promise<Reply> {
   const row = resource.row.subresources.get(info.subresource);
-  if (row === undefined) throw unknownPath();
+  if (row === undefined) throw resourceNotFound();
   const { verb, subresource } = info;
-  if (row.verbs.includes("connect")) return (await import("./streams.ts")).handleStream(core, call, info, resource);
+  if (STREAMS.has(subresource)) return (await import("./streams.ts")).handleStream(core, call, info, resource);
   if (subresource === "log") return (await import("./streams.ts")).handleLog(core, call, info);
-  if (!row.verbs.includes(verb)) throw methodNotSupported(resource.groupResource, verb);
-  if (info.rest !== "") throw unknownPath();
+  if (!row.verbs.includes(verb)) throw methodNotAllowed();
+  if (info.rest !== "") throw resourceNotFound();
   if (PARTS.has(subresource)) {
     if (verb === "get") return handleGet(core, call, info, resource);
     if (verb === "update") return handleUpdate(core, call, info, resource);

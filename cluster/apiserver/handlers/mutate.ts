@@ -1,13 +1,14 @@
 /** POST, PUT and DELETE of resources. */
-import { badRequest, methodNotSupported, type KubeObject, type Status } from "@travelops/kube";
+import { badRequest, type KubeObject, type Status } from "@travelops/kube";
 import type { ApiCall } from "../request/api-call.ts";
-import { decodeBody, expectKind, fieldValidationOf, pruneUnknown } from "../request/body-codec.ts";
+import { decodeBody, expectKind, fieldValidationOf, pruneUnknown, readingKind } from "../request/body-codec.ts";
 import { parseListOptions } from "../request/list-options.ts";
 import { objectReply, type Reply } from "../request/reply.ts";
 import type { ResourceRequest } from "../request/request-info.ts";
 import { checkNamespace } from "../registry/object-metadata.ts";
 import type { ServedResource } from "../registry/registry.ts";
 import type { ServerCore } from "../server-options.ts";
+import { methodNotAllowed } from "../request/method-not-allowed.ts";
 import { createObject, type Written } from "./create-object.ts";
 import { deleteObject, deleteOptions, type Deleted } from "./delete-object.ts";
 import { checkObjectTypes, toStored } from "./object-schema.ts";
@@ -27,7 +28,7 @@ export function presentWritten(core: ServerCore, call: ApiCall, resource: Served
 /** Decodes the body as an object of `resource`: kind, unknown fields and types checked. */
 export async function decodeObject(call: ApiCall, resource: ServedResource): Promise<KubeObject> {
   const validation = fieldValidationOf(call.query);
-  const { value, duplicates } = await decodeBody(await call.readBody(), validation !== "Ignore");
+  const { value, duplicates } = await decodeBody(await call.readBody(), validation !== "Ignore", readingKind(resource.row.kind));
   const object = expectKind(value, resource.row);
   const pruned = pruneUnknown(call, resource.row.schema, object, duplicates, validation);
   checkObjectTypes(resource, pruned);
@@ -35,9 +36,9 @@ export async function decodeObject(call: ApiCall, resource: ServedResource): Pro
 }
 
 export async function handleCreate(core: ServerCore, call: ApiCall, info: ResourceRequest, resource: ServedResource): Promise<Reply> {
-  if (info.name !== "") throw methodNotSupported(resource.groupResource, "POST");
+  if (info.name !== "") throw methodNotAllowed();
   if (resource.row.namespaced && info.namespace === "") {
-    throw badRequest("an empty namespace may not be set during creation");
+    throw methodNotAllowed();
   }
   presenterOf(call);
   const context = writeContext(core, call, info);

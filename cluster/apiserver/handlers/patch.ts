@@ -6,6 +6,7 @@ import {
   fieldRequired,
   formatApiVersion,
   invalid,
+  parseApiVersion,
   StatusError,
   unsupportedMediaType,
   type KubeObject,
@@ -14,7 +15,7 @@ import { serverSideApply } from "@travelops/kube/schema/managed-fields";
 import { prune } from "@travelops/kube/schema/prune";
 import { isObject } from "@travelops/kube/schema/json-value";
 import { warn, type ApiCall, type RequestBody } from "../request/api-call.ts";
-import { decodeBody, strictFaults } from "../request/body-codec.ts";
+import { decodeBody, readingPatch, readingYaml, strictFaults } from "../request/body-codec.ts";
 import { queryBoolean } from "../request/list-options.ts";
 import type { Reply } from "../request/reply.ts";
 import type { ResourceRequest } from "../request/request-info.ts";
@@ -72,7 +73,7 @@ export type Patcher = (current: KubeObject) => unknown;
 
 /** The patcher of a content type. Throws `StatusError` 400 for a body that is none. */
 export async function patcherOf(type: string, body: RequestBody, schema: ServedResource["row"]["schema"]): Promise<Patcher> {
-  const { value } = await decodeBody(asJson(body), false);
+  const { value } = await decodeBody(asJson(body), false, readingPatch);
   switch (type) {
     case JSON_PATCH: {
       const { applyJsonPatch } = await import("@travelops/kube/schema/json-patch");
@@ -182,15 +183,13 @@ async function applyRequest(
   context: WriteContext,
   force: boolean,
 ): Promise<UpdateRequest> {
-  const { value, duplicates } = await decodeBody(asYaml(body), context.fieldValidation !== "Ignore");
+  const { value, duplicates } = await decodeBody(asYaml(body), context.fieldValidation !== "Ignore", readingYaml);
   const applied = appliedObject(value, resource, info);
-  const { value: pruned, unknown } = prune(resource.row.schema, applied);
-  const faults = strictFaults(unknown, duplicates);
-  if (faults.length > 0 && context.fieldValidation === "Warn") for (const fault of faults) warn(call, fault);
+  // Unknown fields are the typed merge's to refuse: an apply never drops what it is given.
+  if (context.fieldValidation === "Warn") for (const fault of strictFaults([], duplicates)) warn(call, fault);
   if (duplicates.length > 0 && context.fieldValidation === "Strict") {
     throw badRequest(`error strict decoding YAML: ${strictFaults([], duplicates).join(", ")}`);
   }
-  const config = context.fieldValidation === "Strict" ? applied : pruned;
   return {
     namespace: info.namespace,
     name: info.name,
@@ -202,7 +201,7 @@ async function applyRequest(
       const { object } = serverSideApply({
         node: resource.row.schema,
         live,
-        applied: config,
+        applied,
         manager: context.manager,
         force,
         apiVersion: formatApiVersion(resource.row.group, resource.row.version),
@@ -221,10 +220,8 @@ function appliedObject(value: unknown, resource: ServedResource, info: ResourceR
   if (!isObject(value)) throw badRequest("error decoding YAML: the applied configuration must be an object");
   const expected = formatApiVersion(row.group, row.version);
   if (value["apiVersion"] !== expected || value["kind"] !== row.kind) {
-    throw badRequest(
-      `invalid object type: ${JSON.stringify(value["apiVersion"] ?? "")}, Kind=${JSON.stringify(value["kind"] ?? "")}: ` +
-        `must be ${expected}, Kind=${row.kind}`,
-    );
+    const { group, version } = parseApiVersion(typeof value["apiVersion"] === "string" ? value["apiVersion"] : "");
+    throw badRequest(`invalid object type: ${group}/${version}, Kind=${typeof value["kind"] === "string" ? value["kind"] : ""}`);
   }
   const metadata = value["metadata"] === undefined || value["metadata"] === null ? {} : value["metadata"];
   if (!isObject(metadata)) throw badRequest("error decoding YAML: metadata must be an object");

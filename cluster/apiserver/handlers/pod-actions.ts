@@ -71,7 +71,7 @@ export async function handleBinding(core: ServerCore, call: ApiCall, info: Resou
   if (kind !== "Node" && kind !== "") throw badRequest(`the target of a binding must be a Node, not a ${kind}`);
   if (node === "") throw badRequest("target.name: Required value");
   const given = text(binding.metadata.name);
-  if (given !== "" && given !== name) throw badRequest(`name in URL does not match name in Binding object: ${given}`);
+  if (given !== name) throw badRequest("name in URL does not match name in Binding object");
   const context = writeContext(core, call, info);
   const uid = binding.metadata.uid;
   await updateObject(
@@ -154,7 +154,7 @@ export async function handleEviction(core: ServerCore, call: ApiCall, info: Reso
   if (given !== "" && given !== info.name) throw badRequest("name in URL does not match name in Eviction object");
   const base = writeContext(core, call, info);
   const asked = optionalObject(eviction["deleteOptions"], "DeleteOptions") ?? {};
-  const dryRun = base.dryRun || dryRunOf(array(asked["dryRun"]).map((value) => text(value)));
+  const dryRun = base.dryRun || dryRunOf(array(asked["dryRun"]).map((value) => text(value)), "DeleteOptions");
   const context: WriteContext = { ...base, dryRun };
   const pod = requireStored(core, resource, info).object;
   if (!evictsFreely(pod)) {

@@ -1,5 +1,5 @@
 /** GET of one object and of collections. */
-import { badRequest, expired, notFound, resourceVersionTooLarge } from "@travelops/kube";
+import { badRequest, expired, notFound, resourceVersionTooLarge, StatusError } from "@travelops/kube";
 import { Compacted, type ListResult, type StoredObject } from "../../store/store.ts";
 import type { ApiCall } from "../request/api-call.ts";
 import { decodeContinue, encodeContinue } from "../request/continue-token.ts";
@@ -36,17 +36,26 @@ interface Page {
   readonly revision: number | undefined;
 }
 
+/** Says which parameter a 400 is about. */
+function prefixed<T>(prefix: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw error instanceof StatusError ? badRequest(prefix + error.message) : error;
+  }
+}
+
 function pageOf(core: ServerCore, options: ListOptions, namespace: string): Page {
   const current = core.store.revision;
   if (options.continueToken !== "") {
-    const token = decodeContinue(options.continueToken, namespace);
+    const token = prefixed("invalid continue token: ", () => decodeContinue(options.continueToken, namespace));
     if (options.resourceVersion !== "" && options.resourceVersion !== "0") {
       throw badRequest("specifying resource version is not allowed when using continue");
     }
     if (token.revision > current) throw resourceVersionTooLarge(token.revision, current);
     return { after: token.after, revision: token.revision < 0 ? undefined : token.revision };
   }
-  const wanted = parseResourceVersion(options.resourceVersion);
+  const wanted = prefixed("invalid resource version: ", () => parseResourceVersion(options.resourceVersion));
   if (wanted > current) throw resourceVersionTooLarge(wanted, current);
   const legacyExact = options.resourceVersionMatch === "" && options.limit > 0 && wanted > 0;
   const exact = options.resourceVersionMatch === "Exact" || legacyExact;

@@ -1,9 +1,10 @@
 /** Requests that are questions to authentication and authorization: nothing is stored. */
-import { badRequest, methodNotSupported, notFound, type KubeObject } from "@travelops/kube";
+import { badRequest, notFound, type KubeObject } from "@travelops/kube";
 import { kindNode } from "@travelops/kube/schema/table";
 import { header, type ApiCall } from "../request/api-call.ts";
 import { decodeBody, expectKind, fieldValidationOf, pruneUnknown } from "../request/body-codec.ts";
 import { negotiate, OBJECT_ONLY } from "../request/negotiation.ts";
+import { methodNotAllowed } from "../request/method-not-allowed.ts";
 import { objectReply, type Reply } from "../request/reply.ts";
 import type { ResourceRequest } from "../request/request-info.ts";
 import type { ServedResource } from "../registry/registry.ts";
@@ -19,7 +20,7 @@ async function decodeQuestion(call: ApiCall, resource: ServedResource): Promise<
 }
 
 export async function handleReview(core: ServerCore, call: ApiCall, info: ResourceRequest, resource: ServedResource): Promise<Reply> {
-  if (info.verb !== "create" || info.subresource !== "") throw methodNotSupported(resource.groupResource, info.verb);
+  if (info.verb !== "create" || info.subresource !== "") throw methodNotAllowed();
   negotiate(header(call.headers, "accept"), OBJECT_ONLY);
   if (call.user === undefined) throw new Error("a review reached its handler without a user");
   const object = await decodeQuestion(call, resource);

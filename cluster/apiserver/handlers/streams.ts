@@ -14,7 +14,10 @@ import { requireStored } from "./read.ts";
 export async function handleStream(core: ServerCore, call: ApiCall, info: ResourceRequest, resource: ServedResource): Promise<Reply> {
   const user = call.user;
   if (user === undefined) throw new Error("a stream reached its handler without a user");
-  requireStored(core, resource, { ...info, name: proxiedName(info) });
+  const { object } = requireStored(core, resource, { ...info, name: proxiedName(info) });
+  if (info.resource === "pods" && info.subresource !== "proxy" && text(read(object, "spec", "nodeName")) === "") {
+    throw badRequest(`pod ${info.name} does not have a host assigned`);
+  }
   if (call.upgrade) return { kind: "upgrade", info, user };
   if (info.subresource !== "proxy") throw badRequest("Upgrade request required");
   if (core.proxy === undefined) throw notImplemented(`${info.resource}/proxy`);
@@ -78,7 +81,7 @@ export async function handleLog(core: ServerCore, call: ApiCall, info: ResourceR
   }
   const phase = text(read(pod, "status", "phase"));
   if (text(read(pod, "spec", "nodeName")) === "") {
-    if (phase === "Pending") return { kind: "stream", contentType: "text/plain", chunks: nothing() };
+    if (phase === "Pending") return { kind: "raw", code: 204, contentType: "text/plain", body: "" };
     throw badRequest(`pod ${info.name} does not have a host assigned`);
   }
   if (core.nodeAccess === undefined) throw serviceUnavailable("no node serves logs yet: the kubelet has not registered");
@@ -96,5 +99,3 @@ export async function handleLog(core: ServerCore, call: ApiCall, info: ResourceR
   };
   return { kind: "stream", contentType: "text/plain", chunks: await core.nodeAccess.logs(request, call.signal) };
 }
-
-async function* nothing(): AsyncGenerator<Uint8Array> {}

@@ -1,10 +1,10 @@
 /** What every write shares: who, how, and under which manager's name. */
-import { badRequest, type KubeObject } from "@travelops/kube";
+import { badRequest, invalid, type KubeObject } from "@travelops/kube";
 import { formatTime } from "@travelops/kube/api/clock";
 import type { Actor } from "../../store/store.ts";
 import type { UserInfo } from "../api-server.ts";
 import { header, warn, type ApiCall } from "../request/api-call.ts";
-import { fieldValidationOf, type FieldValidation } from "../request/body-codec.ts";
+import { fieldValidationOf, type FieldValidation, type OptionsKind } from "../request/body-codec.ts";
 import type { ResourceRequest } from "../request/request-info.ts";
 import type { ServerCore } from "../server-options.ts";
 import type { StrategyContext } from "../registry/strategy.ts";
@@ -18,13 +18,26 @@ export interface WriteContext extends StrategyContext {
 
 const MAX_MANAGER = 128;
 
-/** Reads `dryRun`. Throws `StatusError` 400 for anything but All. */
-export function dryRunOf(values: readonly string[]): boolean {
-  for (const value of values) {
-    if (value !== "All" && value !== "") throw badRequest(`dryRun: Unsupported value: ${JSON.stringify(value)}: supported values: "All"`);
+/** Reads `dryRun`. Throws `StatusError` 422 for anything but All. */
+export function dryRunOf(values: readonly string[], kind: OptionsKind): boolean {
+  if (values.some((value) => value !== "All" && value !== "")) {
+    throw invalid("meta.k8s.io", kind, "", [
+      {
+        reason: "FieldValueNotSupported",
+        field: "dryRun",
+        message: `Unsupported value: ${JSON.stringify(values)}: supported values: "All"`,
+      },
+    ]);
   }
   return values.includes("All");
 }
+
+const OPTIONS: Readonly<Partial<Record<string, OptionsKind>>> = {
+  update: "UpdateOptions",
+  patch: "PatchOptions",
+  delete: "DeleteOptions",
+  deletecollection: "DeleteOptions",
+};
 
 /** The field manager of a request: named, or else the client's program. */
 export function managerOf(call: ApiCall, user: UserInfo): string {
@@ -43,15 +56,16 @@ export function writeContext(core: ServerCore, call: ApiCall, info: ResourceRequ
   if (user === undefined) throw new Error("a write reached its handler without a user");
   const verb = info.subresource === "" ? info.verb : `${info.verb}/${info.subresource}`;
   const nowMs = core.clock.now();
+  const kind = OPTIONS[info.verb] ?? "CreateOptions";
   return {
     user,
     nowMs,
     now: formatTime(nowMs),
-    dryRun: dryRunOf(call.query.getAll("dryRun")),
+    dryRun: dryRunOf(call.query.getAll("dryRun"), kind),
     warn: (text) => warn(call, text),
     actor: { user: user.name, verb },
     manager: managerOf(call, user),
-    fieldValidation: fieldValidationOf(call.query),
+    fieldValidation: fieldValidationOf(call.query, kind),
   };
 }
 

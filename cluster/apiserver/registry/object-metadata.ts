@@ -84,9 +84,7 @@ export function checkNamespace(resource: ServedResource, object: KubeObject, nam
   const given = object.metadata.namespace ?? "";
   if (given === "" || given === namespace) return;
   if (!resource.row.namespaced) return;
-  throw badRequest(
-    `the namespace of the provided object does not match the namespace sent on the request (${given} != ${namespace})`,
-  );
+  throw badRequest("the namespace of the provided object does not match the namespace sent on the request");
 }
 
 export function metadataErrors(resource: ServedResource, object: KubeObject, old: KubeObject | undefined): FieldError[] {
@@ -144,11 +142,11 @@ const STANDARD_FINALIZERS: ReadonlySet<string> = new Set(["kubernetes", "orphan"
 
 function finalizerErrors({ finalizers = [] }: ObjectMeta, old: ObjectMeta | undefined): FieldError[] {
   const errors: FieldError[] = [];
-  for (const finalizer of finalizers) {
+  for (const [i, finalizer] of finalizers.entries()) {
     if (!isQualifiedName(finalizer)) errors.push(fieldInvalid("metadata.finalizers", finalizer, QUALIFIED_FAULT));
     else if (!finalizer.includes("/") && !STANDARD_FINALIZERS.has(finalizer)) {
       errors.push(
-        fieldInvalid("metadata.finalizers", finalizer, "name is neither a standard finalizer name nor is it fully qualified"),
+        fieldInvalid(`metadata.finalizers[${i}]`, finalizer, "name is neither a standard finalizer name nor is it fully qualified"),
       );
     }
   }

@@ -29,7 +29,11 @@ const resized = (wanted: unknown, current: unknown): unknown[] =>
   });
 
 const PARTS: Readonly<Record<string, Part>> = {
-  finalize: (wanted, current) => withSpec(wanted, current, { finalizers: array(read(wanted, "spec", "finalizers")) }),
+  finalize: (wanted, current) => {
+    const finalizers = array(read(wanted, "spec", "finalizers"));
+    const { finalizers: _before, ...spec } = record(current["spec"]);
+    return { ...withSpec(wanted, current, {}), spec: finalizers.length > 0 ? { ...spec, finalizers } : spec };
+  },
   ephemeralcontainers: (wanted, current) =>
     withSpec(wanted, current, { ephemeralContainers: array(read(wanted, "spec", "ephemeralContainers")) }),
   resize: (wanted, current) => {

@@ -1,5 +1,5 @@
 /** Request bodies: JSON, YAML and protobuf become one value; what the schema does not know is told or refused. */
-import { badRequest, formatApiVersion, parseApiVersion, unsupportedMediaType, type KubeObject } from "@travelops/kube";
+import { badRequest, fieldNotSupported, formatApiVersion, invalid, parseApiVersion, StatusError, unsupportedMediaType, type KubeObject } from "@travelops/kube";
 import type { StructNode } from "@travelops/kube/schema/node";
 import { decodeJson } from "@travelops/kube/schema/decode";
 import { prune } from "@travelops/kube/schema/prune";
@@ -16,8 +16,11 @@ export interface Decoded {
 
 const mediaTypeOf = (contentType: string): string => (contentType.split(";")[0] ?? "").trim().toLowerCase();
 
-/** Reads `fieldValidation`. Throws `StatusError` 400. */
-export function fieldValidationOf(query: URLSearchParams): FieldValidation {
+/** The options kind of a writing request, in errors about its query. */
+export type OptionsKind = "CreateOptions" | "UpdateOptions" | "PatchOptions" | "DeleteOptions";
+
+/** Reads `fieldValidation`. Throws `StatusError` 422. */
+export function fieldValidationOf(query: URLSearchParams, kind: OptionsKind = "CreateOptions"): FieldValidation {
   const value = query.get("fieldValidation") ?? "";
   switch (value) {
     case "":
@@ -27,25 +30,25 @@ export function fieldValidationOf(query: URLSearchParams): FieldValidation {
     case "Strict":
       return value;
     default:
-      throw badRequest(`fieldValidation: Unsupported value: ${JSON.stringify(value)}: supported values: "Ignore", "Strict", "Warn"`);
+      throw invalid("meta.k8s.io", kind, "", [fieldNotSupported("fieldValidation", value, ["", "Ignore", "Strict", "Warn"])]);
   }
 }
 
 const SUPPORTED = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
 
 /** Decodes a body by its content type. Throws `StatusError` 400 or 415. */
-export async function decodeBody(body: RequestBody, duplicates: boolean): Promise<Decoded> {
+export async function decodeBody(body: RequestBody, duplicates: boolean, reading: Reading = bare): Promise<Decoded> {
   if (body.kind === "none") return { value: undefined, duplicates: [] };
   if (body.kind === "value") return { value: body.value, duplicates: [] };
   const mediaType = mediaTypeOf(body.contentType);
   switch (mediaType) {
     case "":
     case "application/json":
-      return guarded(() => decodeJson(body.bytes, { duplicates }));
+      return guarded(() => decodeJson(body.bytes, { duplicates }), reading, body.bytes);
     case "application/yaml":
     case "application/x-yaml": {
       const { decodeYaml } = await import("@travelops/kube/schema/decode");
-      return guarded(() => decodeYaml(body.bytes));
+      return guarded(() => decodeYaml(body.bytes), reading, body.bytes);
     }
     case "application/vnd.kubernetes.protobuf": {
       const { decodeProtobuf } = await import("@travelops/kube/schema/protobuf");
@@ -59,12 +62,33 @@ export async function decodeBody(body: RequestBody, duplicates: boolean): Promis
   }
 }
 
-function guarded(decode: () => Decoded): Decoded {
+/** How a body that cannot be read is told of. */
+export type Reading = (fault: string, body: Buffer) => string;
+
+const bare: Reading = (fault) => fault;
+export const readingPatch: Reading = (fault) => `error decoding patch: ${fault}`;
+export const readingYaml: Reading = (fault) => `error decoding YAML: ${fault}`;
+export const readingOptions: Reading = (fault) => `couldn't get version/kind; json parse error: ${fault}`;
+export const readingKind =
+  (kind: string): Reading =>
+  (fault, body) =>
+    `the object provided is unrecognized (must be of type ${kind}): couldn't get version/kind; json parse error: ${fault} (${summary(body)})`;
+
+const SUMMARY_BYTES = 30;
+
+/** The beginning of a body for an error: as text where it looks like JSON, else in hex. */
+function summary(body: Buffer): string {
+  if (body.length === 0) return "<empty>";
+  const cut = body.length > SUMMARY_BYTES ? " ..." : "";
+  const head = body.subarray(0, SUMMARY_BYTES);
+  return (body[0] === 0x7b ? head.toString("utf8") : head.toString("hex")) + cut;
+}
+
+function guarded(decode: () => Decoded, reading: Reading, body: Buffer): Decoded {
   try {
     return decode();
   } catch (error) {
-    if (error instanceof Error && error.name === "StatusError") throw error;
-    throw badRequest(error instanceof Error ? error.message : String(error));
+    throw badRequest(reading(error instanceof StatusError ? error.message : error instanceof Error ? error.message : String(error), body));
   }
 }
 
@@ -74,11 +98,18 @@ export interface ExpectedKind {
   readonly kind: string;
 }
 
+const readingFault = (kind: string, fault: string): string =>
+  `the object provided is unrecognized (must be of type ${kind}): couldn't get version/kind; json parse error: ${fault}`;
+
 /** The object of a body, with its kind checked (and filled in where absent). Throws `StatusError` 400. */
-export function expectKind(value: unknown, expected: ExpectedKind): KubeObject {
+export function expectKind(given: unknown, expected: ExpectedKind): KubeObject {
+  const value = given === null ? {} : given;
   if (!isObject(value)) {
-    const what = value === undefined ? "the request has no body" : "the body is no JSON object";
-    throw badRequest(`the object provided is unrecognized (must be of type ${expected.kind}): ${what}`);
+    const fault =
+      value === undefined
+        ? "unexpected end of JSON input (<empty>)"
+        : `json: cannot unmarshal ${Array.isArray(value) ? "array" : typeof value} into an object`;
+    throw badRequest(readingFault(expected.kind, fault));
   }
   const apiVersion = value["apiVersion"];
   const kind = value["kind"];
@@ -99,14 +130,15 @@ export function expectKind(value: unknown, expected: ExpectedKind): KubeObject {
     const given = parseApiVersion(typeof apiVersion === "string" ? apiVersion : wanted);
     throw badRequest(
       `${kind} in version ${JSON.stringify(given.version)} cannot be handled as a ${expected.kind}: ` +
-        `no kind ${JSON.stringify(expected.kind)} is registered for ${kind}`,
+        `the request is about a ${expected.kind}`,
     );
   }
   if (typeof apiVersion === "string" && apiVersion !== "" && apiVersion !== wanted) {
     throw badRequest(`the API version in the data (${apiVersion}) does not match the expected API version (${wanted})`);
   }
   if (apiVersion === wanted && kind === expected.kind && isObject(metadata)) return value as unknown as KubeObject;
-  return { ...value, apiVersion: wanted, kind: expected.kind, metadata: isObject(metadata) ? metadata : {} } as KubeObject;
+  const { apiVersion: _apiVersion, kind: _kind, metadata: _metadata, ...rest } = value;
+  return { apiVersion: wanted, kind: expected.kind, metadata: isObject(metadata) ? metadata : {}, ...rest } as KubeObject;
 }
 
 /** Drops what the schema does not know: refused with Strict, told with Warn. Throws `StatusError` 400. */

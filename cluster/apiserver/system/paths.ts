@@ -1,6 +1,7 @@
 /** Everything that is not a resource: version, health, metrics, discovery, OpenAPI, the issuer's documents. */
-import { methodNotSupported, notImplemented, resourceNotFound } from "@travelops/kube";
+import { notImplemented } from "@travelops/kube";
 import type { ApiCall } from "../request/api-call.ts";
+import { methodNotAllowed } from "../request/method-not-allowed.ts";
 import { objectReply, type Reply } from "../request/reply.ts";
 import type { PathRequest } from "../request/request-info.ts";
 import type { ServerCore } from "../server-options.ts";
@@ -38,7 +39,7 @@ function health(core: ServerCore, call: ApiCall, kind: string, only: string): Re
   const checks = CHECKS.filter(([name]) => kind === "readyz" || name !== "poststarthook/bootstrap");
   if (only !== "") {
     const check = checks.find(([name]) => name === only);
-    if (check === undefined) throw resourceNotFound();
+    if (check === undefined) return pageNotFound();
     return text(check[1](core) ? 200 : 500, check[1](core) ? "ok" : "failed");
   }
   const results = checks.map(([name, ok]) => [name, excluded.has(name) || ok(core)] as const);
@@ -82,7 +83,7 @@ function index(core: ServerCore): unknown {
 /** Answers a request that names no resource. Throws `StatusError` 404 for paths that are not there. */
 export async function handlePath(core: ServerCore, call: ApiCall, info: PathRequest): Promise<Reply> {
   if (info.verb !== "get" && info.verb !== "head") {
-    throw methodNotSupported({ group: "", resource: info.path }, info.verb.toUpperCase());
+    throw methodNotAllowed();
   }
   const path = info.path.length > 1 && info.path.endsWith("/") ? info.path.slice(0, -1) : info.path;
   const [, first = "", ...rest] = path.split("/");
@@ -90,13 +91,13 @@ export async function handlePath(core: ServerCore, call: ApiCall, info: PathRequ
     case "":
       return objectReply(index(core));
     case "version":
-      return rest.length === 0 ? objectReply(version()) : notThere();
+      return rest.length === 0 ? objectReply(version()) : pageNotFound();
     case "healthz":
     case "livez":
     case "readyz":
       return health(core, call, first, rest.join("/"));
     case "metrics":
-      return rest.length === 0 ? text(200, core.metrics.render(core.store), "text/plain; version=0.0.4; charset=utf-8") : notThere();
+      return rest.length === 0 ? text(200, core.metrics.render(core.store), "text/plain; version=0.0.4; charset=utf-8") : pageNotFound();
     case "api":
     case "apis":
       return (await import("../discovery/discovery.ts")).handleDiscovery(core, call, path);
@@ -104,14 +105,14 @@ export async function handlePath(core: ServerCore, call: ApiCall, info: PathRequ
       return (await import("../discovery/openapi.ts")).handleOpenApi(core, call, path);
     case ".well-known":
       if (path === "/.well-known/openid-configuration") return objectReply(core.access.openidConfiguration());
-      return notThere();
+      return pageNotFound();
     case "openid":
-      return path === "/openid/v1/jwks" ? jwks(core) : notThere();
+      return path === "/openid/v1/jwks" ? jwks(core) : pageNotFound();
     case "logs":
     case "debug":
       throw notImplemented(path);
     default:
-      return notThere();
+      return pageNotFound();
   }
 }
 
@@ -123,6 +124,5 @@ const jwks = (core: ServerCore): Reply => ({
   headers: { "cache-control": "public, max-age=3600" },
 });
 
-function notThere(): never {
-  throw resourceNotFound();
-}
+/** What upstream's router says of a path that nobody serves: no Status. */
+export const pageNotFound = (): Reply => text(404, "404 page not found\n");

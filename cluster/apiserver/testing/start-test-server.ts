@@ -33,6 +33,13 @@ export const ADMIN: UserInfo = { name: "kubernetes-admin", groups: ["system:mast
 
 export interface TestServerOptions extends Partial<ApiServerOptions> {
   readonly log?: Logger;
+  /** Pods need one; the controller that makes it does not run here. Made where absent. */
+  readonly defaultServiceAccount?: boolean;
+}
+
+async function makeDefaultServiceAccount(server: ApiServer): Promise<void> {
+  const account = { apiVersion: "v1", kind: "ServiceAccount", metadata: { name: "default", namespace: "default" } };
+  await server.clientFor(ADMIN).create({ group: "", version: "v1", resource: "serviceaccounts", kind: "ServiceAccount", namespaced: true }, account);
 }
 
 /** Starts a server on a free port of 127.0.0.1. */
@@ -65,6 +72,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     access,
     tls: { cert: pki.serving.cert, key: pki.serving.key, clientCa: pki.ca },
   });
+  if (options.defaultServiceAccount !== false) await makeDefaultServiceAccount(server);
   const port = await server.listen("127.0.0.1", 0);
   return {
     server,

@@ -1,6 +1,7 @@
 /** Services: cluster addresses and node ports, which belong to a Service for as long as its type wants them. */
 import { fieldInvalid, internalError, invalid, type FieldError, type KubeObject } from "@travelops/kube";
 import { isDns1035Label } from "@travelops/kube/api/names";
+import { equalJson } from "@travelops/kube/schema/json-value";
 import type { Store } from "../../../store/store.ts";
 import type { ApiServerOptions } from "../../server-options.ts";
 import { array, read, record, text } from "../printers/printer.ts";
@@ -43,7 +44,7 @@ class Taking {
       return free;
     }
     if (!this.#allocator.contains(wanted)) {
-      fault(service, fieldInvalid("spec.clusterIPs", [wanted], `failed to allocate IP ${wanted}: the provided IP (${wanted}) is not in the valid range`));
+      fault(service, fieldInvalid("spec.clusterIPs", [wanted], `failed to allocate IP ${wanted}: the provided network does not match the current range`));
     }
     if (!this.#allocator.takeAddress(wanted)) {
       fault(service, fieldInvalid("spec.clusterIPs", [wanted], `failed to allocate IP ${wanted}: provided IP is already allocated`));
@@ -92,6 +93,13 @@ function withAddress(service: KubeObject, address: string): KubeObject {
   };
 }
 
+/** Without a selector nobody knows what stands behind a headless Service: upstream lets it be of both families. */
+function headless(service: KubeObject): KubeObject {
+  const selective = Object.keys(record(spec(service)["selector"])).length > 0;
+  const both = selective ? {} : { ipFamilies: ["IPv4", "IPv6"], ipFamilyPolicy: "RequireDualStack" };
+  return withAddress({ ...service, spec: { ...both, ...spec(service) } }, "None");
+}
+
 function withoutAddress(service: KubeObject): KubeObject {
   const { clusterIP: _address, clusterIPs: _addresses, ipFamilies: _families, ipFamilyPolicy: _policy, ...rest } = spec(service);
   return { ...service, spec: rest };
@@ -124,8 +132,13 @@ function withoutNodePorts(service: KubeObject, old: KubeObject | undefined): Kub
 
 /** An update that leaves out what the server filled in keeps it. */
 function keepAddress(service: KubeObject, old: KubeObject): KubeObject {
-  if (!wantsAddress(service) || !hasAddress(old) || clusterIp(service) !== "") return service;
-  return withAddress(service, clusterIp(old));
+  const before = clusterIp(old);
+  const after = clusterIp(service);
+  if (after !== "" && before !== "" && after !== before && equalJson(spec(service)["clusterIPs"], spec(old)["clusterIPs"])) {
+    return { ...service, spec: { ...spec(service), clusterIPs: [after] } };
+  }
+  if (!wantsAddress(service) || !hasAddress(old) || after !== "") return service;
+  return withAddress(service, before);
 }
 
 function keepNodePorts(service: KubeObject, old: KubeObject): KubeObject {
@@ -165,7 +178,7 @@ export function serviceStrategy(
       let next = service;
       if (!wantsAddress(service)) {
         if (typeOf(service) === "ExternalName") next = withoutAddress(next);
-        else next = withAddress(next, "None");
+        else next = headless(next);
       } else if (old === undefined || !hasAddress(old)) next = withAddress(next, taking.address(next));
       next = wantsPorts(next) ? withNodePorts(next, taking, old) : withoutNodePorts(next, old);
       return { object: next, release: () => taking.release() };
