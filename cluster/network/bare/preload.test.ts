@@ -51,14 +51,14 @@ describe("programs of the bare sandbox", () => {
       child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
         said += chunk;
         const lines = said.trim().split("\n");
-        if (lines.length === 5) resolve(lines.toSorted());
+        if (lines.length === 6) resolve(lines.toSorted());
       });
     });
   }
 
   it("lets two pods hold the same ports, low ones too, and tells a pod of its own conflict", async () => {
     const C = "10.128.0.77";
-    expect(await serve(C, "c")).toEqual(["h2", "http 8000", "low", "own", "twice EADDRINUSE"]);
+    expect(await serve(C, "c")).toEqual(["h2", "http 8000", "low", "mysql", "own", "twice EADDRINUSE"]);
   });
 
   it("gives real clients the cluster's names, addresses and answers", async () => {
@@ -79,6 +79,7 @@ describe("programs of the bare sandbox", () => {
       noEndpoint: expect.stringMatching(/ECONNRESET|UND_ERR_SOCKET/),
       http2: "h2 b",
       ws: "a hi",
+      mysql: [{ name: "b" }],
       lookup: "10.64.0.20",
       resolve4: expect.arrayContaining([A, B]),
       srv: [{ name: "web.shop.svc.cluster.local", port: 80, priority: 0, weight: 100 }],

@@ -78,8 +78,8 @@ function started(daemon: NetworkDaemon, start: unknown): Promise<void> {
   });
 }
 
-export async function startActor(host: TestHost): Promise<Lab["act"]> {
-  const actor = await host.runDaemon({ name: "actor", file: ACTOR });
+export async function startActor(host: TestHost, file: string = ACTOR): Promise<Lab["act"]> {
+  const actor = await host.runDaemon({ name: "actor", file });
   const waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
   actor.onMessage((raw) => {
     const { id, result, error } = raw as { id: number; result?: unknown; error?: string };

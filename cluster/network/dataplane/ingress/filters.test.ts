@@ -24,13 +24,13 @@ describe("filters", () => {
   });
 
   it("redirect to what they name and keep the rest", () => {
-    const request = { scheme: "http" as const, hostname: "a.b", port: 8080, path: "/x/y", search: "?q" };
+    const request = { scheme: "http" as const, hostname: "a.b", portFor: (s: string) => (s === "https" ? 8443 : 8080), path: "/x/y", search: "?q" };
     const to_ = (filter: object) => redirectLocation({ type: "redirect", statusCode: 302, ...filter }, request, "/x");
     expect(to_({})).toBe("http://a.b:8080/x/y?q");
-    expect(to_({ scheme: "https" })).toBe("https://a.b/x/y?q");
+    expect(to_({ scheme: "https" })).toBe("https://a.b:8443/x/y?q");
     expect(to_({ hostname: "c.d", port: 80 })).toBe("http://c.d/x/y?q");
     expect(to_({ path: { type: "ReplacePrefixMatch", value: "/z" } })).toBe("http://a.b:8080/z/y?q");
-    expect(to_({ path: { type: "ReplaceFullPath", value: "/z" }, scheme: "https", port: 8443 })).toBe("https://a.b:8443/z?q");
+    expect(to_({ path: { type: "ReplaceFullPath", value: "/z" }, scheme: "https", port: 443 })).toBe("https://a.b/z?q");
   });
 
   it("spread by weight: no backend of weight 0, others in proportion", () => {

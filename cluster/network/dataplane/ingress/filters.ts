@@ -28,11 +28,11 @@ export function modifyPath(path: string, prefix: string | undefined, modifier: P
 /** Location of a redirect: what the filter does not name stays as the request had it. */
 export function redirectLocation(
   filter: Extract<HttpFilter, { type: "redirect" }>,
-  request: { scheme: "http" | "https"; hostname: string; port: number; path: string; search: string },
+  request: { scheme: "http" | "https"; hostname: string; portFor: (scheme: string) => number; path: string; search: string },
   prefix: string | undefined,
 ): string {
   const scheme = filter.scheme ?? request.scheme;
-  const port = filter.port ?? (filter.scheme === undefined ? request.port : defaultPort(filter.scheme));
+  const port = filter.port ?? request.portFor(scheme);
   const path = filter.path === undefined ? request.path : modifyPath(request.path, prefix, filter.path);
   const shown = port === defaultPort(scheme) ? "" : `:${port}`;
   return `${scheme}://${filter.hostname ?? request.hostname}${shown}${path}${request.search}`;

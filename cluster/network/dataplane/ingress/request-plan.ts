@@ -85,7 +85,10 @@ function planRule(
   const prefix = matchedPrefix(rule);
   const redirect = rule.filters.find((f) => f.type === "redirect");
   if (redirect !== undefined) {
-    const request = { scheme: entry.scheme, hostname: hostnameOf(incoming.authority) || at.hostname, port: entry.publicPort, path: at.path, search: at.search };
+    const hostname = hostnameOf(incoming.authority) || at.hostname;
+    // Where this ingress really listens for the other scheme, not its well-known port.
+    const portFor = (scheme: string): number => (scheme === entry.scheme ? entry.publicPort : scheme === "https" ? entry.httpsPort : defaultPort(scheme));
+    const request = { scheme: entry.scheme, hostname, portFor, path: at.path, search: at.search };
     return { kind: "redirect", status: redirect.statusCode, location: redirectLocation(redirect, request, prefix) };
   }
   const backend = pickBackend(rule.backends, random);

@@ -7,6 +7,7 @@ import http2 from "node:http2";
 import net from "node:net";
 import { promisify } from "node:util";
 import { Worker } from "node:worker_threads";
+import mysql from "mysql2/promise";
 import WebSocket from "ws";
 
 const text = (url) => fetch(url).then((res) => res.text());
@@ -35,6 +36,12 @@ const probes = {
       const socket = new WebSocket("ws://web.shop.svc/").on("error", fail);
       socket.on("open", () => socket.send("hi")).on("message", (data) => (socket.close(), done(String(data))));
     }),
+  mysql: async () => {
+    const connection = await mysql.createConnection({ host: process.env.PEER, user: "root", password: "x", database: "test" });
+    const [rows] = await connection.query("select name");
+    connection.destroy();
+    return rows;
+  },
   lookup: async () => (await promisify(lookup)("web.shop")).address,
   resolve4: () => promisify(resolve4)("db.shop.svc.cluster.local"),
   srv: () => dns.resolveSrv("_http._tcp.web.shop.svc.cluster.local"),
