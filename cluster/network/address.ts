@@ -28,7 +28,8 @@ export function parseRange(cidr: string): Range {
   const [base = "", bits = ""] = cidr.split("/");
   const start = parseIPv4(base);
   const prefix = Number(bits);
-  if (start === undefined || !(prefix >= 0 && prefix <= 32)) throw new Error(`"${cidr}" is not an IPv4 range like 10.64.0.0/16`);
+  if (start === undefined || !(prefix >= 0 && prefix <= 32))
+    throw new Error(`"${cidr}" is not an IPv4 range like 10.64.0.0/16`);
   const size = 2 ** (32 - prefix);
   const first = start - (start % size);
   return {

@@ -48,7 +48,10 @@ export interface PodConfig {
 export type StringMatch = { readonly type: "Exact" | "RegularExpression"; readonly value: string };
 
 export interface HttpMatch {
-  readonly path: { readonly type: "Exact" | "PathPrefix" | "RegularExpression" | "RawPrefix"; readonly value: string };
+  readonly path: {
+    readonly type: "Exact" | "PathPrefix" | "RegularExpression" | "RawPrefix";
+    readonly value: string;
+  };
   readonly method?: string;
   readonly headers: readonly (StringMatch & { readonly name: string })[];
   readonly query: readonly (StringMatch & { readonly name: string })[];
@@ -76,7 +79,12 @@ export type HttpFilter =
       readonly path?: PathModifier;
       readonly statusCode: number;
     }
-  | { readonly type: "mirror"; readonly backend: BackendTarget; readonly numerator: number; readonly denominator: number };
+  | {
+      readonly type: "mirror";
+      readonly backend: BackendTarget;
+      readonly numerator: number;
+      readonly denominator: number;
+    };
 
 /** A port of a Service, and how it wants to be spoken to. */
 export interface BackendTarget {
@@ -88,7 +96,12 @@ export interface BackendTarget {
 }
 
 export type WeightedBackend =
-  | { readonly kind: "service"; readonly weight: number; readonly target: BackendTarget; readonly filters: readonly HttpFilter[] }
+  | {
+      readonly kind: "service";
+      readonly weight: number;
+      readonly target: BackendTarget;
+      readonly filters: readonly HttpFilter[];
+    }
   /** A reference that resolves to nothing: its share of the requests gets a 500, as the Gateway API wants it. */
   | { readonly kind: "invalid"; readonly weight: number; readonly why: string };
 

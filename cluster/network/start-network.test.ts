@@ -4,9 +4,29 @@ import https from "node:https";
 import os from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createLogger, silentLogger, ENDPOINT_SLICES, INGRESSES, NAMESPACES, SERVICES, type EndpointSlice, type Ingress, type KubeObject, type Service } from "@travelops/kube";
+import {
+  createLogger,
+  silentLogger,
+  ENDPOINT_SLICES,
+  INGRESSES,
+  NAMESPACES,
+  SERVICES,
+  type EndpointSlice,
+  type Ingress,
+  type KubeObject,
+  type Service,
+} from "@travelops/kube";
 import { eventually, startApiUnderTest, type ApiUnderTest } from "../../test/api-under-test.ts";
-import { GATEWAYS, GATEWAY_CLASSES, HTTP_ROUTES, REFERENCE_GRANTS, ROUTES, type Gateway, type HttpRoute, type Route } from "./controllers/types.ts";
+import {
+  GATEWAYS,
+  GATEWAY_CLASSES,
+  HTTP_ROUTES,
+  REFERENCE_GRANTS,
+  ROUTES,
+  type Gateway,
+  type HttpRoute,
+  type Route,
+} from "./controllers/types.ts";
 import { LOCAL_URL_ANNOTATION } from "./controllers/status-intents.ts";
 import type { NetworkDaemon } from "./network-host.ts";
 import { startNetwork, type Network } from "./start-network.ts";
@@ -37,7 +57,12 @@ describe.skipIf(!canUnshare())("the network of a cluster", () => {
           return daemon;
         },
       },
-      cluster: { name: "hub", podRange: "10.128.0.0/16", serviceRange: "10.64.0.0/16", domain: "cluster.local" },
+      cluster: {
+        name: "hub",
+        podRange: "10.128.0.0/16",
+        serviceRange: "10.64.0.0/16",
+        domain: "cluster.local",
+      },
       ingress: { http: [0], https: [0] },
       certificate,
       log: process.env.DBG ? createLogger({}) : silentLogger,
@@ -51,7 +76,8 @@ describe.skipIf(!canUnshare())("the network of a cluster", () => {
     await act({ do: "http", ip: POD, port: 8000, name: "web" });
     network = await start();
     await network.ingressReady;
-    for (const name of ["shop", "edge"]) await api.client.create(NAMESPACES, { apiVersion: "v1", kind: "Namespace", metadata: { name } });
+    for (const name of ["shop", "edge"])
+      await api.client.create(NAMESPACES, { apiVersion: "v1", kind: "Namespace", metadata: { name } });
     await api.client.create(SERVICES, service("web"));
     await api.client.create(ENDPOINT_SLICES, slice("web"));
   }, 60_000);
@@ -77,27 +103,39 @@ describe.skipIf(!canUnshare())("the network of a cluster", () => {
     endpoints: [{ addresses: [POD], conditions: { ready: true } }],
     ports: [{ name: "http", port: 8000, protocol: "TCP" }],
   });
-  const get = (url: string, headers: Record<string, string> = {}): Promise<{ status: number; body: string }> =>
+  const get = (
+    url: string,
+    headers: Record<string, string> = {},
+  ): Promise<{ status: number; body: string }> =>
     new Promise((resolve, reject) => {
       const client = url.startsWith("https:") ? https : http;
       client
-        .get(url, { agent: false, headers, rejectUnauthorized: false, servername: headers["host"] ?? "" }, (res) => {
-          let body = "";
-          res.setEncoding("utf8").on("data", (chunk: string) => (body += chunk));
-          res.on("end", () => resolve({ status: res.statusCode ?? 0, body }));
-        })
+        .get(
+          url,
+          { agent: false, headers, rejectUnauthorized: false, servername: headers["host"] ?? "" },
+          (res) => {
+            let body = "";
+            res.setEncoding("utf8").on("data", (chunk: string) => (body += chunk));
+            res.on("end", () => resolve({ status: res.statusCode ?? 0, body }));
+          },
+        )
         .on("error", reject);
     });
   const localUrl = async (read: () => Promise<KubeObject>): Promise<string> =>
     eventually(async () => (await read()).metadata.annotations?.[LOCAL_URL_ANNOTATION]);
-  const condition = (list: readonly { type: string; status: string; reason?: string }[] | undefined, type: string): string => {
+  const condition = (
+    list: readonly { type: string; status: string; reason?: string }[] | undefined,
+    type: string,
+  ): string => {
     const found = list?.find((c) => c.type === type);
     return `${found?.status ?? "?"} ${found?.reason ?? ""}`;
   };
 
   it("serves Services inside and dials pods from outside", async () => {
     const { spec } = await api.client.get(SERVICES, "shop", "web");
-    const got = await eventually(() => act<{ status: number }>({ do: "get", url: `http://${spec.clusterIP ?? ""}/`, from: POD }));
+    const got = await eventually(() =>
+      act<{ status: number }>({ do: "get", url: `http://${spec.clusterIP ?? ""}/`, from: POD }),
+    );
     expect(got.status).toBe(200);
     const socket = await network.dial("web.shop", 80);
     socket.write("GET / HTTP/1.0\r\n\r\n");
@@ -107,22 +145,47 @@ describe.skipIf(!canUnshare())("the network of a cluster", () => {
   });
 
   it("admits a Route, names its host, and serves it by name and on a port of its own", async () => {
-    await api.client.create(ROUTES, { apiVersion: "route.openshift.io/v1", kind: "Route", metadata: { name: "web", namespace: "shop" }, spec: { to: { kind: "Service", name: "web" } } } as Route);
+    await api.client.create(ROUTES, {
+      apiVersion: "route.openshift.io/v1",
+      kind: "Route",
+      metadata: { name: "web", namespace: "shop" },
+      spec: { to: { kind: "Service", name: "web" } },
+    } as Route);
     const route = await eventually(async () => {
       const found = await api.client.get(ROUTES, "shop", "web");
       return found.status?.ingress?.[0] !== undefined && found;
     });
     expect(route.spec.host).toBe(`web-shop.${APPS}`);
-    expect(route.status?.ingress?.[0]).toMatchObject({ host: `web-shop.${APPS}`, routerName: "default", conditions: [{ type: "Admitted", status: "True" }] });
-    const named = await eventually(() => get(`http://127.0.0.1:${network.ports.http}/`, { host: `web-shop.${APPS}` }).then((got) => got.status === 200 && got));
+    expect(route.status?.ingress?.[0]).toMatchObject({
+      host: `web-shop.${APPS}`,
+      routerName: "default",
+      conditions: [{ type: "Admitted", status: "True" }],
+    });
+    const named = await eventually(() =>
+      get(`http://127.0.0.1:${network.ports.http}/`, { host: `web-shop.${APPS}` }).then(
+        (got) => got.status === 200 && got,
+      ),
+    );
     expect(named.body).toContain('"name":"web"');
     const url = await localUrl(() => api.client.get(ROUTES, "shop", "web"));
     expect((await get(url)).status).toBe(200);
-    expect(network.urls()).toContainEqual(expect.objectContaining({ name: "web", kind: "Route", url: `http://web-shop.${APPS}:${network.ports.http}/`, localUrl: `${url}/` }));
+    expect(network.urls()).toContainEqual(
+      expect.objectContaining({
+        name: "web",
+        kind: "Route",
+        url: `http://web-shop.${APPS}:${network.ports.http}/`,
+        localUrl: `${url}/`,
+      }),
+    );
   });
 
   it("refuses a host that another namespace holds", async () => {
-    await api.client.create(ROUTES, { apiVersion: "route.openshift.io/v1", kind: "Route", metadata: { name: "thief", namespace: "edge" }, spec: { host: `web-shop.${APPS}`, to: { kind: "Service", name: "web" } } } as Route);
+    await api.client.create(ROUTES, {
+      apiVersion: "route.openshift.io/v1",
+      kind: "Route",
+      metadata: { name: "thief", namespace: "edge" },
+      spec: { host: `web-shop.${APPS}`, to: { kind: "Service", name: "web" } },
+    } as Route);
     const route = await eventually(async () => {
       const found = await api.client.get(ROUTES, "edge", "thief");
       return found.status?.ingress?.[0] !== undefined && found;
@@ -141,24 +204,41 @@ describe.skipIf(!canUnshare())("the network of a cluster", () => {
       apiVersion: "gateway.networking.k8s.io/v1",
       kind: "HTTPRoute",
       metadata: { name: "web", namespace: "edge" },
-      spec: { parentRefs: [{ name: "entry" }], rules: [{ backendRefs: [{ name: "web", namespace: "shop", port: 80 }] }] },
+      spec: {
+        parentRefs: [{ name: "entry" }],
+        rules: [{ backendRefs: [{ name: "web", namespace: "shop", port: 80 }] }],
+      },
     } as HttpRoute);
     const reads = (): Promise<HttpRoute> => api.client.get(HTTP_ROUTES, "edge", "web");
     const refused = await eventually(async () => (await reads()).status?.parents?.[0]);
-    expect([condition(refused.conditions, "Accepted"), condition(refused.conditions, "ResolvedRefs")]).toEqual(["True Accepted", "False RefNotPermitted"]);
+    expect([
+      condition(refused.conditions, "Accepted"),
+      condition(refused.conditions, "ResolvedRefs"),
+    ]).toEqual(["True Accepted", "False RefNotPermitted"]);
     await api.client.create(REFERENCE_GRANTS, {
       apiVersion: "gateway.networking.k8s.io/v1beta1",
       kind: "ReferenceGrant",
       metadata: { name: "edge", namespace: "shop" },
-      spec: { from: [{ group: "gateway.networking.k8s.io", kind: "HTTPRoute", namespace: "edge" }], to: [{ group: "", kind: "Service" }] },
+      spec: {
+        from: [{ group: "gateway.networking.k8s.io", kind: "HTTPRoute", namespace: "edge" }],
+        to: [{ group: "", kind: "Service" }],
+      },
     });
-    await eventually(async () => condition((await reads()).status?.parents?.[0]?.conditions, "ResolvedRefs") === "True ResolvedRefs");
+    await eventually(
+      async () =>
+        condition((await reads()).status?.parents?.[0]?.conditions, "ResolvedRefs") === "True ResolvedRefs",
+    );
     const gateway = await eventually(async () => {
       const found = await api.client.get(GATEWAYS, "edge", "entry");
       return condition(found.status?.conditions, "Programmed") === "True Programmed" && found;
     });
-    expect(gateway.status).toMatchObject({ addresses: [{ type: "Hostname", value: `entry-edge.${APPS}` }], listeners: [{ name: "http", attachedRoutes: 1 }] });
-    expect(condition((await api.client.get(GATEWAY_CLASSES, "", "istio")).status?.conditions, "Accepted")).toBe("True Accepted");
+    expect(gateway.status).toMatchObject({
+      addresses: [{ type: "Hostname", value: `entry-edge.${APPS}` }],
+      listeners: [{ name: "http", attachedRoutes: 1 }],
+    });
+    expect(
+      condition((await api.client.get(GATEWAY_CLASSES, "", "istio")).status?.conditions, "Accepted"),
+    ).toBe("True Accepted");
     const url = await localUrl(() => api.client.get(GATEWAYS, "edge", "entry"));
     await eventually(() => get(url).then((got) => got.status === 200));
     // A Gateway without host names answers any; names of our own domain that nobody has stay unknown.
@@ -171,14 +251,43 @@ describe.skipIf(!canUnshare())("the network of a cluster", () => {
       apiVersion: "networking.k8s.io/v1",
       kind: "Ingress",
       metadata: { name: "web", namespace: "shop" },
-      spec: { rules: [{ host: "web.example", http: { paths: [{ path: "/in", pathType: "Prefix", backend: { service: { name: "web", port: { name: "http" } } } }] } }] },
+      spec: {
+        rules: [
+          {
+            host: "web.example",
+            http: {
+              paths: [
+                {
+                  path: "/in",
+                  pathType: "Prefix",
+                  backend: { service: { name: "web", port: { name: "http" } } },
+                },
+              ],
+            },
+          },
+        ],
+      },
     } as Ingress);
-    await eventually(() => get(`http://127.0.0.1:${network.ports.http}/in/x`, { host: "web.example" }).then((got) => got.status === 200));
-    expect((await get(`http://127.0.0.1:${network.ports.http}/inx`, { host: "web.example" })).status).toBe(404);
-    await eventually(async () => (await api.client.get(INGRESSES, "shop", "web")).status?.loadBalancer?.ingress?.[0]?.ip === "127.0.0.1");
+    await eventually(() =>
+      get(`http://127.0.0.1:${network.ports.http}/in/x`, { host: "web.example" }).then(
+        (got) => got.status === 200,
+      ),
+    );
+    expect((await get(`http://127.0.0.1:${network.ports.http}/inx`, { host: "web.example" })).status).toBe(
+      404,
+    );
+    await eventually(
+      async () =>
+        (await api.client.get(INGRESSES, "shop", "web")).status?.loadBalancer?.ingress?.[0]?.ip ===
+        "127.0.0.1",
+    );
     await api.client.create(SERVICES, service("public", { type: "LoadBalancer" }));
     await api.client.create(ENDPOINT_SLICES, slice("public"));
-    await eventually(async () => (await api.client.get(SERVICES, "shop", "public")).status?.loadBalancer?.ingress?.[0]?.ip === "127.0.0.1");
+    await eventually(
+      async () =>
+        (await api.client.get(SERVICES, "shop", "public")).status?.loadBalancer?.ingress?.[0]?.ip ===
+        "127.0.0.1",
+    );
     const url = await localUrl(() => api.client.get(SERVICES, "shop", "public"));
     await eventually(() => get(url).then((got) => got.status === 200));
   });
@@ -189,7 +298,8 @@ describe.skipIf(!canUnshare())("the network of a cluster", () => {
     const outside = http.createServer((_req, res) => res.end("out")).listen(0, "127.0.0.1");
     await new Promise((resolve) => outside.once("listening", resolve));
     const { port } = outside.address() as { port: number };
-    const through = (target: string): Promise<{ status: number; body: string }> => act({ do: "get", url: "http://10.128.0.1:3128/", path: target, from: POD });
+    const through = (target: string): Promise<{ status: number; body: string }> =>
+      act({ do: "get", url: "http://10.128.0.1:3128/", path: target, from: POD });
     expect((await through(`http://127.0.0.1:${port}/`)).status).toBe(403);
     expect((await through("http://web.shop/")).body).toContain('"name":"web"');
     outside.close();
@@ -199,8 +309,14 @@ describe.skipIf(!canUnshare())("the network of a cluster", () => {
     const url = await localUrl(() => api.client.get(ROUTES, "shop", "web"));
     dataplane?.kill();
     await eventually(() => get(url).then((got) => got.status === 200));
-    await eventually(() => get(`http://127.0.0.1:${network.ports.http}/`, { host: `web-shop.${APPS}` }).then((got) => got.status === 200));
-    expect((await api.client.get(ROUTES, "shop", "web")).metadata.annotations?.[LOCAL_URL_ANNOTATION]).toBe(url);
+    await eventually(() =>
+      get(`http://127.0.0.1:${network.ports.http}/`, { host: `web-shop.${APPS}` }).then(
+        (got) => got.status === 200,
+      ),
+    );
+    expect((await api.client.get(ROUTES, "shop", "web")).metadata.annotations?.[LOCAL_URL_ANNOTATION]).toBe(
+      url,
+    );
   });
 
   it("keeps local ports when the whole network starts again, and forgets hosts that are gone", async () => {
@@ -211,6 +327,13 @@ describe.skipIf(!canUnshare())("the network of a cluster", () => {
     await eventually(() => get(url).then((got) => got.status === 200));
     await api.client.delete(ROUTES, "shop", "web");
     await api.client.delete(ROUTES, "edge", "thief");
-    await eventually(() => get(url).then(() => false, (error: NodeJS.ErrnoException) => error.code === "ECONNREFUSED"));
+    expect(
+      await eventually(() =>
+        get(url).then(
+          () => undefined,
+          (error: NodeJS.ErrnoException) => error.code === "ECONNREFUSED" && error.code,
+        ),
+      ),
+    ).toBe("ECONNREFUSED");
   });
 });

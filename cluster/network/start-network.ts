@@ -31,7 +31,10 @@ export interface StartNetworkOptions {
   readonly host: NetworkHost;
   readonly cluster: ClusterNetwork;
   /** Where browsers reach the ingress: ports of 127.0.0.1 to try in order (0: any), or sockets that listen already. */
-  readonly ingress: { readonly http: readonly number[] | net.Server; readonly https: readonly number[] | net.Server };
+  readonly ingress: {
+    readonly http: readonly number[] | net.Server;
+    readonly https: readonly number[] | net.Server;
+  };
   /** For `*.apps.CLUSTER.travelops.localhost`, with 127.0.0.1 among its names. */
   readonly certificate: { readonly cert: string; readonly key: string };
   /** The dataplane's unix socket; bare pods get it as TRAVELOPS_DATAPLANE. */
@@ -59,11 +62,19 @@ export interface Network {
   close(): Promise<void>;
 }
 
+/** What macOS takes; Linux takes a little more. */
+const MAX_SOCKET_PATH = 103;
+
 export const appsDomainOf = (clusterName: string): string => `apps.${clusterName}.travelops.localhost`;
 
 /** Resolves when DNS, Services and dials work; the ingress follows (`ingressReady`). */
 export async function startNetwork(options: StartNetworkOptions): Promise<Network> {
   const { client, host, cluster } = options;
+  if (Buffer.byteLength(options.socketPath) > MAX_SOCKET_PATH) {
+    throw new Error(
+      `the path ${options.socketPath} is too long for a unix socket (${MAX_SOCKET_PATH} bytes): use a data directory with a shorter path`,
+    );
+  }
   const clock = options.clock ?? systemClock;
   const log = options.log ?? silentLogger;
   const stop = new AbortController();
@@ -89,7 +100,8 @@ export async function startNetwork(options: StartNetworkOptions): Promise<Networ
   const controller = new NetworkController({ client, link, urls, appsDomain, clock, log, signal });
   const crds = installCrds(client, { clock, signal });
   crds.catch(() => {});
-  const dial: Network["dial"] = (to, port, dialOptions) => dialThrough(settings.socketPath, to, port, dialOptions);
+  const dial: Network["dial"] = (to, port, dialOptions) =>
+    dialThrough(settings.socketPath, to, port, dialOptions);
   let egress: { close(): void } | undefined;
   try {
     await Promise.all([link.start(), controller.start()]);
@@ -97,7 +109,10 @@ export async function startNetwork(options: StartNetworkOptions): Promise<Networ
     listeners.adopt("https", { kind: "https" }, opened.https);
     if (host.sandbox === "namespaces") {
       const { gateway } = clusterAddresses(cluster.podRange, cluster.serviceRange);
-      egress = serveEgress(await host.listen(gateway, EGRESS_PORT), { dial: (to, port, source) => dial(to, port, { source }), map: options.egressMap });
+      egress = serveEgress(await host.listen(gateway, EGRESS_PORT), {
+        dial: (to, port, source) => dial(to, port, { source }),
+        map: options.egressMap,
+      });
     }
   } catch (error) {
     stop.abort();
@@ -106,8 +121,12 @@ export async function startNetwork(options: StartNetworkOptions): Promise<Networ
     for (const server of [opened.http, opened.https]) server.close();
     throw error;
   }
-  const ingressReady = crds.then(() => createOwnClasses(client, signal)).then(() => controller.startIngress());
-  ingressReady.catch((error: unknown) => signal.aborted || log.error("the ingress did not start", { err: error }));
+  const ingressReady = crds
+    .then(() => createOwnClasses(client, signal))
+    .then(() => controller.startIngress());
+  ingressReady.catch(
+    (error: unknown) => signal.aborted || log.error("the ingress did not start", { err: error }),
+  );
   return {
     dial,
     urls: () => controller.urls(),
@@ -126,11 +145,21 @@ export async function startNetwork(options: StartNetworkOptions): Promise<Networ
 }
 
 /** CRDs of the Gateway API and of OpenShift, where they are missing. */
-export async function installCrds(client: KubeClient, options: { clock: Clock; signal?: AbortSignal }): Promise<void> {
-  await Promise.all([installCrdFolder(client, path.join(import.meta.dirname, "crds"), options), installOpenShiftCrds(client, options)]);
+export async function installCrds(
+  client: KubeClient,
+  options: { clock: Clock; signal?: AbortSignal },
+): Promise<void> {
+  await Promise.all([
+    installCrdFolder(client, path.join(import.meta.dirname, "crds"), options),
+    installOpenShiftCrds(client, options),
+  ]);
 }
 
-function settingsOf(options: StartNetworkOptions, appsDomain: string, publicPorts: { http: number; https: number }): DataplaneSettings {
+function settingsOf(
+  options: StartNetworkOptions,
+  appsDomain: string,
+  publicPorts: { http: number; https: number },
+): DataplaneSettings {
   const { cluster, host, certificate, socketPath, apiServer } = options;
   return {
     clusterName: cluster.name,
@@ -159,7 +188,9 @@ async function openIngress(wanted: StartNetworkOptions["ingress"]): Promise<Open
       const server = await tryListen(port);
       if (server !== undefined) return server;
     }
-    throw new Error(`the ingress found no free port for ${name} on 127.0.0.1 among ${given.join(", ")}: free one, or name another`);
+    throw new Error(
+      `the ingress found no free port for ${name} on 127.0.0.1 among ${given.join(", ")}: free one, or name another`,
+    );
   };
   const http = await open(wanted.http, "HTTP");
   const https = await open(wanted.https, "HTTPS");
@@ -170,7 +201,9 @@ async function openIngress(wanted: StartNetworkOptions["ingress"]): Promise<Open
 function tryListen(port: number): Promise<net.Server | undefined> {
   return new Promise((resolve, reject) => {
     const server = net.createServer((socket) => socket.destroy());
-    server.once("error", (error: NodeJS.ErrnoException) => (error.code === "EADDRINUSE" || error.code === "EACCES" ? resolve(undefined) : reject(error)));
+    server.once("error", (error: NodeJS.ErrnoException) =>
+      error.code === "EADDRINUSE" || error.code === "EACCES" ? resolve(undefined) : reject(error),
+    );
     server.listen({ host: "127.0.0.1", port, exclusive: true }, () => resolve(server));
   });
 }

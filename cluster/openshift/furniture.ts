@@ -1,12 +1,32 @@
 /** OpenShift's furniture: what charts written for OpenShift look up. CRDs where missing, and the three objects that every cluster has. */
 import crypto from "node:crypto";
 import path from "node:path";
-import { customResource, formatTime, isAlreadyExists, type Clock, type KubeClient, type KubeObject, type Resource } from "@travelops/kube";
+import {
+  customResource,
+  formatTime,
+  isAlreadyExists,
+  type Clock,
+  type KubeClient,
+  type KubeObject,
+  type Resource,
+} from "@travelops/kube";
 import { installCrdFolder } from "../network/crds/install-crds.ts";
 
-export const INFRASTRUCTURES = customResource("config.openshift.io", "v1", "infrastructures", "Infrastructure", false);
+export const INFRASTRUCTURES = customResource(
+  "config.openshift.io",
+  "v1",
+  "infrastructures",
+  "Infrastructure",
+  false,
+);
 export const CONFIG_INGRESSES = customResource("config.openshift.io", "v1", "ingresses", "Ingress", false);
-export const CLUSTER_VERSIONS = customResource("config.openshift.io", "v1", "clusterversions", "ClusterVersion", false);
+export const CLUSTER_VERSIONS = customResource(
+  "config.openshift.io",
+  "v1",
+  "clusterversions",
+  "ClusterVersion",
+  false,
+);
 
 /** The OpenShift release whose APIs the furniture follows. */
 export const OPENSHIFT_VERSION = "4.18.0";
@@ -22,17 +42,40 @@ export interface FurnitureOptions {
 }
 
 /** CRDs of Route, config.openshift.io and console.openshift.io. */
-export const installOpenShiftCrds = (client: KubeClient, options: { clock: Clock; signal?: AbortSignal }): Promise<void> =>
-  installCrdFolder(client, path.join(import.meta.dirname, "crds"), options);
+export const installOpenShiftCrds = (
+  client: KubeClient,
+  options: { clock: Clock; signal?: AbortSignal },
+): Promise<void> => installCrdFolder(client, path.join(import.meta.dirname, "crds"), options);
 
 /** Creates the objects where they are missing; those that exist stay as they are. */
 export async function furnish(client: KubeClient, options: FurnitureOptions): Promise<void> {
   const { clusterName, appsDomain, apiServerURL, signal } = options;
   const now = formatTime(options.clock.now());
   await Promise.all([
-    createWithStatus(client, INFRASTRUCTURES, "cluster", { platformSpec: { type: "None" } }, infrastructureStatus(clusterName, apiServerURL), signal),
-    createWithStatus(client, CONFIG_INGRESSES, "cluster", { domain: appsDomain }, { defaultPlacement: "Workers" }, signal),
-    createWithStatus(client, CLUSTER_VERSIONS, "version", { clusterID: clusterId(clusterName), channel: "stable-4.18" }, versionStatus(now), signal),
+    createWithStatus(
+      client,
+      INFRASTRUCTURES,
+      "cluster",
+      { platformSpec: { type: "None" } },
+      infrastructureStatus(clusterName, apiServerURL),
+      signal,
+    ),
+    createWithStatus(
+      client,
+      CONFIG_INGRESSES,
+      "cluster",
+      { domain: appsDomain },
+      { defaultPlacement: "Workers" },
+      signal,
+    ),
+    createWithStatus(
+      client,
+      CLUSTER_VERSIONS,
+      "version",
+      { clusterID: clusterId(clusterName), channel: "stable-4.18" },
+      versionStatus(now),
+      signal,
+    ),
   ]);
 }
 
@@ -50,14 +93,33 @@ const infrastructureStatus = (clusterName: string, apiServerURL: string): Record
 
 const versionStatus = (now: string): Record<string, unknown> => ({
   desired: { version: OPENSHIFT_VERSION, image: `travelops/release:${OPENSHIFT_VERSION}` },
-  history: [{ state: "Completed", version: OPENSHIFT_VERSION, image: `travelops/release:${OPENSHIFT_VERSION}`, startedTime: now, completionTime: now, verified: false }],
+  history: [
+    {
+      state: "Completed",
+      version: OPENSHIFT_VERSION,
+      image: `travelops/release:${OPENSHIFT_VERSION}`,
+      startedTime: now,
+      completionTime: now,
+      verified: false,
+    },
+  ],
   observedGeneration: 1,
   versionHash: "",
   availableUpdates: [],
   conditions: [
-    { type: "Available", status: "True", lastTransitionTime: now, message: `Embedded cluster with the APIs of ${OPENSHIFT_VERSION}` },
+    {
+      type: "Available",
+      status: "True",
+      lastTransitionTime: now,
+      message: `Embedded cluster with the APIs of ${OPENSHIFT_VERSION}`,
+    },
     { type: "Failing", status: "False", lastTransitionTime: now },
-    { type: "Progressing", status: "False", lastTransitionTime: now, message: `Cluster version is ${OPENSHIFT_VERSION}` },
+    {
+      type: "Progressing",
+      status: "False",
+      lastTransitionTime: now,
+      message: `Cluster version is ${OPENSHIFT_VERSION}`,
+    },
   ],
 });
 
@@ -75,7 +137,12 @@ async function createWithStatus(
   status: Record<string, unknown>,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const object: KubeObject = { apiVersion: `${resource.group}/${resource.version}`, kind: resource.kind, metadata: { name }, spec };
+  const object: KubeObject = {
+    apiVersion: `${resource.group}/${resource.version}`,
+    kind: resource.kind,
+    metadata: { name },
+    spec,
+  };
   try {
     await client.create(resource, object, { signal });
   } catch (error) {
@@ -84,5 +151,12 @@ async function createWithStatus(
     // Made by someone else, or by us in an earlier life that ended before the status was written.
     if (known["status"] !== undefined) return;
   }
-  await client.patch(resource, "", name, "application/merge-patch+json", { status }, { subresource: "status", signal });
+  await client.patch(
+    resource,
+    "",
+    name,
+    "application/merge-patch+json",
+    { status },
+    { subresource: "status", signal },
+  );
 }

@@ -16,7 +16,15 @@ function install() {
   const listenPlain = net.Server.prototype.listen;
   const addressPlain = net.Server.prototype.address;
   const REAL = Symbol("travelops.real");
-  const LOCAL = new Set(["localhost", "127.0.0.1", "::1", "ip6-localhost", "0.0.0.0", "::", require("node:os").hostname()]);
+  const LOCAL = new Set([
+    "localhost",
+    "127.0.0.1",
+    "::1",
+    "ip6-localhost",
+    "0.0.0.0",
+    "::",
+    require("node:os").hostname(),
+  ]);
   const ANY = new Set(["", "0.0.0.0", "::", podIP]);
 
   // One line of JSON a question and an answer, over one connection a process, opened when first needed.
@@ -66,13 +74,19 @@ function install() {
   // What this process listens on; a dataplane that was restarted is told again.
   const registered = new Map();
   const RECONNECT_MS = 200;
-  const reconnect = () => void (registered.size > 0 && setTimeout(() => (session ??= openSession()), RECONNECT_MS).unref());
+  const reconnect = () =>
+    void (registered.size > 0 && setTimeout(() => (session ??= openSession()), RECONNECT_MS).unref());
 
   function failure(code, host, port) {
     const notFound = code === "ENOTFOUND";
     const error = new Error(notFound ? `getaddrinfo ENOTFOUND ${host}` : `connect ${code} ${host}:${port}`);
     const os = require("node:os");
-    return Object.assign(error, notFound ? { errno: -3008, code, syscall: "getaddrinfo", hostname: host } : { errno: -(os.constants.errno[code] ?? 0), code, syscall: "connect", address: host, port });
+    return Object.assign(
+      error,
+      notFound
+        ? { errno: -3008, code, syscall: "getaddrinfo", hostname: host }
+        : { errno: -(os.constants.errno[code] ?? 0), code, syscall: "connect", address: host, port },
+    );
   }
 
   net.Socket.prototype.connect = function connect(...args) {
@@ -80,16 +94,29 @@ function install() {
     const [options, callback] = normalized;
     const { path, port } = options;
     const host = options.host || "localhost";
-    if (path !== undefined && path !== null || !isOurs(host)) return connectPlain.apply(this, args);
+    if ((path !== undefined && path !== null) || !isOurs(host)) return connectPlain.apply(this, args);
     if (callback !== null && callback !== undefined) this.once("connect", callback);
     this.connecting = true;
     const request = isOwn(host) ? { own: Number(port) } : { connect: [host, Number(port)] };
     ask(request, (answer) => {
       if (this.destroyed) return;
       this.connecting = false;
-      const go = (to, extra) => connectPlain.call(this, { ...options, autoSelectFamily: false, localAddress: undefined, lookup: undefined, ...extra, host: to.host, port: to.port });
+      const go = (to, extra) =>
+        connectPlain.call(this, {
+          ...options,
+          autoSelectFamily: false,
+          localAddress: undefined,
+          lookup: undefined,
+          ...extra,
+          host: to.host,
+          port: to.port,
+        });
       if (answer.real !== undefined) return go(answer.real);
-      if (answer.outside) return connectPlain.call(this, answer.host === undefined ? options : { ...options, host: answer.host });
+      if (answer.outside)
+        return connectPlain.call(
+          this,
+          answer.host === undefined ? options : { ...options, host: answer.host },
+        );
       // A native program of the pod may hold the port without our knowing.
       if (request.own !== undefined) return go({ host: ownLoopback, port });
       this.connecting = true;
@@ -112,9 +139,21 @@ function install() {
     const [options] = net._normalizeArgs(Array.isArray(args[0]) ? args[0] : args);
     const callback = args.findLast((a) => typeof a === "function");
     const given = args[0];
-    const isPort = given === undefined || typeof given === "function" || typeof options.port === "number" || typeof options.port === "string";
+    const isPort =
+      given === undefined ||
+      typeof given === "function" ||
+      typeof options.port === "number" ||
+      typeof options.port === "string";
     const host = options.host ?? "";
-    if (!isPort || options.path || options.fd >= 0 || given?._handle || given?.handle || !(ANY.has(host) || LOCAL.has(host))) return listenPlain.apply(this, args);
+    if (
+      !isPort ||
+      options.path ||
+      options.fd >= 0 ||
+      given?._handle ||
+      given?.handle ||
+      !(ANY.has(host) || LOCAL.has(host))
+    )
+      return listenPlain.apply(this, args);
     if (callback !== undefined) this.once("listening", callback);
     bind(this, { ...options, port: Number(options.port ?? 0) }, LOCAL.has(host) && !ANY.has(host));
     return this;
@@ -129,10 +168,20 @@ function install() {
     ];
     const emit = server.emit;
     const { backlog, exclusive, signal } = options;
-    const attempt = (index) => listenPlain.call(server, { backlog, exclusive, signal: index === 0 ? signal : undefined, ...places[index] });
+    const attempt = (index) =>
+      listenPlain.call(server, {
+        backlog,
+        exclusive,
+        signal: index === 0 ? signal : undefined,
+        ...places[index],
+      });
     let index = 0;
     server.emit = function (event, ...rest) {
-      if (event === "error" && index < places.length - 1 && /^(EADDRINUSE|EACCES|EADDRNOTAVAIL)$/.test(rest[0]?.code)) {
+      if (
+        event === "error" &&
+        index < places.length - 1 &&
+        /^(EADDRINUSE|EACCES|EADDRNOTAVAIL)$/.test(rest[0]?.code)
+      ) {
         index++;
         attempt(index);
         return true;
@@ -150,12 +199,19 @@ function install() {
     const real = addressPlain.call(server);
     if (real === null) return;
     const port = options.port === 0 ? real.port : options.port;
-    server[REAL] = { address: options.host || "::", family: options.host?.includes(".") ? "IPv4" : "IPv6", port };
+    server[REAL] = {
+      address: options.host || "::",
+      family: options.host?.includes(".") ? "IPv4" : "IPv6",
+      port,
+    };
     const where = { host: real.address, port: real.port };
     const request = { listen: port, real: where, loopback };
     ask(request, (answer) => {
       if (answer.code === "EADDRINUSE") {
-        const error = Object.assign(new Error(`listen EADDRINUSE: address already in use ${options.host || ":::"}:${port}`), { code: "EADDRINUSE", errno: -98, syscall: "listen", address: options.host || "::", port });
+        const error = Object.assign(
+          new Error(`listen EADDRINUSE: address already in use ${options.host || ":::"}:${port}`),
+          { code: "EADDRINUSE", errno: -98, syscall: "listen", address: options.host || "::", port },
+        );
         server.close();
         return server.emit("error", error);
       }
@@ -179,19 +235,27 @@ function install() {
   function patchDns() {
     const module_ = require("node:dns");
     const lookupPlain = module_.lookup;
-    const noData = (code, syscall, hostname) => Object.assign(new Error(`${syscall} ${code} ${hostname}`), { code, errno: code, syscall, hostname });
+    const noData = (code, syscall, hostname) =>
+      Object.assign(new Error(`${syscall} ${code} ${hostname}`), { code, errno: code, syscall, hostname });
 
     function lookup(hostname, options, callback) {
       if (typeof options === "function") [options, callback] = [{}, options];
       const wanted = typeof options === "number" ? { family: options } : (options ?? {});
       if (hostname === process.env.HOSTNAME) hostname = podIP;
-      if (typeof hostname !== "string" || hostname === "" || net.isIP(hostname) !== 0 || LOCAL.has(hostname)) return lookupPlain.call(module_, hostname, options, callback);
+      if (typeof hostname !== "string" || hostname === "" || net.isIP(hostname) !== 0 || LOCAL.has(hostname))
+        return lookupPlain.call(module_, hostname, options, callback);
       ask({ dns: hostname, type: "A" }, (answer) => {
         const first = answer.records?.[0];
-        if (answer.kind === "outside" || answer.lost) return lookupPlain.call(module_, hostname, options, callback);
+        if (answer.kind === "outside" || answer.lost)
+          return lookupPlain.call(module_, hostname, options, callback);
         if (first?.cname !== undefined) return lookupPlain.call(module_, first.cname, options, callback);
-        if (first === undefined || wanted.family === 6 || wanted.family === "IPv6") return callback(failure("ENOTFOUND", hostname));
-        if (wanted.all) callback(null, answer.records.map((address) => ({ address, family: 4 })));
+        if (first === undefined || wanted.family === 6 || wanted.family === "IPv6")
+          return callback(failure("ENOTFOUND", hostname));
+        if (wanted.all)
+          callback(
+            null,
+            answer.records.map((address) => ({ address, family: 4 })),
+          );
         else callback(null, first, 4);
       });
       return {};
@@ -208,16 +272,36 @@ function install() {
 
     Object.defineProperty(lookup, Symbol.for("nodejs.util.promisify.custom"), { value: promises.lookup });
 
-    const METHODS = { resolve4: "A", resolve6: "AAAA", resolveSrv: "SRV", resolveCname: "CNAME", resolveTxt: "TXT", reverse: "PTR" };
-    const shape = (type, record) => (type === "SRV" ? { name: record.target, port: record.port, priority: record.priority, weight: record.weight } : type === "TXT" ? [String(record)] : record);
+    const METHODS = {
+      resolve4: "A",
+      resolve6: "AAAA",
+      resolveSrv: "SRV",
+      resolveCname: "CNAME",
+      resolveTxt: "TXT",
+      reverse: "PTR",
+    };
+    const shape = (type, record) =>
+      type === "SRV"
+        ? { name: record.target, port: record.port, priority: record.priority, weight: record.weight }
+        : type === "TXT"
+          ? [String(record)]
+          : record;
     function query(name, type, plain, callback) {
-      const asked = type === "PTR" && net.isIPv4(name) ? `${name.split(".").reverse().join(".")}.in-addr.arpa.` : `${name.replace(/\.$/, "")}.`;
+      const asked =
+        type === "PTR" && net.isIPv4(name)
+          ? `${name.split(".").reverse().join(".")}.in-addr.arpa.`
+          : `${name.replace(/\.$/, "")}.`;
       ask({ dns: asked, type }, (answer) => {
-        if (answer.kind === "outside" || answer.lost || answer.records?.[0]?.cname !== undefined) return plain();
+        if (answer.kind === "outside" || answer.lost || answer.records?.[0]?.cname !== undefined)
+          return plain();
         const syscall = `query${type === "PTR" ? "Ptr" : type[0] + type.slice(1).toLowerCase()}`;
         if (answer.kind === "nxdomain") return callback(noData("ENOTFOUND", syscall, name));
-        if (answer.kind !== "records" || answer.records.length === 0) return callback(noData("ENODATA", syscall, name));
-        callback(null, answer.records.map((record) => shape(type, record)));
+        if (answer.kind !== "records" || answer.records.length === 0)
+          return callback(noData("ENODATA", syscall, name));
+        callback(
+          null,
+          answer.records.map((record) => shape(type, record)),
+        );
       });
     }
     const wrapCallback = (owner, method, type) => {
@@ -237,11 +321,21 @@ function install() {
         const kind = type ?? (typeof options === "string" ? options : "A");
         if (!Object.values(METHODS).includes(kind) || options?.ttl) return plain.call(this, name, options);
         return new Promise((resolve, reject) => {
-          query(name, kind, () => plain.call(this, name, options).then(resolve, reject), (error, records) => (error ? reject(error) : resolve(records)));
+          query(
+            name,
+            kind,
+            () => plain.call(this, name, options).then(resolve, reject),
+            (error, records) => (error ? reject(error) : resolve(records)),
+          );
         });
       };
     };
-    for (const [owner, wrap] of [[module_, wrapCallback], [module_.Resolver.prototype, wrapCallback], [promises, wrapPromise], [promises.Resolver.prototype, wrapPromise]]) {
+    for (const [owner, wrap] of [
+      [module_, wrapCallback],
+      [module_.Resolver.prototype, wrapCallback],
+      [promises, wrapPromise],
+      [promises.Resolver.prototype, wrapPromise],
+    ]) {
       for (const [method, type] of Object.entries(METHODS)) wrap(owner, method, type);
       wrap(owner, "resolve", undefined);
     }

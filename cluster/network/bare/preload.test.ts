@@ -31,7 +31,11 @@ describe("programs of the bare sandbox", () => {
           "shop/none": service("shop/none", "10.64.0.21", 80, []),
           "shop/db": service("shop/db", "", 8000, [endpoint(A, 8000), endpoint(B, 8000)], { headless: true }),
         },
-        fronts: { "Route/shop/web": front("Route/shop/web", [host("web.apps.hub.travelops.localhost", [rule([to("shop/web", 80)])])]) },
+        fronts: {
+          "Route/shop/web": front("Route/shop/web", [
+            host("web.apps.hub.travelops.localhost", [rule([to("shop/web", 80)])]),
+          ]),
+        },
       },
     });
     await Promise.all([serve(A, "a"), serve(B, "b")]);
@@ -43,7 +47,10 @@ describe("programs of the bare sandbox", () => {
 
   /** Starts the server program as a pod; resolves with what it said of its ports. */
   function serve(ip: string, name: string): Promise<string[]> {
-    const child = spawn(process.execPath, [path.join(PROGRAMS, "server.mjs")], { env: { ...env(ip), NAME: name }, stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(process.execPath, [path.join(PROGRAMS, "server.mjs")], {
+      env: { ...env(ip), NAME: name },
+      stdio: ["ignore", "pipe", "inherit"],
+    });
     children.push(child);
     return new Promise((resolve, reject) => {
       let said = "";
@@ -62,7 +69,10 @@ describe("programs of the bare sandbox", () => {
   });
 
   it("gives real clients the cluster's names, addresses and answers", async () => {
-    const child = spawn(process.execPath, [path.join(PROGRAMS, "client.mjs")], { env: { ...env(CLIENT), PEER: B }, stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(process.execPath, [path.join(PROGRAMS, "client.mjs")], {
+      env: { ...env(CLIENT), PEER: B },
+      stdio: ["ignore", "pipe", "ignore"],
+    });
     let out = "";
     child.stdout.setEncoding("utf8").on("data", (chunk: string) => (out += chunk));
     await new Promise((resolve) => child.on("close", resolve));
@@ -93,11 +103,21 @@ describe("programs of the bare sandbox", () => {
   it("is reached by the API server and serves the ingress to pods", async () => {
     const answer = await new Promise<string>((resolve, reject) => {
       let text = "";
-      const socket = net.connect(lab.settings.socketPath, () => socket.write(`{"dial":["${B}",80]}\nGET / HTTP/1.0\r\n\r\n`));
-      socket.setEncoding("utf8").on("data", (chunk: string) => (text += chunk)).on("end", () => resolve(text)).on("error", reject);
+      const socket = net.connect(lab.settings.socketPath, () =>
+        socket.write(`{"dial":["${B}",80]}\nGET / HTTP/1.0\r\n\r\n`),
+      );
+      socket
+        .setEncoding("utf8")
+        .on("data", (chunk: string) => (text += chunk))
+        .on("end", () => resolve(text))
+        .on("error", reject);
     });
     expect(answer).toMatch(/^\{"ok":true\}\nHTTP\/1\.1 200 OK[^]*low b$/);
-    const { stdout, stderr } = spawnSync(process.execPath, ["-e", "fetch('http://web.apps.hub.travelops.localhost/x').then(r=>r.text()).then(console.log)"], { env: env(CLIENT), encoding: "utf8" });
+    const { stdout, stderr } = spawnSync(
+      process.execPath,
+      ["-e", "fetch('http://web.apps.hub.travelops.localhost/x').then(r=>r.text()).then(console.log)"],
+      { env: env(CLIENT), encoding: "utf8" },
+    );
     expect(stderr).toBe("");
     expect(JSON.parse(stdout)).toMatchObject({ name: "a", url: "/x" });
   });

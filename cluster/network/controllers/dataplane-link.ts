@@ -2,7 +2,16 @@
 import type net from "node:net";
 import path from "node:path";
 import type { Clock, Logger } from "@travelops/kube";
-import type { DataplaneSettings, Delta, FromDataplane, FrontConfig, HostListener, PodConfig, ServiceConfig, ToDataplane } from "../config.ts";
+import type {
+  DataplaneSettings,
+  Delta,
+  FromDataplane,
+  FrontConfig,
+  HostListener,
+  PodConfig,
+  ServiceConfig,
+  ToDataplane,
+} from "../config.ts";
 import type { NetworkDaemon, NetworkHost } from "../network-host.ts";
 
 const DAEMON = path.join(import.meta.dirname, "../dataplane/main.ts");
@@ -26,7 +35,11 @@ export interface DataplaneLinkOptions {
 
 export class DataplaneLink {
   readonly #options: DataplaneLinkOptions;
-  readonly #rows: { [T in keyof Tables]: Map<string, { row: Tables[T]; text: string }> } = { services: new Map(), pods: new Map(), fronts: new Map() };
+  readonly #rows: { [T in keyof Tables]: Map<string, { row: Tables[T]; text: string }> } = {
+    services: new Map(),
+    pods: new Map(),
+    fronts: new Map(),
+  };
   #pending: { [T in keyof Tables]?: Record<string, Tables[T] | null> } = {};
   /** Sockets on their way: closed here when they have arrived, since two owners would both accept. */
   readonly #underway = new Map<string, net.Server>();
@@ -111,7 +124,8 @@ export class DataplaneLink {
         return this.#options.log[message.level](message.message);
       case "forward":
         this.#options.forward(Buffer.from(message.query, "base64")).then(
-          (answer) => send(daemon, { type: "forwarded", id: message.id, answer: answer?.toString("base64") ?? null }),
+          (answer) =>
+            send(daemon, { type: "forwarded", id: message.id, answer: answer?.toString("base64") ?? null }),
           () => send(daemon, { type: "forwarded", id: message.id, answer: null }),
         );
         return;

@@ -1,9 +1,30 @@
 /** The Gateway API as a whole: Gateways and their routes → fronts and statuses. Pure. */
 import { controllerFor } from "./gateway-listeners.ts";
-import { attachRoute, gatewayStates, type Attachment, type GatewayState, type ParentResult } from "./route-parents.ts";
-import { compileBackends, compileGrpcRule, compileHttpRule, type Faults, type RuleContext } from "./route-rules.ts";
+import {
+  attachRoute,
+  gatewayStates,
+  type Attachment,
+  type GatewayState,
+  type ParentResult,
+} from "./route-parents.ts";
+import {
+  compileBackends,
+  compileGrpcRule,
+  compileHttpRule,
+  type Faults,
+  type RuleContext,
+} from "./route-rules.ts";
 import type { RouteKind } from "./gateway-listeners.ts";
-import { GATEWAY_GROUP, type AnyRoute, type Gateway, type GatewayClass, type GrpcRoute, type HttpRoute, type ParentRef, type TlsRoute } from "./types.ts";
+import {
+  GATEWAY_GROUP,
+  type AnyRoute,
+  type Gateway,
+  type GatewayClass,
+  type GrpcRoute,
+  type HttpRoute,
+  type ParentRef,
+  type TlsRoute,
+} from "./types.ts";
 import { createdAt, defaultHost, ownerOf, type WantedCondition, type World } from "./world.ts";
 import type { FrontConfig, HostConfig, HttpRule } from "../config.ts";
 
@@ -33,7 +54,10 @@ export interface CompiledGateway {
 }
 
 export interface CompiledGatewayApi {
-  readonly classes: readonly { readonly gatewayClass: GatewayClass; readonly conditions: readonly WantedCondition[] }[];
+  readonly classes: readonly {
+    readonly gatewayClass: GatewayClass;
+    readonly conditions: readonly WantedCondition[];
+  }[];
   readonly gateways: readonly CompiledGateway[];
   readonly routes: readonly CompiledRouteStatus[];
 }
@@ -44,12 +68,22 @@ export function compileGatewayApi(
 ): CompiledGatewayApi {
   const states = gatewayStates(world);
   const compiled = [
-    ...routes.http.map((route) => compileRoute(route, "HTTPRoute", states, world, (c) => (route.spec.rules ?? [{}]).flatMap((r) => compileHttpRule(r, c)))),
-    ...routes.grpc.map((route) => compileRoute(route, "GRPCRoute", states, world, (c) => (route.spec.rules ?? [{}]).flatMap((r) => compileGrpcRule(r, c)))),
+    ...routes.http.map((route) =>
+      compileRoute(route, "HTTPRoute", states, world, (c) =>
+        (route.spec.rules ?? [{}]).flatMap((r) => compileHttpRule(r, c)),
+      ),
+    ),
+    ...routes.grpc.map((route) =>
+      compileRoute(route, "GRPCRoute", states, world, (c) =>
+        (route.spec.rules ?? [{}]).flatMap((r) => compileGrpcRule(r, c)),
+      ),
+    ),
     ...routes.tls.map((route) => compileTlsRoute(route, states, world)),
   ];
   return {
-    classes: world.gatewayClasses.filter((c) => controllerFor(c) !== undefined).map((gatewayClass) => ({ gatewayClass, conditions: [acceptedClass(gatewayClass)] })),
+    classes: world.gatewayClasses
+      .filter((c) => controllerFor(c) !== undefined)
+      .map((gatewayClass) => ({ gatewayClass, conditions: [acceptedClass(gatewayClass)] })),
     gateways: [...states.values()].map((state) => gatewayStatus(state, world)),
     routes: compiled,
   };
@@ -66,7 +100,9 @@ const acceptedClass = (gatewayClass: GatewayClass): WantedCondition => ({
 function gatewayStatus(state: GatewayState, world: World): CompiledGateway {
   const { gateway } = state;
   const observedGeneration = gateway.metadata.generation ?? 0;
-  const valid = state.listeners.every((l) => l.conditions.every((c) => c.type !== "Accepted" || c.status === "True"));
+  const valid = state.listeners.every((l) =>
+    l.conditions.every((c) => c.type !== "Accepted" || c.status === "True"),
+  );
   const anyServes = state.listeners.some((l) => l.accepted);
   return {
     gateway,
@@ -107,23 +143,62 @@ function compileRoute(
   if (parents.length === 0) return { kind, route, parents: [], front: undefined };
   const faults: Faults = {};
   const rules = rulesOf({ kind, namespace: route.metadata.namespace ?? "", world, faults });
-  const hosts = faults.unsupported === undefined ? mergeHosts(parents.flatMap((p) => p.attachments), rules) : [];
-  return { kind, route, parents: parents.map((p) => wantedParent(p, route, faults)), front: frontOf(route, hosts) };
+  const hosts =
+    faults.unsupported === undefined
+      ? mergeHosts(
+          parents.flatMap((p) => p.attachments),
+          rules,
+        )
+      : [];
+  return {
+    kind,
+    route,
+    parents: parents.map((p) => wantedParent(p, route, faults)),
+    front: frontOf(route, hosts),
+  };
 }
 
-function compileTlsRoute(route: TlsRoute, states: ReadonlyMap<string, GatewayState>, world: World): CompiledRouteStatus {
+function compileTlsRoute(
+  route: TlsRoute,
+  states: ReadonlyMap<string, GatewayState>,
+  world: World,
+): CompiledRouteStatus {
   const parents = attachRoute(route, "TLSRoute", states, world);
   const faults: Faults = {};
   const context: RuleContext = { kind: "TLSRoute", namespace: route.metadata.namespace ?? "", world, faults };
-  const passthrough = (route.spec.rules ?? []).flatMap((rule) => compileBackends(rule.backendRefs ?? [], context));
-  const names = new Set(parents.flatMap((p) => p.attachments).filter((a) => a.listener.accepted).flatMap((a) => a.hostnames));
-  const hosts = [...names].map((hostname): HostConfig => ({ hostname, http: "none", https: "none", rules: [], passthrough }));
-  return { kind: "TLSRoute", route, parents: parents.map((p) => wantedParent(p, route, faults)), front: frontOf(route, hosts) };
+  const passthrough = (route.spec.rules ?? []).flatMap((rule) =>
+    compileBackends(rule.backendRefs ?? [], context),
+  );
+  const names = new Set(
+    parents
+      .flatMap((p) => p.attachments)
+      .filter((a) => a.listener.accepted)
+      .flatMap((a) => a.hostnames),
+  );
+  const hosts = [...names].map((hostname): HostConfig => ({
+    hostname,
+    http: "none",
+    https: "none",
+    rules: [],
+    passthrough,
+  }));
+  return {
+    kind: "TLSRoute",
+    route,
+    parents: parents.map((p) => wantedParent(p, route, faults)),
+    front: frontOf(route, hosts),
+  };
 }
 
 function frontOf(route: AnyRoute, hosts: readonly HostConfig[]): FrontConfig | undefined {
   if (hosts.length === 0) return undefined;
-  return { owner: ownerOf(route), namespace: route.metadata.namespace ?? "", name: route.metadata.name ?? "", created: createdAt(route), hosts };
+  return {
+    owner: ownerOf(route),
+    namespace: route.metadata.namespace ?? "",
+    name: route.metadata.name ?? "",
+    created: createdAt(route),
+    hosts,
+  };
 }
 
 /** One host a name, served on plain HTTP, on TLS or both, as its listeners are. */
@@ -153,7 +228,13 @@ function wantedParent(parent: ParentResult, route: AnyRoute, faults: Faults): Wa
   const accepted: WantedCondition =
     faults.unsupported === undefined || parent.accepted.status === "False"
       ? parent.accepted
-      : { type: "Accepted", status: "False", reason: "UnsupportedValue", message: faults.unsupported, observedGeneration };
+      : {
+          type: "Accepted",
+          status: "False",
+          reason: "UnsupportedValue",
+          message: faults.unsupported,
+          observedGeneration,
+        };
   const resolved: WantedCondition = {
     type: "ResolvedRefs",
     status: faults.refs === undefined ? "True" : "False",

@@ -44,8 +44,15 @@ export function mayReference(
   return grants.some(
     (grant) =>
       grant.metadata.namespace === to.namespace &&
-      grant.spec.from.some((f) => f.group === from.group && f.kind === from.kind && f.namespace === from.namespace) &&
-      grant.spec.to.some((t) => t.group === to.group && t.kind === to.kind && (t.name === undefined || t.name === "" || t.name === to.name)),
+      grant.spec.from.some(
+        (f) => f.group === from.group && f.kind === from.kind && f.namespace === from.namespace,
+      ) &&
+      grant.spec.to.some(
+        (t) =>
+          t.group === to.group &&
+          t.kind === to.kind &&
+          (t.name === undefined || t.name === "" || t.name === to.name),
+      ),
   );
 }
 
@@ -71,26 +78,61 @@ function listenerState(gateway: Gateway, listener: Listener, world: World): List
   const programmed = accepted && tls.fault === undefined;
   const conditions = [
     supported === undefined
-      ? say("Accepted", false, "UnsupportedProtocol", `protocol ${listener.protocol} is not supported; use HTTP, HTTPS or TLS`)
-      : say("Accepted", accepted, accepted ? "Accepted" : (conflict ?? "UnsupportedValue"), accepted ? "the listener is accepted" : (tlsModeFault(listener) ?? "the listener conflicts with another of this Gateway")),
-    say("Conflicted", conflict !== undefined, conflict ?? "NoConflicts", conflict === undefined ? "no conflicts" : "another listener of this Gateway has the same port and protocol or host name"),
-    say("ResolvedRefs", refs === undefined, refs?.reason ?? "ResolvedRefs", refs?.message ?? "all references are resolved"),
-    say("Programmed", programmed, programmed ? "Programmed" : "Invalid", programmed ? "the listener serves" : "the listener is invalid; see its other conditions"),
+      ? say(
+          "Accepted",
+          false,
+          "UnsupportedProtocol",
+          `protocol ${listener.protocol} is not supported; use HTTP, HTTPS or TLS`,
+        )
+      : say(
+          "Accepted",
+          accepted,
+          accepted ? "Accepted" : (conflict ?? "UnsupportedValue"),
+          accepted
+            ? "the listener is accepted"
+            : (tlsModeFault(listener) ?? "the listener conflicts with another of this Gateway"),
+        ),
+    say(
+      "Conflicted",
+      conflict !== undefined,
+      conflict ?? "NoConflicts",
+      conflict === undefined
+        ? "no conflicts"
+        : "another listener of this Gateway has the same port and protocol or host name",
+    ),
+    say(
+      "ResolvedRefs",
+      refs === undefined,
+      refs?.reason ?? "ResolvedRefs",
+      refs?.message ?? "all references are resolved",
+    ),
+    say(
+      "Programmed",
+      programmed,
+      programmed ? "Programmed" : "Invalid",
+      programmed ? "the listener serves" : "the listener is invalid; see its other conditions",
+    ),
   ];
   return { listener, accepted: programmed, kinds: kinds.kinds, certificate: tls.certificate, conditions };
 }
 
 function tlsModeFault(listener: Listener): string | undefined {
   const mode = listener.tls?.mode ?? "Terminate";
-  if (listener.protocol === "HTTPS" && mode === "Passthrough") return "a listener of protocol HTTPS ends TLS; use protocol TLS for mode Passthrough";
-  if (listener.protocol === "TLS" && mode === "Terminate") return "TLS listeners are supported with mode Passthrough only";
+  if (listener.protocol === "HTTPS" && mode === "Passthrough")
+    return "a listener of protocol HTTPS ends TLS; use protocol TLS for mode Passthrough";
+  if (listener.protocol === "TLS" && mode === "Terminate")
+    return "TLS listeners are supported with mode Passthrough only";
   return undefined;
 }
 
 /** Later listeners lose against earlier ones they clash with. */
-function conflictOf(gateway: Gateway, listener: Listener): "ProtocolConflict" | "HostnameConflict" | undefined {
+function conflictOf(
+  gateway: Gateway,
+  listener: Listener,
+): "ProtocolConflict" | "HostnameConflict" | undefined {
   const index = gateway.spec.listeners.indexOf(listener);
-  const family = (protocol: string): string => (protocol === "HTTPS" || protocol === "TLS" ? "tls" : protocol);
+  const family = (protocol: string): string =>
+    protocol === "HTTPS" || protocol === "TLS" ? "tls" : protocol;
   for (const other of gateway.spec.listeners.slice(0, index)) {
     if (other.port !== listener.port) continue;
     if (family(other.protocol) !== family(listener.protocol)) return "ProtocolConflict";
@@ -104,17 +146,28 @@ interface Fault {
   readonly message: string;
 }
 
-function allowedKinds(listener: Listener, supported: readonly RouteKind[]): { kinds: readonly RouteKind[]; fault?: Fault } {
+function allowedKinds(
+  listener: Listener,
+  supported: readonly RouteKind[],
+): { kinds: readonly RouteKind[]; fault?: Fault } {
   const asked = listener.allowedRoutes?.kinds;
   if (asked === undefined || asked.length === 0) return { kinds: supported };
-  const kinds = supported.filter((kind) => asked.some((a) => a.kind === kind && (a.group ?? GATEWAY_GROUP) === GATEWAY_GROUP));
-  const unknown = asked.filter((a) => (a.group ?? GATEWAY_GROUP) !== GATEWAY_GROUP || !supported.some((kind) => kind === a.kind));
+  const kinds = supported.filter((kind) =>
+    asked.some((a) => a.kind === kind && (a.group ?? GATEWAY_GROUP) === GATEWAY_GROUP),
+  );
+  const unknown = asked.filter(
+    (a) => (a.group ?? GATEWAY_GROUP) !== GATEWAY_GROUP || !supported.some((kind) => kind === a.kind),
+  );
   if (unknown.length === 0) return { kinds };
   const message = `allowedRoutes.kinds: ${unknown.map((u) => u.kind).join(", ")} cannot be attached to a listener of protocol ${listener.protocol}`;
   return { kinds, fault: { reason: "InvalidRouteKinds", message } };
 }
 
-function certificateOf(gateway: Gateway, listener: Listener, world: World): { certificate: { cert: string; key: string } | undefined; fault?: Fault } {
+function certificateOf(
+  gateway: Gateway,
+  listener: Listener,
+  world: World,
+): { certificate: { cert: string; key: string } | undefined; fault?: Fault } {
   const ref = listener.tls?.certificateRefs?.[0];
   if (listener.protocol !== "HTTPS") return { certificate: undefined };
   // Without a certificate of its own the listener has the cluster's.
@@ -122,13 +175,31 @@ function certificateOf(gateway: Gateway, listener: Listener, world: World): { ce
   const own = gateway.metadata.namespace ?? "";
   const namespace = ref.namespace ?? own;
   if ((ref.group ?? "") !== "" || (ref.kind ?? "Secret") !== "Secret") {
-    return { certificate: undefined, fault: { reason: "InvalidCertificateRef", message: `certificateRefs: kind ${ref.kind ?? ""} is not supported; name a Secret` } };
+    return {
+      certificate: undefined,
+      fault: {
+        reason: "InvalidCertificateRef",
+        message: `certificateRefs: kind ${ref.kind ?? ""} is not supported; name a Secret`,
+      },
+    };
   }
   const from = { group: GATEWAY_GROUP, kind: "Gateway", namespace: own };
   if (!mayReference(world.grants, from, { group: "", kind: "Secret", namespace, name: ref.name })) {
-    return { certificate: undefined, fault: { reason: "RefNotPermitted", message: `no ReferenceGrant in namespace ${namespace} lets Gateways of ${own} use Secret ${ref.name}` } };
+    return {
+      certificate: undefined,
+      fault: {
+        reason: "RefNotPermitted",
+        message: `no ReferenceGrant in namespace ${namespace} lets Gateways of ${own} use Secret ${ref.name}`,
+      },
+    };
   }
   const certificate = world.certificate(namespace, ref.name);
   if (certificate !== undefined) return { certificate };
-  return { certificate: undefined, fault: { reason: "InvalidCertificateRef", message: `Secret ${namespace}/${ref.name} of type kubernetes.io/tls with a certificate and its key does not exist` } };
+  return {
+    certificate: undefined,
+    fault: {
+      reason: "InvalidCertificateRef",
+      message: `Secret ${namespace}/${ref.name} of type kubernetes.io/tls with a certificate and its key does not exist`,
+    },
+  };
 }

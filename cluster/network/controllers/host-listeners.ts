@@ -41,7 +41,8 @@ export class HostListeners {
   /** Hands over a socket that someone else opened. */
   adopt(id: string, listener: HostListener, server: net.Server): void {
     const address = server.address();
-    if (address === null || typeof address === "string") throw new Error(`the ${id} listener of the ingress must be a listening TCP server`);
+    if (address === null || typeof address === "string")
+      throw new Error(`the ${id} listener of the ingress must be a listening TCP server`);
     this.#open.set(id, { listener, host: address.address, port: address.port });
     this.#options.send(id, listener, server);
   }
@@ -61,12 +62,14 @@ export class HostListeners {
   /** After a restart of the dataplane: the same ports again. */
   async reopen(): Promise<void> {
     await this.#inTurn(async () => {
-      for (const [id, { listener, host, port }] of [...this.#open]) {
+      for (const [id, { listener, host, port }] of Array.from(this.#open)) {
         try {
           this.#options.send(id, listener, await listenOnFirst(host, [port]));
         } catch (error) {
           this.#open.delete(id);
-          this.#options.log(`cannot listen on ${host}:${port} again for ${id}: ${error instanceof Error ? error.message : String(error)}`);
+          this.#options.log(
+            `cannot listen on ${host}:${port} again for ${id}: ${error instanceof Error ? error.message : String(error)}`,
+          );
         }
       }
     });

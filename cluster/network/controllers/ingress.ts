@@ -10,7 +10,8 @@ const DEFAULT_CLASS_ANNOTATION = "ingressclass.kubernetes.io/is-default-class";
 /** Whether this ingress is ours: its class names our controller, or it names none and ours is the default. */
 export function servesIngress(ingress: Ingress, classes: readonly IngressClass[]): boolean {
   const name = ingress.spec?.ingressClassName ?? ingress.metadata.annotations?.[CLASS_ANNOTATION];
-  if (name !== undefined) return classes.some((c) => c.metadata.name === name && c.spec?.controller === INGRESS_CONTROLLER);
+  if (name !== undefined)
+    return classes.some((c) => c.metadata.name === name && c.spec?.controller === INGRESS_CONTROLLER);
   const defaults = classes.filter((c) => c.metadata.annotations?.[DEFAULT_CLASS_ANNOTATION] === "true");
   return defaults.some((c) => c.spec?.controller === INGRESS_CONTROLLER);
 }
@@ -18,10 +19,13 @@ export function servesIngress(ingress: Ingress, classes: readonly IngressClass[]
 export function compileIngress(ingress: Ingress, world: World): FrontConfig {
   const namespace = ingress.metadata.namespace ?? "";
   const rulesOf = new Map<string, HttpRule[]>();
-  const add = (hostname: string, rule: HttpRule): void => void rulesOf.set(hostname, [...(rulesOf.get(hostname) ?? []), rule]);
+  const add = (hostname: string, rule: HttpRule): void =>
+    void rulesOf.set(hostname, [...(rulesOf.get(hostname) ?? []), rule]);
   const anyHost = [defaultHost(ingress, world.appsDomain), "*"];
   for (const rule of ingress.spec?.rules ?? []) {
-    for (const hostname of rule.host === undefined || rule.host === "" ? anyHost : [rule.host.toLowerCase()]) {
+    for (const hostname of rule.host === undefined || rule.host === ""
+      ? anyHost
+      : [rule.host.toLowerCase()]) {
       for (const path of rule.http?.paths ?? []) {
         const type = path.pathType === "Exact" ? "Exact" : "PathPrefix";
         add(hostname, ruleOf(type, path.path ?? "/", backendOf(path.backend, namespace, world)));
@@ -32,7 +36,8 @@ export function compileIngress(ingress: Ingress, world: World): FrontConfig {
   const { defaultBackend } = ingress.spec ?? {};
   if (defaultBackend !== undefined) {
     if (rulesOf.size === 0) for (const hostname of anyHost) rulesOf.set(hostname, []);
-    for (const hostname of rulesOf.keys()) add(hostname, ruleOf("RawPrefix", "", backendOf(defaultBackend, namespace, world)));
+    for (const hostname of rulesOf.keys())
+      add(hostname, ruleOf("RawPrefix", "", backendOf(defaultBackend, namespace, world)));
   }
   return {
     owner: ownerOf(ingress),
@@ -41,32 +46,61 @@ export function compileIngress(ingress: Ingress, world: World): FrontConfig {
     created: createdAt(ingress),
     hosts: [...rulesOf].map(([hostname, rules]): HostConfig => {
       const certificate = certificateFor(ingress, hostname, world);
-      return { hostname, http: "serve", https: "serve", rules, ...(certificate === undefined ? {} : { certificate }) };
+      return {
+        hostname,
+        http: "serve",
+        https: "serve",
+        rules,
+        ...(certificate === undefined ? {} : { certificate }),
+      };
     }),
   };
 }
 
-const ruleOf = (type: "Exact" | "PathPrefix" | "RawPrefix", value: string, backend: WeightedBackend): HttpRule => ({
-  match: { path: { type, value: value === "" && type !== "RawPrefix" ? "/" : value }, headers: [], query: [] },
+const ruleOf = (
+  type: "Exact" | "PathPrefix" | "RawPrefix",
+  value: string,
+  backend: WeightedBackend,
+): HttpRule => ({
+  match: {
+    path: { type, value: value === "" && type !== "RawPrefix" ? "/" : value },
+    headers: [],
+    query: [],
+  },
   filters: [],
   backends: [backend],
 });
 
 function backendOf(backend: IngressBackend, namespace: string, world: World): WeightedBackend {
-  if (backend.service === undefined) return { kind: "invalid", weight: 1, why: "Only Services are supported as backends of an Ingress; spec.…backend.resource is not." };
+  if (backend.service === undefined)
+    return {
+      kind: "invalid",
+      weight: 1,
+      why: "Only Services are supported as backends of an Ingress; spec.…backend.resource is not.",
+    };
   const { name, port } = backend.service;
   const service = world.service(namespace, name);
   const number = port?.number ?? service?.spec.ports?.find((p) => p.name === port?.name)?.port;
   if (service === undefined || number === undefined) {
-    return { kind: "service", weight: 1, target: { service: `${namespace}/${name}`, port: number ?? 0, protocol: "http" }, filters: [] };
+    return {
+      kind: "service",
+      weight: 1,
+      target: { service: `${namespace}/${name}`, port: number ?? 0, protocol: "http" },
+      filters: [],
+    };
   }
   return { kind: "service", weight: 1, target: targetOf(service, number), filters: [] };
 }
 
-function certificateFor(ingress: Ingress, hostname: string, world: World): { cert: string; key: string } | undefined {
+function certificateFor(
+  ingress: Ingress,
+  hostname: string,
+  world: World,
+): { cert: string; key: string } | undefined {
   for (const tls of ingress.spec?.tls ?? []) {
     const covers = tls.hosts === undefined || tls.hosts.length === 0 || tls.hosts.some((h) => h === hostname);
-    if (covers && tls.secretName !== undefined) return world.certificate(ingress.metadata.namespace ?? "", tls.secretName);
+    if (covers && tls.secretName !== undefined)
+      return world.certificate(ingress.metadata.namespace ?? "", tls.secretName);
   }
   return undefined;
 }

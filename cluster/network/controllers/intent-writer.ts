@@ -39,18 +39,32 @@ export class IntentWriter {
     const { namespace = "", name = "", resourceVersion, uid } = object.metadata;
     const metadata = { ...(patch["metadata"] as object | undefined), resourceVersion, uid };
     try {
-      await this.#client.patch(resource, namespace, name, "application/merge-patch+json", { ...patch, metadata }, { subresource, fieldManager: "travelops-network" });
+      await this.#client.patch(
+        resource,
+        namespace,
+        name,
+        "application/merge-patch+json",
+        { ...patch, metadata },
+        { subresource, fieldManager: "travelops-network" },
+      );
       const more = this.#busy.get(key) === true;
       this.#busy.delete(key);
       if (more && !this.#closed) this.#again();
     } catch (error) {
       this.#busy.delete(key);
       if (this.#closed || isNotFound(error)) return;
-      if (!isConflict(error)) this.#log.warn(`cannot write ${subresource ?? "annotations"} of ${resource.kind} ${namespace}/${name}`, { err: error });
-      this.#cancelRetry ??= this.#clock.setTimeout(() => {
-        this.#cancelRetry = undefined;
-        this.#again();
-      }, isConflict(error) ? 50 : RETRY_MS);
+      if (!isConflict(error))
+        this.#log.warn(
+          `cannot write ${subresource ?? "annotations"} of ${resource.kind} ${namespace}/${name}`,
+          { err: error },
+        );
+      this.#cancelRetry ??= this.#clock.setTimeout(
+        () => {
+          this.#cancelRetry = undefined;
+          this.#again();
+        },
+        isConflict(error) ? 50 : RETRY_MS,
+      );
     }
   }
 

@@ -31,7 +31,10 @@ export class LocalUrls {
   readonly #options: { cluster: string; ports: () => { http: number; https: number }; log: Logger };
   readonly #failed = new Set<string>();
 
-  constructor(listeners: HostListeners, options: { cluster: string; ports: () => { http: number; https: number }; log: Logger }) {
+  constructor(
+    listeners: HostListeners,
+    options: { cluster: string; ports: () => { http: number; https: number }; log: Logger },
+  ) {
     this.#listeners = listeners;
     this.#options = options;
   }
@@ -49,8 +52,16 @@ export class LocalUrls {
       });
     }
     for (const service of services) this.#wantService(service, wanted);
-    for (const id of this.#listeners.ids()) if (/^(host|service) /.test(id) && !wanted.has(id)) this.#listeners.drop(id);
-    await Promise.all([...wanted].map(([id, open]) => open().then(() => this.#failed.delete(id), (error: unknown) => this.#report(id, error))));
+    for (const id of this.#listeners.ids())
+      if (/^(host|service) /.test(id) && !wanted.has(id)) this.#listeners.drop(id);
+    await Promise.all(
+      [...wanted].map(([id, open]) =>
+        open().then(
+          () => this.#failed.delete(id),
+          (error: unknown) => this.#report(id, error),
+        ),
+      ),
+    );
   }
 
   #report(id: string, error: unknown): void {
@@ -67,16 +78,29 @@ export class LocalUrls {
     const tcp = (service.spec.ports ?? []).filter((p) => (p.protocol ?? "TCP") === "TCP");
     tcp.forEach((port, index) => {
       const id = `service ${key} ${port.port}`;
-      const own = [port.nodePort, type === "LoadBalancer" ? port.port : undefined].filter((p) => p !== undefined);
-      const ports = portCandidates(this.#options.cluster, `${key}:${port.port}`, [...recorded.slice(index, index + 1), ...own]);
-      wanted.set(id, () => this.#listeners.ensure(id, { kind: "service", service: key, port: port.port }, ports));
+      const own = [port.nodePort, type === "LoadBalancer" ? port.port : undefined].filter(
+        (p) => p !== undefined,
+      );
+      const ports = portCandidates(this.#options.cluster, `${key}:${port.port}`, [
+        ...recorded.slice(index, index + 1),
+        ...own,
+      ]);
+      wanted.set(id, () =>
+        this.#listeners.ensure(id, { kind: "service", service: key, port: port.port }, ports),
+      );
     });
   }
 
   /** Annotations that do not say yet where the object answers. */
   intents(fronted: readonly Fronted[], services: readonly Service[]): Intent[] {
     return [
-      ...fronted.flatMap(({ resource, object, front }) => urlIntents(resource, object, front.hosts.filter(isNamed).flatMap((h) => this.#localUrl(h) ?? []))),
+      ...fronted.flatMap(({ resource, object, front }) =>
+        urlIntents(
+          resource,
+          object,
+          front.hosts.filter(isNamed).flatMap((h) => this.#localUrl(h) ?? []),
+        ),
+      ),
       ...services.flatMap((service) => urlIntents(SERVICES, service, this.#serviceUrls(service))),
     ];
   }
@@ -85,13 +109,17 @@ export class LocalUrls {
     const key = `${service.metadata.namespace ?? ""}/${service.metadata.name ?? ""}`;
     return (service.spec.ports ?? []).flatMap((port) => {
       const local = this.#listeners.port(`service ${key} ${port.port}`);
-      return local === undefined ? [] : [`${port.name === "https" || port.port === 443 ? "https" : "http"}://127.0.0.1:${local}`];
+      return local === undefined
+        ? []
+        : [`${port.name === "https" || port.port === 443 ? "https" : "http"}://127.0.0.1:${local}`];
     });
   }
 
   #localUrl(host: HostConfig): string | undefined {
     const port = this.#listeners.port(hostId(host.hostname));
-    return port === undefined ? undefined : `${host.passthrough === undefined ? "http" : "https"}://127.0.0.1:${port}`;
+    return port === undefined
+      ? undefined
+      : `${host.passthrough === undefined ? "http" : "https"}://127.0.0.1:${port}`;
   }
 
   /** Where a host answers on 127.0.0.1, if it does. */
@@ -107,7 +135,10 @@ export class LocalUrls {
       front.hosts.filter(isNamed).map((host): NetworkUrl => {
         const scheme = host.http === "serve" ? "http" : "https";
         const shown = ports[scheme] === (scheme === "http" ? 80 : 443) ? "" : `:${ports[scheme]}`;
-        const path = host.rules.map((r) => r.match.path).find((p) => p.type !== "RegularExpression" && p.value.startsWith("/"))?.value ?? "/";
+        const path =
+          host.rules
+            .map((r) => r.match.path)
+            .find((p) => p.type !== "RegularExpression" && p.value.startsWith("/"))?.value ?? "/";
         const localUrl = this.#localUrl(host);
         return {
           name: object.metadata.name ?? "",

@@ -8,7 +8,14 @@ import { IntentWriter } from "./intent-writer.ts";
 import type { Fronted, LocalUrls, NetworkUrl } from "./local-urls.ts";
 import { compileRoutes } from "./route.ts";
 import { compilePod, compileService, SERVICE_NAME_LABEL } from "./service-config.ts";
-import { gatewayApiIntents, ingressIntents, routeIntents, serviceIntents, urlIntents, type Intent } from "./status-intents.ts";
+import {
+  gatewayApiIntents,
+  ingressIntents,
+  routeIntents,
+  serviceIntents,
+  urlIntents,
+  type Intent,
+} from "./status-intents.ts";
 import { GATEWAYS, GRPC_ROUTES, HTTP_ROUTES, ROUTES, TLS_ROUTES } from "./types.ts";
 import { builtIn, concernsIngress, custom, ingressObjects, watch, worldOf, type Watched } from "./watched.ts";
 
@@ -47,7 +54,9 @@ export class NetworkController {
   async start(): Promise<void> {
     const { signal } = this.#options;
     for (const informer of builtIn(this.#watched)) void informer.run(signal);
-    await Promise.all([this.#watched.services, this.#watched.slices, this.#watched.pods].map((i) => i.synced()));
+    await Promise.all(
+      [this.#watched.services, this.#watched.slices, this.#watched.pods].map((i) => i.synced()),
+    );
     this.#flush();
   }
 
@@ -67,11 +76,16 @@ export class NetworkController {
       this.#schedule();
     });
     w.slices.onEvent(({ object }) => {
-      this.#dirtyServices.add(`${object.metadata.namespace ?? ""}/${object.metadata.labels?.[SERVICE_NAME_LABEL] ?? ""}`);
+      this.#dirtyServices.add(
+        `${object.metadata.namespace ?? ""}/${object.metadata.labels?.[SERVICE_NAME_LABEL] ?? ""}`,
+      );
       this.#schedule();
     });
     w.pods.onEvent(({ type, object }) => {
-      this.#dirtyPods.set(`${object.metadata.namespace ?? ""}/${object.metadata.name ?? ""}`, type === "deleted" ? undefined : object);
+      this.#dirtyPods.set(
+        `${object.metadata.namespace ?? ""}/${object.metadata.name ?? ""}`,
+        type === "deleted" ? undefined : object,
+      );
       this.#schedule();
     });
     w.namespaces.onEvent((event) => void (concernsIngress(event) && this.#markIngress()));
@@ -105,7 +119,11 @@ export class NetworkController {
     for (const key of this.#dirtyServices) {
       const [namespace = "", name = ""] = key.split("/");
       const service = this.#watched.services.get(namespace, name);
-      link.set("services", key, service === undefined ? null : compileService(service, this.#watched.slices.byIndex("service", key)));
+      link.set(
+        "services",
+        key,
+        service === undefined ? null : compileService(service, this.#watched.slices.byIndex("service", key)),
+      );
     }
     this.#dirtyServices.clear();
   }
@@ -137,11 +155,23 @@ export class NetworkController {
     const world = worldOf(w, appsDomain);
     const routes = compileRoutes(w.routes.list(), world);
     const ingresses = w.ingresses.list().filter((i) => servesIngress(i, w.ingressClasses.list()));
-    const gatewayApi = compileGatewayApi(world, { http: w.httpRoutes.list(), grpc: w.grpcRoutes.list(), tls: w.tlsRoutes.list() });
+    const gatewayApi = compileGatewayApi(world, {
+      http: w.httpRoutes.list(),
+      grpc: w.grpcRoutes.list(),
+      tls: w.tlsRoutes.list(),
+    });
     const fronted: Fronted[] = [
-      ...routes.flatMap(({ route, front }) => (front === undefined ? [] : [{ resource: ROUTES, object: route, front }])),
-      ...ingresses.map((ingress) => ({ resource: INGRESSES, object: ingress, front: compileIngress(ingress, world) })),
-      ...gatewayApi.routes.flatMap(({ kind, route, front }) => (front === undefined ? [] : [{ resource: ROUTE_RESOURCES[kind], object: route, front }])),
+      ...routes.flatMap(({ route, front }) =>
+        front === undefined ? [] : [{ resource: ROUTES, object: route, front }],
+      ),
+      ...ingresses.map((ingress) => ({
+        resource: INGRESSES,
+        object: ingress,
+        front: compileIngress(ingress, world),
+      })),
+      ...gatewayApi.routes.flatMap(({ kind, route, front }) =>
+        front === undefined ? [] : [{ resource: ROUTE_RESOURCES[kind], object: route, front }],
+      ),
     ];
     const gone = new Set(link.keys("fronts"));
     for (const { front } of fronted) {

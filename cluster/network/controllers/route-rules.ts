@@ -1,9 +1,27 @@
 /** Rules of HTTPRoute, GRPCRoute and TLSRoute → rules of the dataplane, with what could not be resolved. Pure. */
 import { parsePercentOrFraction } from "./fraction.ts";
 import { mayReference, type RouteKind } from "./gateway-listeners.ts";
-import { GATEWAY_GROUP, type BackendRef, type GatewayPath, type GrpcRouteRule, type HeaderModifier, type HttpRouteRule, type RouteFilter, type ValueMatch } from "./types.ts";
+import {
+  GATEWAY_GROUP,
+  type BackendRef,
+  type GatewayPath,
+  type GrpcRouteRule,
+  type HeaderModifier,
+  type HttpRouteRule,
+  type RouteFilter,
+  type ValueMatch,
+} from "./types.ts";
 import { parseDuration, targetOf, type World } from "./world.ts";
-import type { BackendTarget, HeaderChange, HttpFilter, HttpMatch, HttpRule, PathModifier, StringMatch, WeightedBackend } from "../config.ts";
+import type {
+  BackendTarget,
+  HeaderChange,
+  HttpFilter,
+  HttpMatch,
+  HttpRule,
+  PathModifier,
+  StringMatch,
+  WeightedBackend,
+} from "../config.ts";
 
 /** Collects the first fault of each kind while a route is compiled. */
 export interface Faults {
@@ -45,10 +63,17 @@ export function compileGrpcRule(rule: GrpcRouteRule, context: RuleContext): Http
   });
 }
 
-function grpcPath(method: { type?: string; service?: string; method?: string } | undefined, context: RuleContext): HttpMatch["path"] {
+function grpcPath(
+  method: { type?: string; service?: string; method?: string } | undefined,
+  context: RuleContext,
+): HttpMatch["path"] {
   if (method === undefined) return { type: "RawPrefix", value: "/" };
   const { service, method: name } = method;
-  if (method.type === "RegularExpression") return checked({ type: "RegularExpression", value: `/${service ?? "[^/]+"}/${name ?? "[^/]+"}` }, context);
+  if (method.type === "RegularExpression")
+    return checked(
+      { type: "RegularExpression", value: `/${service ?? "[^/]+"}/${name ?? "[^/]+"}` },
+      context,
+    );
   if (service !== undefined && name !== undefined) return { type: "Exact", value: `/${service}/${name}` };
   if (service !== undefined) return { type: "PathPrefix", value: `/${service}` };
   return { type: "RegularExpression", value: `/[^/]+/${escapeExpression(name ?? "")}` };
@@ -56,7 +81,10 @@ function grpcPath(method: { type?: string; service?: string; method?: string } |
 
 const escapeExpression = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
 
-export function compileBackends(refs: readonly (BackendRef & { filters?: RouteFilter[] })[], context: RuleContext): WeightedBackend[] {
+export function compileBackends(
+  refs: readonly (BackendRef & { filters?: RouteFilter[] })[],
+  context: RuleContext,
+): WeightedBackend[] {
   return refs.map((ref) => {
     const weight = ref.weight ?? 1;
     const target = resolveBackend(ref, context);
@@ -73,17 +101,26 @@ function resolveBackend(ref: BackendRef, context: RuleContext): BackendTarget | 
     return message;
   };
   if ((ref.group ?? "") !== "" || (ref.kind ?? "Service") !== "Service") {
-    return fail("InvalidKind", `backendRefs: ${ref.group ?? "core"}/${ref.kind ?? ""} is not supported; name a Service`);
+    return fail(
+      "InvalidKind",
+      `backendRefs: ${ref.group ?? "core"}/${ref.kind ?? ""} is not supported; name a Service`,
+    );
   }
   const target = ref.namespace ?? namespace;
   const from = { group: GATEWAY_GROUP, kind, namespace };
   if (!mayReference(world.grants, from, { group: "", kind: "Service", namespace: target, name: ref.name })) {
-    return fail("RefNotPermitted", `no ReferenceGrant in namespace ${target} lets a ${kind} of ${namespace} use Service ${ref.name}`);
+    return fail(
+      "RefNotPermitted",
+      `no ReferenceGrant in namespace ${target} lets a ${kind} of ${namespace} use Service ${ref.name}`,
+    );
   }
   const service = world.service(target, ref.name);
   if (service === undefined) return fail("BackendNotFound", `Service ${target}/${ref.name} does not exist`);
   if (ref.port === undefined || service.spec.ports?.some((p) => p.port === ref.port) !== true) {
-    return fail("BackendNotFound", `Service ${target}/${ref.name} has no port ${ref.port ?? "(none was named)"}`);
+    return fail(
+      "BackendNotFound",
+      `Service ${target}/${ref.name} has no port ${ref.port ?? "(none was named)"}`,
+    );
   }
   return targetOf(service, ref.port, kind === "GRPCRoute" ? { protocol: "h2c" } : {});
 }
@@ -91,11 +128,14 @@ function resolveBackend(ref: BackendRef, context: RuleContext): BackendTarget | 
 function compileMatch(match: NonNullable<HttpRouteRule["matches"]>[number], context: RuleContext): HttpMatch {
   const type = match.path?.type ?? "PathPrefix";
   const value = match.path?.value ?? "/";
-  if (type !== "Exact" && type !== "PathPrefix" && type !== "RegularExpression") context.faults.unsupported ??= `matches.path.type ${type} is not supported`;
+  if (type !== "Exact" && type !== "PathPrefix" && type !== "RegularExpression")
+    context.faults.unsupported ??= `matches.path.type ${type} is not supported`;
   return {
     path: checked({ type: type as "Exact" | "PathPrefix" | "RegularExpression", value }, context),
     ...(match.method === undefined ? {} : { method: match.method }),
-    headers: firstOfEach(match.headers ?? [], (name) => name.toLowerCase()).map((h) => valueMatch(h, context)),
+    headers: firstOfEach(match.headers ?? [], (name) => name.toLowerCase()).map((h) =>
+      valueMatch(h, context),
+    ),
     query: firstOfEach(match.queryParams ?? [], (name) => name).map((q) => valueMatch(q, context)),
   };
 }
@@ -106,11 +146,17 @@ function firstOfEach(matches: readonly ValueMatch[], same: (name: string) => str
 }
 
 const valueMatch = (match: ValueMatch, context: RuleContext): StringMatch & { name: string } => ({
-  ...checked({ type: match.type === "RegularExpression" ? "RegularExpression" : "Exact", value: match.value }, context),
+  ...checked(
+    { type: match.type === "RegularExpression" ? "RegularExpression" : "Exact", value: match.value },
+    context,
+  ),
   name: match.name,
 });
 
-function checked<T extends { readonly type: string; readonly value: string }>(match: T, context: RuleContext): T {
+function checked<T extends { readonly type: string; readonly value: string }>(
+  match: T,
+  context: RuleContext,
+): T {
   if (match.type === "RegularExpression") {
     try {
       new RegExp(match.value, "u");
@@ -133,11 +179,15 @@ export function compileFilters(filters: readonly RouteFilter[], context: RuleCon
         return [{ type: "redirect", scheme, hostname, port, statusCode, ...withPath(path) }];
       }
       case "URLRewrite":
-        return [{ type: "rewrite", hostname: filter.urlRewrite?.hostname, ...withPath(filter.urlRewrite?.path) }];
+        return [
+          { type: "rewrite", hostname: filter.urlRewrite?.hostname, ...withPath(filter.urlRewrite?.path) },
+        ];
       case "RequestMirror": {
         if (filter.requestMirror === undefined) return [];
         const backend = resolveBackend(filter.requestMirror.backendRef, context);
-        return typeof backend === "string" ? [] : [{ type: "mirror", backend, ...parsePercentOrFraction(filter.requestMirror) }];
+        return typeof backend === "string"
+          ? []
+          : [{ type: "mirror", backend, ...parsePercentOrFraction(filter.requestMirror) }];
       }
       default:
         context.faults.unsupported ??= `filter ${filter.type} is not supported; use RequestHeaderModifier, ResponseHeaderModifier, RequestRedirect, URLRewrite or RequestMirror`;
@@ -146,9 +196,18 @@ export function compileFilters(filters: readonly RouteFilter[], context: RuleCon
   });
 }
 
-const headerChange = (modifier: HeaderModifier | undefined): HeaderChange => ({ set: modifier?.set ?? [], add: modifier?.add ?? [], remove: modifier?.remove ?? [] });
+const headerChange = (modifier: HeaderModifier | undefined): HeaderChange => ({
+  set: modifier?.set ?? [],
+  add: modifier?.add ?? [],
+  remove: modifier?.remove ?? [],
+});
 
 function withPath(path: GatewayPath | undefined): { path?: PathModifier } {
   if (path === undefined) return {};
-  return { path: { type: path.type, value: (path.type === "ReplaceFullPath" ? path.replaceFullPath : path.replacePrefixMatch) ?? "" } };
+  return {
+    path: {
+      type: path.type,
+      value: (path.type === "ReplaceFullPath" ? path.replaceFullPath : path.replacePrefixMatch) ?? "",
+    },
+  };
 }

@@ -1,7 +1,22 @@
 /** OpenShift's Route → front and status. Pure. */
-import type { HeaderChange, HostConfig, HttpFilter, HttpRule, SchemeUse, WeightedBackend } from "../config.ts";
+import type {
+  HeaderChange,
+  HostConfig,
+  HttpFilter,
+  HttpRule,
+  SchemeUse,
+  WeightedBackend,
+} from "../config.ts";
 import type { Route, RouteHeaderAction, RouteTarget } from "./types.ts";
-import { createdAt, defaultHost, ownerOf, parseDuration, targetOf, type WantedCondition, type World } from "./world.ts";
+import {
+  createdAt,
+  defaultHost,
+  ownerOf,
+  parseDuration,
+  targetOf,
+  type WantedCondition,
+  type World,
+} from "./world.ts";
 import type { FrontConfig } from "../config.ts";
 
 export const ROUTER_NAME = "default";
@@ -17,7 +32,9 @@ export interface CompiledRoute {
 export function routeHost(route: Route, appsDomain: string): string {
   const { host, subdomain } = route.spec;
   if (host !== undefined && host !== "") return host.toLowerCase();
-  return subdomain !== undefined && subdomain !== "" ? `${subdomain}.${appsDomain}` : defaultHost(route, appsDomain);
+  return subdomain !== undefined && subdomain !== ""
+    ? `${subdomain}.${appsDomain}`
+    : defaultHost(route, appsDomain);
 }
 
 /** All Routes at once: a host belongs to the namespace of its oldest Route, a host and path to the oldest Route. */
@@ -25,42 +42,72 @@ export function compileRoutes(routes: readonly Route[], world: World): CompiledR
   const hostNamespace = new Map<string, Route>();
   const paths = new Map<string, Route>();
   // Objects made within one second have one age: who was admitted stays so.
-  const settled = routes.toSorted((a, b) => Number(isAdmitted(b)) - Number(isAdmitted(a)) || (ownerOf(a) < ownerOf(b) ? -1 : 1));
-  return settled.toSorted((a, b) => createdAt(a) - createdAt(b)).map((route) => {
-    const host = routeHost(route, world.appsDomain);
-    const subdomain = route.spec.wildcardPolicy === "Subdomain";
-    const hostname = subdomain ? `*.${host.split(".").slice(1).join(".")}` : host;
-    const holder = hostNamespace.get(hostname) ?? route;
-    const samePath = paths.get(`${hostname}${route.spec.path ?? ""}`) ?? route;
-    const rival = holder.metadata.namespace === route.metadata.namespace ? samePath : holder;
-    if (rival !== route) {
-      const message = `host "${host}" is already claimed by Route ${rival.metadata.namespace ?? ""}/${rival.metadata.name ?? ""}, which is older`;
-      return { route, host, front: undefined, admitted: { type: "Admitted", status: "False", reason: "HostAlreadyClaimed", message } };
-    }
-    const fault = tlsFault(route);
-    if (fault !== undefined) {
-      return { route, host, front: undefined, admitted: { type: "Admitted", status: "False", reason: "ExtendedValidationFailed", message: fault } };
-    }
-    hostNamespace.set(hostname, holder);
-    paths.set(`${hostname}${route.spec.path ?? ""}`, route);
-    return { route, host, front: routeFront(route, hostname, world), admitted: { type: "Admitted", status: "True" } };
-  });
+  const settled = routes.toSorted(
+    (a, b) => Number(isAdmitted(b)) - Number(isAdmitted(a)) || (ownerOf(a) < ownerOf(b) ? -1 : 1),
+  );
+  return settled
+    .toSorted((a, b) => createdAt(a) - createdAt(b))
+    .map((route) => {
+      const host = routeHost(route, world.appsDomain);
+      const subdomain = route.spec.wildcardPolicy === "Subdomain";
+      const hostname = subdomain ? `*.${host.split(".").slice(1).join(".")}` : host;
+      const holder = hostNamespace.get(hostname) ?? route;
+      const samePath = paths.get(`${hostname}${route.spec.path ?? ""}`) ?? route;
+      const rival = holder.metadata.namespace === route.metadata.namespace ? samePath : holder;
+      if (rival !== route) {
+        const message = `host "${host}" is already claimed by Route ${rival.metadata.namespace ?? ""}/${rival.metadata.name ?? ""}, which is older`;
+        return {
+          route,
+          host,
+          front: undefined,
+          admitted: { type: "Admitted", status: "False", reason: "HostAlreadyClaimed", message },
+        };
+      }
+      const fault = tlsFault(route);
+      if (fault !== undefined) {
+        return {
+          route,
+          host,
+          front: undefined,
+          admitted: { type: "Admitted", status: "False", reason: "ExtendedValidationFailed", message: fault },
+        };
+      }
+      hostNamespace.set(hostname, holder);
+      paths.set(`${hostname}${route.spec.path ?? ""}`, route);
+      return {
+        route,
+        host,
+        front: routeFront(route, hostname, world),
+        admitted: { type: "Admitted", status: "True" },
+      };
+    });
 }
 
 const isAdmitted = (route: Route): boolean =>
-  route.status?.ingress?.some((i) => i.routerName === ROUTER_NAME && i.conditions?.some((c) => c.type === "Admitted" && c.status === "True") === true) === true;
+  route.status?.ingress?.some(
+    (i) =>
+      i.routerName === ROUTER_NAME &&
+      i.conditions?.some((c) => c.type === "Admitted" && c.status === "True") === true,
+  ) === true;
 
 function tlsFault(route: Route): string | undefined {
   const { tls } = route.spec;
   if (tls === undefined) return undefined;
-  if ((tls.certificate ?? "") !== "" && (tls.key ?? "") === "") return "spec.tls.key: Required value: a certificate needs its key";
-  if (tls.termination === "passthrough" && (route.spec.path ?? "") !== "") return `spec.path: Invalid value: "${route.spec.path ?? ""}": passthrough termination does not support paths`;
+  if ((tls.certificate ?? "") !== "" && (tls.key ?? "") === "")
+    return "spec.tls.key: Required value: a certificate needs its key";
+  if (tls.termination === "passthrough" && (route.spec.path ?? "") !== "")
+    return `spec.path: Invalid value: "${route.spec.path ?? ""}": passthrough termination does not support paths`;
   return undefined;
 }
 
 function routeFront(route: Route, hostname: string, world: World): FrontConfig {
   const { tls } = route.spec;
-  const base = { owner: ownerOf(route), namespace: route.metadata.namespace ?? "", name: route.metadata.name ?? "", created: createdAt(route) };
+  const base = {
+    owner: ownerOf(route),
+    namespace: route.metadata.namespace ?? "",
+    name: route.metadata.name ?? "",
+    created: createdAt(route),
+  };
   const backends = routeBackends(route, world);
   const http = insecure(tls?.termination, tls?.insecureEdgeTerminationPolicy);
   if (tls?.termination === "passthrough") {
@@ -68,7 +115,13 @@ function routeFront(route: Route, hostname: string, world: World): FrontConfig {
     return { ...base, hosts: [{ hostname, http, https: "none", rules, passthrough: backends }] };
   }
   const certificate = routeCertificate(route, world);
-  const host: HostConfig = { hostname, http, https: "serve", rules: [rule(route, backends)], ...(certificate === undefined ? {} : { certificate }) };
+  const host: HostConfig = {
+    hostname,
+    http,
+    https: "serve",
+    rules: [rule(route, backends)],
+    ...(certificate === undefined ? {} : { certificate }),
+  };
   return { ...base, hosts: [host] };
 }
 
@@ -83,7 +136,9 @@ function routeCertificate(route: Route, world: World): { cert: string; key: stri
   if (tls?.certificate !== undefined && tls.certificate !== "" && tls.key !== undefined) {
     return { cert: `${tls.certificate.trimEnd()}\n${tls.caCertificate ?? ""}`, key: tls.key };
   }
-  return tls?.externalCertificate === undefined ? undefined : world.certificate(route.metadata.namespace ?? "", tls.externalCertificate.name);
+  return tls?.externalCertificate === undefined
+    ? undefined
+    : world.certificate(route.metadata.namespace ?? "", tls.externalCertificate.name);
 }
 
 function routeBackends(route: Route, world: World): WeightedBackend[] {
@@ -98,16 +153,29 @@ function routeBackend(route: Route, target: RouteTarget, world: World): Weighted
   const port = service === undefined ? undefined : routePort(route, service.spec.ports ?? []);
   // A Service that is missing is one without endpoints: the router answers 503.
   if (service === undefined || port === undefined) {
-    return { kind: "service", weight, target: { service: `${namespace}/${target.name}`, port: Number(route.spec.port?.targetPort ?? 0) || 0, protocol: "http" }, filters: [] };
+    return {
+      kind: "service",
+      weight,
+      target: {
+        service: `${namespace}/${target.name}`,
+        port: Number(route.spec.port?.targetPort ?? 0) || 0,
+        protocol: "http",
+      },
+      filters: [],
+    };
   }
   const { tls } = route.spec;
   const ca = tls?.destinationCACertificate;
-  const reencrypt = tls?.termination === "reencrypt" ? { tls: ca === undefined || ca === "" ? {} : { ca } } : {};
+  const reencrypt =
+    tls?.termination === "reencrypt" ? { tls: ca === undefined || ca === "" ? {} : { ca } } : {};
   return { kind: "service", weight, target: targetOf(service, port, reencrypt), filters: [] };
 }
 
 /** `targetPort` names a port of the Service, or is a number of it or of its pods. */
-function routePort(route: Route, ports: readonly { name?: string; port: number; targetPort?: string | number }[]): number | undefined {
+function routePort(
+  route: Route,
+  ports: readonly { name?: string; port: number; targetPort?: string | number }[],
+): number | undefined {
   const wanted = route.spec.port?.targetPort;
   if (wanted === undefined) return ports[0]?.port;
   const number = Number(wanted);
@@ -122,7 +190,8 @@ function rule(route: Route, backends: readonly WeightedBackend[]): HttpRule {
   const annotations = route.metadata.annotations ?? {};
   const filters: HttpFilter[] = [];
   const rewrite = annotations["haproxy.router.openshift.io/rewrite-target"];
-  if (rewrite !== undefined) filters.push({ type: "rewrite", path: { type: "ReplacePrefixMatch", value: rewrite } });
+  if (rewrite !== undefined)
+    filters.push({ type: "rewrite", path: { type: "ReplacePrefixMatch", value: rewrite } });
   const { request = [], response = [] } = route.spec.httpHeaders?.actions ?? {};
   if (request.length > 0) filters.push({ type: "requestHeaders", change: headerChange(request) });
   if (response.length > 0) filters.push({ type: "responseHeaders", change: headerChange(response) });
@@ -136,7 +205,9 @@ function rule(route: Route, backends: readonly WeightedBackend[]): HttpRule {
 }
 
 const headerChange = (actions: readonly RouteHeaderAction[]): HeaderChange => ({
-  set: actions.filter((a) => a.action.type === "Set").map((a) => ({ name: a.name, value: a.action.set?.value ?? "" })),
+  set: actions
+    .filter((a) => a.action.type === "Set")
+    .map((a) => ({ name: a.name, value: a.action.set?.value ?? "" })),
   add: [],
   remove: actions.filter((a) => a.action.type === "Delete").map((a) => a.name),
 });

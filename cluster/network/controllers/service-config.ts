@@ -7,28 +7,33 @@ export const SERVICE_NAME_LABEL = "kubernetes.io/service-name";
 export function compileService(service: Service, slices: readonly EndpointSlice[]): ServiceConfig {
   const { spec, metadata } = service;
   const headless = spec.clusterIP === "None";
-  const clusterIPs = (spec.clusterIPs ?? [spec.clusterIP ?? ""]).filter((ip) => ip !== "" && ip !== "None" && !ip.includes(":"));
+  const clusterIPs = (spec.clusterIPs ?? [spec.clusterIP ?? ""]).filter(
+    (ip) => ip !== "" && ip !== "None" && !ip.includes(":"),
+  );
   const external = spec.type === "ExternalName";
   const affinity = spec.sessionAffinity === "ClientIP" ? affinitySeconds(service) : undefined;
-  const ports = (spec.ports ?? []).map(
-    (port): ServicePortConfig => ({
-      name: port.name ?? "",
-      port: port.port,
-      protocol: protocolOf(port.protocol),
-      ...(port.appProtocol === undefined ? {} : { appProtocol: port.appProtocol }),
-      endpoints: endpointsOf(slices, port.name ?? "", protocolOf(port.protocol)),
-    }),
-  );
+  const ports = (spec.ports ?? []).map((port): ServicePortConfig => ({
+    name: port.name ?? "",
+    port: port.port,
+    protocol: protocolOf(port.protocol),
+    ...(port.appProtocol === undefined ? {} : { appProtocol: port.appProtocol }),
+    endpoints: endpointsOf(slices, port.name ?? "", protocolOf(port.protocol)),
+  }));
   return {
     namespace: metadata.namespace ?? "",
     name: metadata.name ?? "",
     clusterIPs: external ? [] : clusterIPs,
-    ...(external && spec.externalName !== undefined ? { externalName: spec.externalName.replace(/\.$/, "") } : {}),
+    ...(external && spec.externalName !== undefined
+      ? { externalName: spec.externalName.replace(/\.$/, "") }
+      : {}),
     headless: headless && !external,
     publishNotReady: spec.publishNotReadyAddresses === true,
     ...(affinity === undefined ? {} : { affinitySeconds: affinity }),
     // A headless Service without ports has names all the same.
-    ports: headless && ports.length === 0 ? [{ name: "", port: 0, protocol: "TCP", endpoints: anyEndpoints(slices) }] : ports,
+    ports:
+      headless && ports.length === 0
+        ? [{ name: "", port: 0, protocol: "TCP", endpoints: anyEndpoints(slices) }]
+        : ports,
   };
 }
 
@@ -39,14 +44,16 @@ function affinitySeconds(service: Service): number {
   return config.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? DEFAULT_AFFINITY_SECONDS;
 }
 
-const protocolOf = (protocol: string | undefined): "TCP" | "UDP" | "SCTP" => (protocol === "UDP" || protocol === "SCTP" ? protocol : "TCP");
+const protocolOf = (protocol: string | undefined): "TCP" | "UDP" | "SCTP" =>
+  protocol === "UDP" || protocol === "SCTP" ? protocol : "TCP";
 
 function endpointsOf(slices: readonly EndpointSlice[], name: string, protocol: string): EndpointConfig[] {
   const found: { endpoint: Endpoint; port: number }[] = [];
   for (const slice of slices) {
     if (slice.addressType !== "IPv4") continue;
     for (const port of slice.ports ?? []) {
-      if ((port.name ?? "") !== name || protocolOf(port.protocol) !== protocol || port.port === undefined) continue;
+      if ((port.name ?? "") !== name || protocolOf(port.protocol) !== protocol || port.port === undefined)
+        continue;
       for (const endpoint of slice.endpoints ?? []) found.push({ endpoint, port: port.port });
     }
   }
@@ -54,7 +61,11 @@ function endpointsOf(slices: readonly EndpointSlice[], name: string, protocol: s
 }
 
 const anyEndpoints = (slices: readonly EndpointSlice[]): EndpointConfig[] =>
-  distinct(slices.filter((s) => s.addressType === "IPv4").flatMap((s) => (s.endpoints ?? []).map((endpoint) => ({ endpoint, port: 0 }))));
+  distinct(
+    slices
+      .filter((s) => s.addressType === "IPv4")
+      .flatMap((s) => (s.endpoints ?? []).map((endpoint) => ({ endpoint, port: 0 }))),
+  );
 
 /** One row an address and port. Where none is ready, those that still serve while they end take the traffic, as kube-proxy has it. */
 function distinct(found: readonly { endpoint: Endpoint; port: number }[]): EndpointConfig[] {
@@ -62,7 +73,9 @@ function distinct(found: readonly { endpoint: Endpoint; port: number }[]): Endpo
   const anyReady = found.some(({ endpoint }) => isReady(endpoint));
   const rows = new Map<string, EndpointConfig>();
   for (const { endpoint, port } of found) {
-    const ready = anyReady ? isReady(endpoint) : endpoint.conditions?.serving === true && endpoint.conditions.terminating === true;
+    const ready = anyReady
+      ? isReady(endpoint)
+      : endpoint.conditions?.serving === true && endpoint.conditions.terminating === true;
     for (const ip of endpoint.addresses.slice(0, 1)) {
       const known = rows.get(`${ip}:${port}`);
       rows.set(`${ip}:${port}`, {
@@ -80,7 +93,14 @@ function distinct(found: readonly { endpoint: Endpoint; port: number }[]): Endpo
 export function compilePod(pod: Pod): PodConfig | undefined {
   const ip = pod.status?.podIP;
   const phase = pod.status?.phase;
-  if (ip === undefined || ip === "" || pod.spec.hostNetwork === true || phase === "Succeeded" || phase === "Failed") return undefined;
+  if (
+    ip === undefined ||
+    ip === "" ||
+    pod.spec.hostNetwork === true ||
+    phase === "Succeeded" ||
+    phase === "Failed"
+  )
+    return undefined;
   return {
     ip,
     namespace: pod.metadata.namespace ?? "",

@@ -1,9 +1,27 @@
 /** What the compilers found, as changes to objects: statuses and annotations that differ from what stands there. Pure. */
-import { setCondition, type Condition, type Ingress, type KubeObject, type Resource, type Service, INGRESSES, SERVICES } from "@travelops/kube";
+import {
+  setCondition,
+  type Condition,
+  type Ingress,
+  type KubeObject,
+  type Resource,
+  type Service,
+  INGRESSES,
+  SERVICES,
+} from "@travelops/kube";
 import type { CompiledGatewayApi, WantedParent } from "./gateway-api.ts";
 import type { CompiledRoute } from "./route.ts";
 import { ROUTER_NAME } from "./route.ts";
-import { GATEWAYS, GATEWAY_CLASSES, GRPC_ROUTES, HTTP_ROUTES, ROUTES, TLS_ROUTES, type AnyRoute, type ParentStatus } from "./types.ts";
+import {
+  GATEWAYS,
+  GATEWAY_CLASSES,
+  GRPC_ROUTES,
+  HTTP_ROUTES,
+  ROUTES,
+  TLS_ROUTES,
+  type AnyRoute,
+  type ParentStatus,
+} from "./types.ts";
 import type { WantedCondition } from "./world.ts";
 
 export const LOCAL_URL_ANNOTATION = "travelops.io/local-url";
@@ -19,7 +37,9 @@ export interface Intent {
 const statusIntent = (resource: Resource, object: KubeObject, status: Record<string, unknown>): Intent[] => {
   const current = (object["status"] ?? {}) as Record<string, unknown>;
   const changed = Object.entries(status).filter(([key, value]) => !same(current[key], value));
-  return changed.length === 0 ? [] : [{ resource, object, subresource: "status", patch: { status: Object.fromEntries(changed) } }];
+  return changed.length === 0
+    ? []
+    : [{ resource, object, subresource: "status", patch: { status: Object.fromEntries(changed) } }];
 };
 
 /** Deep equality of JSON values, whatever the order of keys. */
@@ -28,12 +48,20 @@ export function same(a: unknown, b: unknown): boolean {
   if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
   if (Array.isArray(a) !== Array.isArray(b)) return false;
   const [ka, kb] = [definedKeys(a), definedKeys(b)];
-  return ka.length === kb.length && ka.every((key) => same((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key]));
+  return (
+    ka.length === kb.length &&
+    ka.every((key) => same((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key]))
+  );
 }
 
-const definedKeys = (value: object): string[] => Object.keys(value).filter((key) => (value as Record<string, unknown>)[key] !== undefined);
+const definedKeys = (value: object): string[] =>
+  Object.keys(value).filter((key) => (value as Record<string, unknown>)[key] !== undefined);
 
-const conditionsOf = (known: readonly Condition[] | undefined, wanted: readonly WantedCondition[], now: number): Condition[] =>
+const conditionsOf = (
+  known: readonly Condition[] | undefined,
+  wanted: readonly WantedCondition[],
+  now: number,
+): Condition[] =>
   wanted.reduce<Condition[]>((list, condition) => setCondition(list, condition, now), [...(known ?? [])]);
 
 export function routeIntents(compiled: CompiledRoute, appsDomain: string, now: number): Intent[] {
@@ -65,7 +93,9 @@ export function serviceIntents(service: Service): Intent[] {
 export function gatewayApiIntents(compiled: CompiledGatewayApi, now: number): Intent[] {
   return [
     ...compiled.classes.flatMap(({ gatewayClass, conditions }) =>
-      statusIntent(GATEWAY_CLASSES, gatewayClass, { conditions: conditionsOf(gatewayClass.status?.conditions, conditions, now) }),
+      statusIntent(GATEWAY_CLASSES, gatewayClass, {
+        conditions: conditionsOf(gatewayClass.status?.conditions, conditions, now),
+      }),
     ),
     ...compiled.gateways.flatMap(({ gateway, host, conditions, listeners }) =>
       statusIntent(GATEWAYS, gateway, {
@@ -77,7 +107,9 @@ export function gatewayApiIntents(compiled: CompiledGatewayApi, now: number): In
         }),
       }),
     ),
-    ...compiled.routes.flatMap(({ kind, route, parents }) => parentIntents(RESOURCES[kind], route, parents, now)),
+    ...compiled.routes.flatMap(({ kind, route, parents }) =>
+      parentIntents(RESOURCES[kind], route, parents, now),
+    ),
   ];
 }
 
@@ -85,13 +117,24 @@ const RESOURCES = { HTTPRoute: HTTP_ROUTES, GRPCRoute: GRPC_ROUTES, TLSRoute: TL
 const OURS = new Set(["travelops.io/gateway-controller"]);
 
 /** Our parents' entries replaced, those of other controllers kept. */
-function parentIntents(resource: Resource, route: AnyRoute, wanted: readonly WantedParent[], now: number): Intent[] {
+function parentIntents(
+  resource: Resource,
+  route: AnyRoute,
+  wanted: readonly WantedParent[],
+  now: number,
+): Intent[] {
   const controllers = new Set([...OURS, ...wanted.map((w) => w.controllerName)]);
   const current = route.status?.parents ?? [];
   const kept = current.filter((p) => !controllers.has(p.controllerName));
   const ours = wanted.map((w): ParentStatus => {
-    const known = current.find((p) => p.controllerName === w.controllerName && same(p.parentRef, w.parentRef));
-    return { parentRef: w.parentRef, controllerName: w.controllerName, conditions: conditionsOf(known?.conditions, w.conditions, now) };
+    const known = current.find(
+      (p) => p.controllerName === w.controllerName && same(p.parentRef, w.parentRef),
+    );
+    return {
+      parentRef: w.parentRef,
+      controllerName: w.controllerName,
+      conditions: conditionsOf(known?.conditions, w.conditions, now),
+    };
   });
   if (ours.length === 0 && kept.length === current.length) return [];
   return statusIntent(resource, route, { parents: [...kept, ...ours] });
@@ -102,5 +145,11 @@ export function urlIntents(resource: Resource, object: KubeObject, urls: readonl
   const value = urls.join(",");
   const current = object.metadata.annotations?.[LOCAL_URL_ANNOTATION] ?? "";
   if (current === value) return [];
-  return [{ resource, object, patch: { metadata: { annotations: { [LOCAL_URL_ANNOTATION]: value === "" ? null : value } } } }];
+  return [
+    {
+      resource,
+      object,
+      patch: { metadata: { annotations: { [LOCAL_URL_ANNOTATION]: value === "" ? null : value } } },
+    },
+  ];
 }

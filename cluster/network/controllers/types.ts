@@ -45,16 +45,29 @@ export interface Listener {
   hostname?: string;
   port: number;
   protocol: string;
-  tls?: { mode?: string; certificateRefs?: { group?: string; kind?: string; name: string; namespace?: string }[] };
+  tls?: {
+    mode?: string;
+    certificateRefs?: { group?: string; kind?: string; name: string; namespace?: string }[];
+  };
   allowedRoutes?: {
-    namespaces?: { from?: string; selector?: { matchLabels?: Record<string, string>; matchExpressions?: { key: string; operator: string; values?: string[] }[] } };
+    namespaces?: {
+      from?: string;
+      selector?: {
+        matchLabels?: Record<string, string>;
+        matchExpressions?: { key: string; operator: string; values?: string[] }[];
+      };
+    };
     kinds?: { group?: string; kind: string }[];
   };
 }
 
 export interface Gateway extends KubeObject {
   spec: { gatewayClassName: string; listeners: Listener[]; addresses?: { type?: string; value: string }[] };
-  status?: { addresses?: unknown; conditions?: Condition[]; listeners?: { name: string; conditions?: Condition[] }[] };
+  status?: {
+    addresses?: unknown;
+    conditions?: Condition[];
+    listeners?: { name: string; conditions?: Condition[] }[];
+  };
 }
 
 export interface ParentRef {
@@ -91,8 +104,18 @@ export interface RouteFilter {
   type: string;
   requestHeaderModifier?: HeaderModifier;
   responseHeaderModifier?: HeaderModifier;
-  requestMirror?: { backendRef: BackendRef; percent?: number; fraction?: { numerator: number; denominator?: number } };
-  requestRedirect?: { scheme?: string; hostname?: string; port?: number; statusCode?: number; path?: GatewayPath };
+  requestMirror?: {
+    backendRef: BackendRef;
+    percent?: number;
+    fraction?: { numerator: number; denominator?: number };
+  };
+  requestRedirect?: {
+    scheme?: string;
+    hostname?: string;
+    port?: number;
+    statusCode?: number;
+    path?: GatewayPath;
+  };
   urlRewrite?: { hostname?: string; path?: GatewayPath };
 }
 
@@ -137,15 +160,30 @@ export type TlsRoute = RouteObject<{ backendRefs?: BackendRef[] }>;
 export type AnyRoute = RouteObject<unknown>;
 
 export interface ReferenceGrant extends KubeObject {
-  spec: { from: { group: string; kind: string; namespace: string }[]; to: { group: string; kind: string; name?: string }[] };
+  spec: {
+    from: { group: string; kind: string; namespace: string }[];
+    to: { group: string; kind: string; name?: string }[];
+  };
 }
 
 export const GATEWAY_GROUP = "gateway.networking.k8s.io";
 export const ROUTES = customResource<Route>("route.openshift.io", "v1", "routes", "Route", true);
-export const GATEWAY_CLASSES = customResource<GatewayClass>(GATEWAY_GROUP, "v1", "gatewayclasses", "GatewayClass", false);
+export const GATEWAY_CLASSES = customResource<GatewayClass>(
+  GATEWAY_GROUP,
+  "v1",
+  "gatewayclasses",
+  "GatewayClass",
+  false,
+);
 export const GATEWAYS = customResource<Gateway>(GATEWAY_GROUP, "v1", "gateways", "Gateway", true);
 export const HTTP_ROUTES = customResource<HttpRoute>(GATEWAY_GROUP, "v1", "httproutes", "HTTPRoute", true);
 export const GRPC_ROUTES = customResource<GrpcRoute>(GATEWAY_GROUP, "v1", "grpcroutes", "GRPCRoute", true);
 export const TLS_ROUTES = customResource<TlsRoute>(GATEWAY_GROUP, "v1", "tlsroutes", "TLSRoute", true);
 /** v1beta1 is in every release of the Gateway API. */
-export const REFERENCE_GRANTS = customResource<ReferenceGrant>(GATEWAY_GROUP, "v1beta1", "referencegrants", "ReferenceGrant", true);
+export const REFERENCE_GRANTS = customResource<ReferenceGrant>(
+  GATEWAY_GROUP,
+  "v1beta1",
+  "referencegrants",
+  "ReferenceGrant",
+  true,
+);

@@ -18,7 +18,15 @@ import {
 } from "@travelops/kube";
 import { SERVICE_NAME_LABEL } from "./service-config.ts";
 import { same } from "./status-intents.ts";
-import { GATEWAYS, GATEWAY_CLASSES, GRPC_ROUTES, HTTP_ROUTES, REFERENCE_GRANTS, ROUTES, TLS_ROUTES } from "./types.ts";
+import {
+  GATEWAYS,
+  GATEWAY_CLASSES,
+  GRPC_ROUTES,
+  HTTP_ROUTES,
+  REFERENCE_GRANTS,
+  ROUTES,
+  TLS_ROUTES,
+} from "./types.ts";
 import type { World } from "./world.ts";
 
 export type Watched = ReturnType<typeof watch>;
@@ -29,7 +37,11 @@ export function watch(client: KubeClient, options: { clock: Clock; log: Logger }
     services: createInformer(client, SERVICES, options),
     slices: createInformer(client, ENDPOINT_SLICES, {
       ...options,
-      indexes: { service: (slice) => [`${slice.metadata.namespace ?? ""}/${slice.metadata.labels?.[SERVICE_NAME_LABEL] ?? ""}`] },
+      indexes: {
+        service: (slice) => [
+          `${slice.metadata.namespace ?? ""}/${slice.metadata.labels?.[SERVICE_NAME_LABEL] ?? ""}`,
+        ],
+      },
     }),
     pods: createInformer(client, PODS, options),
     namespaces: createInformer(client, NAMESPACES, options),
@@ -47,10 +59,26 @@ export function watch(client: KubeClient, options: { clock: Clock; log: Logger }
 }
 
 export const builtIn = (w: Watched): Informer[] =>
-  [w.services, w.slices, w.pods, w.namespaces, w.secrets, w.ingresses, w.ingressClasses] as unknown as Informer[];
+  [
+    w.services,
+    w.slices,
+    w.pods,
+    w.namespaces,
+    w.secrets,
+    w.ingresses,
+    w.ingressClasses,
+  ] as unknown as Informer[];
 
 export const custom = (w: Watched): Informer[] =>
-  [w.routes, w.gatewayClasses, w.gateways, w.httpRoutes, w.grpcRoutes, w.tlsRoutes, w.grants] as unknown as Informer[];
+  [
+    w.routes,
+    w.gatewayClasses,
+    w.gateways,
+    w.httpRoutes,
+    w.grpcRoutes,
+    w.tlsRoutes,
+    w.grants,
+  ] as unknown as Informer[];
 
 /** Those whose objects the ingress is made of: any change of them is looked at. */
 export const ingressObjects = (w: Watched): Informer[] =>
@@ -61,7 +89,11 @@ export function concernsIngress(event: InformerEvent<KubeObject>): boolean {
   if (event.type !== "updated") return true;
   const { object, old } = event;
   if (object.kind === "Namespace") return !same(object.metadata.labels, old.metadata.labels);
-  return !same(object["spec"], old["spec"]) || !same(object["status"], old["status"]) || !same(object.metadata.annotations, old.metadata.annotations);
+  return (
+    !same(object["spec"], old["spec"]) ||
+    !same(object["status"], old["status"]) ||
+    !same(object.metadata.annotations, old.metadata.annotations)
+  );
 }
 
 /** The informers' state as the compilers read it. */
@@ -80,5 +112,7 @@ export function worldOf(w: Watched, appsDomain: string): World {
 function certificateOf(secret: Secret | undefined): { cert: string; key: string } | undefined {
   const text = (key: string): string => Buffer.from(secret?.data?.[key] ?? "", "base64").toString("utf8");
   const [cert, key] = [text("tls.crt"), text("tls.key")];
-  return /-----BEGIN CERTIFICATE-----/.test(cert) && /-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(key) ? { cert, key } : undefined;
+  return /-----BEGIN CERTIFICATE-----/.test(cert) && /-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(key)
+    ? { cert, key }
+    : undefined;
 }

@@ -22,9 +22,11 @@ export interface Compiled<S> {
   readonly status: S;
 }
 
-export const createdAt = (object: KubeObject): number => Date.parse(object.metadata.creationTimestamp ?? "") || 0;
+export const createdAt = (object: KubeObject): number =>
+  Date.parse(object.metadata.creationTimestamp ?? "") || 0;
 
-export const ownerOf = (object: KubeObject): string => `${object.kind}/${object.metadata.namespace ?? ""}/${object.metadata.name ?? ""}`;
+export const ownerOf = (object: KubeObject): string =>
+  `${object.kind}/${object.metadata.namespace ?? ""}/${object.metadata.name ?? ""}`;
 
 /** The host an object gets when it names none. */
 export const defaultHost = (object: KubeObject, appsDomain: string): string =>
@@ -34,7 +36,12 @@ export const defaultHost = (object: KubeObject, appsDomain: string): string =>
 export function targetOf(service: Service, port: number, extra: Partial<BackendTarget> = {}): BackendTarget {
   const row = service.spec.ports?.find((p) => p.port === port);
   const h2c = row?.appProtocol === "kubernetes.io/h2c" || row?.appProtocol === "grpc";
-  return { service: `${service.metadata.namespace ?? ""}/${service.metadata.name ?? ""}`, port, protocol: h2c ? "h2c" : "http", ...extra };
+  return {
+    service: `${service.metadata.namespace ?? ""}/${service.metadata.name ?? ""}`,
+    port,
+    protocol: h2c ? "h2c" : "http",
+    ...extra,
+  };
 }
 
 /** `30s`, `1m30s`, `500ms` → milliseconds; `undefined` when it is no duration. */

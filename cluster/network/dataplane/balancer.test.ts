@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import { endpoint, service } from "../testing/fixtures.ts";
 import { Balancer } from "./balancer.ts";
 
-const endpoints = (n: number) => Array.from({ length: n }, (_, i) => endpoint(`10.128.0.${i + 1}`, 80, { ready: true }));
+const endpoints = (n: number) =>
+  Array.from({ length: n }, (_, i) => endpoint(`10.128.0.${i + 1}`, 80, { ready: true }));
 const rowOf = (n: number, extra = {}) => {
   const row = service("a/b", "10.64.0.2", 80, endpoints(n), extra);
   const port = row.ports[0];
@@ -29,8 +30,18 @@ describe("the balancer", () => {
 
   it("offers every ready endpoint once, and no other", () => {
     const { row } = rowOf(0);
-    const port = { name: "", port: 80, protocol: "TCP" as const, endpoints: [...endpoints(3), endpoint("10.128.9.9", 80, { ready: false })] };
-    expect(new Balancer(() => 0).order(row, port, undefined).map((e) => e.ip).toSorted()).toEqual(["10.128.0.1", "10.128.0.2", "10.128.0.3"]);
+    const port = {
+      name: "",
+      port: 80,
+      protocol: "TCP" as const,
+      endpoints: [...endpoints(3), endpoint("10.128.9.9", 80, { ready: false })],
+    };
+    expect(
+      new Balancer(() => 0)
+        .order(row, port, undefined)
+        .map((e) => e.ip)
+        .toSorted(),
+    ).toEqual(["10.128.0.1", "10.128.0.2", "10.128.0.3"]);
   });
 
   it("keeps a client with its endpoint until the affinity ends or the endpoint goes", () => {

@@ -59,7 +59,8 @@ export class BareRegistry {
   /** For connections from other pods and from the dataplane itself. */
   readonly locate: Locate = (ip, port) => {
     const { state } = this.#options;
-    if (ip === state.addresses.api && port === 443 && state.settings.apiServer !== undefined) return state.settings.apiServer;
+    if (ip === state.addresses.api && port === 443 && state.settings.apiServer !== undefined)
+      return state.settings.apiServer;
     const found = this.#listening.get(`${ip}:${port}`);
     return found === undefined || found.loopback ? undefined : found.real;
   };
@@ -93,10 +94,13 @@ export class BareRegistry {
     const kept = this.#sources.get(key);
     if (kept !== undefined) return kept.real;
     const { state, accept } = this.#options;
-    const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true }, (socket) => {
-      const pod = state.pods.get(podIP);
-      accept(socket, pod === undefined ? { kind: "address", ip: podIP } : { kind: "pod", pod }, ip, port);
-    });
+    const server = net.createServer(
+      { pauseOnConnect: true, allowHalfOpen: true, noDelay: true },
+      (socket) => {
+        const pod = state.pods.get(podIP);
+        accept(socket, pod === undefined ? { kind: "address", ip: podIP } : { kind: "pod", pod }, ip, port);
+      },
+    );
     const real = new Promise<RealAddress>((resolve, reject) => {
       server.once("error", reject);
       server.listen({ host: "127.0.0.1", port: 0 }, () => {

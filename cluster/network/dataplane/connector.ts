@@ -32,14 +32,17 @@ export function connectionError(code: string, message: string): NodeJS.ErrnoExce
 /** A TCP connection to where `locate` says the address is. */
 export function dialAddress(locate: Locate, ip: string, port: number): Promise<net.Socket> {
   const where = locate(ip, port);
-  if (where === undefined) return Promise.reject(connectionError("ECONNREFUSED", `nothing listens on ${ip}:${port}`));
+  if (where === undefined)
+    return Promise.reject(connectionError("ECONNREFUSED", `nothing listens on ${ip}:${port}`));
   return new Promise((resolve, reject) => {
     const socket = net.connect({ host: where.host, port: where.port, noDelay: true, allowHalfOpen: true });
     const fail = (error: Error): void => {
       socket.destroy();
       reject(error);
     };
-    socket.setTimeout(CONNECT_TIMEOUT_MS, () => fail(connectionError("ETIMEDOUT", `${ip}:${port} did not answer in ${CONNECT_TIMEOUT_MS} ms`)));
+    socket.setTimeout(CONNECT_TIMEOUT_MS, () =>
+      fail(connectionError("ETIMEDOUT", `${ip}:${port} did not answer in ${CONNECT_TIMEOUT_MS} ms`)),
+    );
     socket.once("error", fail);
     socket.once("connect", () => {
       socket.setTimeout(0);

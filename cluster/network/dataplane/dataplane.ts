@@ -3,7 +3,15 @@ import net from "node:net";
 import type { DataplaneSettings, Delta, HostListener } from "../config.ts";
 import { Balancer } from "./balancer.ts";
 import { BareRegistry } from "./bare-registry.ts";
-import { connectService, connectionError, dialAddress, directConnect, type Connect, type ConnectionSource, type Locate } from "./connector.ts";
+import {
+  connectService,
+  connectionError,
+  dialAddress,
+  directConnect,
+  type Connect,
+  type ConnectionSource,
+  type Locate,
+} from "./connector.ts";
 import { startDnsServer, type DnsServer, type ForwardQuery } from "./dns-server.ts";
 import { FrontServer } from "./ingress/front-server.ts";
 import { SessionPool, UpstreamAgent } from "./ingress/upstream.ts";
@@ -38,13 +46,23 @@ export async function startDataplane(options: DataplaneOptions): Promise<Datapla
   const state = new DataplaneState(settings);
   state.apply(options.snapshot);
   const bareMode = settings.sandbox === "bare";
-  const registry = new BareRegistry({ state, accept: (socket, source, ip, port) => acceptBare(socket, source, ip, port) });
+  const registry = new BareRegistry({
+    state,
+    accept: (socket, source, ip, port) => acceptBare(socket, source, ip, port),
+  });
   const locate: Locate = bareMode ? registry.locate : (host, port) => ({ host, port });
   const connect = (options.connect ?? directConnect)(locate);
   const balancer = new Balancer(options.now ?? Date.now);
   const proxy = new ServiceProxy({ state, balancer, connect, log });
   const udp = new UdpProxy({ state, balancer, log });
-  const front = new FrontServer({ state, balancer, connect, agent: new UpstreamAgent(connect), sessions: new SessionPool(connect), random });
+  const front = new FrontServer({
+    state,
+    balancer,
+    connect,
+    agent: new UpstreamAgent(connect),
+    sessions: new SessionPool(connect),
+    random,
+  });
 
   function acceptBare(socket: net.Socket, source: ConnectionSource, ip: string, port: number): void {
     if (ip !== state.addresses.gateway) return proxy.acceptFrom(socket, source, ip, port);
@@ -53,7 +71,8 @@ export async function startDataplane(options: DataplaneOptions): Promise<Datapla
   }
 
   const reconcile = (delta: Delta): void => {
-    for (const [key, service] of Object.entries(delta.services ?? {})) if (service === null) balancer.forget(key);
+    for (const [key, service] of Object.entries(delta.services ?? {}))
+      if (service === null) balancer.forget(key);
     if (delta.fronts !== undefined) front.refresh();
     if (bareMode) return registry.reconcile();
     if (delta.services !== undefined) {
@@ -69,16 +88,24 @@ export async function startDataplane(options: DataplaneOptions): Promise<Datapla
     if (ip === state.addresses.gateway) return joinIngress(front, port);
     const target = state.servicePortAt(ip, port);
     if (target === undefined || ip === state.addresses.api) return dialAddress(locate, ip, port);
-    const source: ConnectionSource = sourceIP === undefined ? { kind: "outside", via: "api" } : sourceOf(state, sourceIP);
+    const source: ConnectionSource =
+      sourceIP === undefined ? { kind: "outside", via: "api" } : sourceOf(state, sourceIP);
     const connection = await connectService({ balancer, connect }, source, target);
-    if (connection === undefined) throw connectionError("ECONNREFUSED", `Service ${target.service.namespace}/${target.service.name} has no ready endpoint on port ${port}`);
+    if (connection === undefined)
+      throw connectionError(
+        "ECONNREFUSED",
+        `Service ${target.service.namespace}/${target.service.name} has no ready endpoint on port ${port}`,
+      );
     return connection.socket;
   };
 
   const inside: (DnsServer | net.Server)[] = [];
   if (!bareMode) {
-    inside.push(await startDnsServer({ state, forward: options.forward, random, log }, state.addresses.dns, 53));
-    for (const port of [80, 443] as const) inside.push(insideIngress(front, state.addresses.gateway, port, log));
+    inside.push(
+      await startDnsServer({ state, forward: options.forward, random, log }, state.addresses.dns, 53),
+    );
+    for (const port of [80, 443] as const)
+      inside.push(insideIngress(front, state.addresses.gateway, port, log));
   }
   const sockets: SocketServer = await startSocketServer({
     path: settings.socketPath,
@@ -98,7 +125,10 @@ export async function startDataplane(options: DataplaneOptions): Promise<Datapla
       hostListeners.get(id)?.close();
       hostListeners.set(id, server);
       server.on("error", (error) => log(`host listener ${id}: ${error.message}`));
-      if (listener.kind === "service") server.on("connection", (socket: net.Socket) => proxy.acceptFromHost(socket, listener.service, listener.port));
+      if (listener.kind === "service")
+        server.on("connection", (socket: net.Socket) =>
+          proxy.acceptFromHost(socket, listener.service, listener.port),
+        );
       else front.serve(server, listener);
     },
     unlisten(id) {
@@ -126,22 +156,35 @@ function addressFor(state: DataplaneState, host: string, sourceIP: string | unde
   const result = resolveInCluster(state, host, "A", namespace);
   const first = result.kind === "records" ? result.records[0] : undefined;
   if (typeof first === "string") return first;
-  if (result.kind === "outside" || first !== undefined) throw connectionError("EOUTSIDE", `${host} is not a name of the cluster`);
+  if (result.kind === "outside" || first !== undefined)
+    throw connectionError("EOUTSIDE", `${host} is not a name of the cluster`);
   throw connectionError("ENOTFOUND", `no Service or pod has the name ${host}`);
 }
 
 /** The ingress as pods see it at the gateway's address, reached without a socket of theirs. */
 async function joinIngress(front: FrontServer, port: number): Promise<net.Socket> {
-  if (port !== 80 && port !== 443) throw connectionError("ECONNREFUSED", `the ingress listens on ports 80 and 443, not on ${port}`);
+  if (port !== 80 && port !== 443)
+    throw connectionError("ECONNREFUSED", `the ingress listens on ports 80 and 443, not on ${port}`);
   const server = net.createServer((socket) => {
     server.close();
     front.accept(socket, { publicPort: port, httpsPort: 443, tls: port === 443 ? "only" : "never" });
   });
-  await new Promise<void>((resolve, reject) => server.once("error", reject).listen({ host: "127.0.0.1", port: 0 }, resolve));
-  return dialAddress((host, to) => ({ host, port: to }), "127.0.0.1", (server.address() as net.AddressInfo).port);
+  await new Promise<void>((resolve, reject) =>
+    server.once("error", reject).listen({ host: "127.0.0.1", port: 0 }, resolve),
+  );
+  return dialAddress(
+    (host, to) => ({ host, port: to }),
+    "127.0.0.1",
+    (server.address() as net.AddressInfo).port,
+  );
 }
 
-function insideIngress(front: FrontServer, address: string, port: 80 | 443, log: (message: string) => void): net.Server {
+function insideIngress(
+  front: FrontServer,
+  address: string,
+  port: 80 | 443,
+  log: (message: string) => void,
+): net.Server {
   const server = net.createServer({ noDelay: true });
   server.on("error", (error) => log(`the ingress cannot listen on ${address}:${port}: ${error.message}`));
   front.serveInside(server, address, port);

@@ -33,7 +33,10 @@ state.apply({
     "shop/empty": service("shop/empty", "", 80, [], { headless: true }),
     "shop/portless": service("shop/portless", "", 0, [endpoint("10.128.0.5", 0)], { headless: true }),
     "shop/out": service("shop/out", "", 80, [], { ports: [], externalName: "example.org" }),
-    "shop/alias": service("shop/alias", "", 80, [], { ports: [], externalName: "web.shop.svc.cluster.local" }),
+    "shop/alias": service("shop/alias", "", 80, [], {
+      ports: [],
+      externalName: "web.shop.svc.cluster.local",
+    }),
   },
 });
 
@@ -67,7 +70,11 @@ describe("cluster DNS", () => {
     ["other.cluster.local", "A", "nxdomain"],
     ["db.shop.svc.cluster.local", "A", "A 10.128.0.5, A 10.128.0.6"],
     ["early.shop.svc.cluster.local", "A", "A 10.128.0.5, A 10.128.0.6, A 10.128.0.7"],
-    ["db.shop.svc.cluster.local", "SRV", "SRV 5432 db-0.db.shop.svc.cluster.local, SRV 5432 10-128-0-6.db.shop.svc.cluster.local"],
+    [
+      "db.shop.svc.cluster.local",
+      "SRV",
+      "SRV 5432 db-0.db.shop.svc.cluster.local, SRV 5432 10-128-0-6.db.shop.svc.cluster.local",
+    ],
     ["db-0.db.shop.svc.cluster.local", "A", "A 10.128.0.5"],
     ["10-128-0-6.db.shop.svc.cluster.local", "A", "A 10.128.0.6"],
     ["db-2.db.shop.svc.cluster.local", "A", "nxdomain"],
@@ -78,7 +85,11 @@ describe("cluster DNS", () => {
     ["out.shop.svc.cluster.local", "CNAME", "CNAME example.org"],
     ["alias.shop.svc.cluster.local", "A", "CNAME web.shop.svc.cluster.local, A 10.64.0.20"],
     ["20.0.64.10.in-addr.arpa", "PTR", "PTR web.shop.svc.cluster.local"],
-    ["6.0.128.10.in-addr.arpa", "PTR", "PTR 10-128-0-6.db.shop.svc.cluster.local, PTR 10-128-0-6.early.shop.svc.cluster.local"],
+    [
+      "6.0.128.10.in-addr.arpa",
+      "PTR",
+      "PTR 10-128-0-6.db.shop.svc.cluster.local, PTR 10-128-0-6.early.shop.svc.cluster.local",
+    ],
     ["9.9.64.10.in-addr.arpa", "PTR", "nxdomain"],
     ["4.4.8.8.in-addr.arpa", "PTR", "outside"],
     ["10-128-0-5.shop.pod.cluster.local", "A", "A 10.128.0.5"],
@@ -116,19 +127,46 @@ describe("cluster DNS", () => {
     expect(searchNames("web", "shop", "cluster.local")[0]).toBe("web.shop.svc.cluster.local");
     expect(resolveInCluster(state, "web", "A", "shop")).toEqual({ kind: "records", records: ["10.64.0.20"] });
     expect(resolveInCluster(state, "web", "A", "other")).toEqual({ kind: "nxdomain" });
-    expect(resolveInCluster(state, "web.shop.svc", "A", "other")).toEqual({ kind: "records", records: ["10.64.0.20"] });
+    expect(resolveInCluster(state, "web.shop.svc", "A", "other")).toEqual({
+      kind: "records",
+      records: ["10.64.0.20"],
+    });
     expect(resolveInCluster(state, "github.com", "A", "shop")).toEqual({ kind: "outside" });
   });
 });
 
 describe("DNS packets", () => {
-  const options: DnsServerOptions = { state, forward: () => Promise.resolve(undefined), random: () => 0, log: () => {} };
-  const query = (name: string, type: RecordType): Buffer => dnsPacket.encode({ type: "query", id: 7, flags: dnsPacket.RECURSION_DESIRED, questions: [{ type, name }] });
-  const answered = async (raw: Buffer, size = 65_534): Promise<dnsPacket.DecodedPacket & { rcode?: string }> => dnsPacket.decode((await answerPacket(options, raw, size)) ?? Buffer.alloc(0));
+  const options: DnsServerOptions = {
+    state,
+    forward: () => Promise.resolve(undefined),
+    random: () => 0,
+    log: () => {},
+  };
+  const query = (name: string, type: RecordType): Buffer =>
+    dnsPacket.encode({
+      type: "query",
+      id: 7,
+      flags: dnsPacket.RECURSION_DESIRED,
+      questions: [{ type, name }],
+    });
+  const answered = async (
+    raw: Buffer,
+    size = 65_534,
+  ): Promise<dnsPacket.DecodedPacket & { rcode?: string }> =>
+    dnsPacket.decode((await answerPacket(options, raw, size)) ?? Buffer.alloc(0));
 
   it("tell a name that is not there from one without such records", async () => {
-    expect(await answered(query("nope.shop.svc.cluster.local", "A"))).toMatchObject({ id: 7, rcode: "NXDOMAIN", flag_aa: true, authorities: [{ type: "SOA" }] });
-    expect(await answered(query("web.shop.svc.cluster.local", "AAAA"))).toMatchObject({ rcode: "NOERROR", answers: [], authorities: [{ type: "SOA" }] });
+    expect(await answered(query("nope.shop.svc.cluster.local", "A"))).toMatchObject({
+      id: 7,
+      rcode: "NXDOMAIN",
+      flag_aa: true,
+      authorities: [{ type: "SOA" }],
+    });
+    expect(await answered(query("web.shop.svc.cluster.local", "AAAA"))).toMatchObject({
+      rcode: "NOERROR",
+      answers: [],
+      authorities: [{ type: "SOA" }],
+    });
     expect(await answered(query("example.org", "A"))).toMatchObject({ rcode: "NXDOMAIN" });
   });
 
@@ -142,12 +180,17 @@ describe("DNS packets", () => {
 
   it("never break the server, whatever they hold", async () => {
     await fc.assert(
-      fc.asyncProperty(fc.uint8Array({ maxLength: 80 }), fc.integer({ min: 0, max: 40 }), async (noise, at) => {
-        const raw = query("web.shop.svc.cluster.local", "A");
-        raw.set(noise.subarray(0, Math.max(0, raw.length - at)), Math.min(at, raw.length - 1));
-        await answerPacket(options, raw, 65_534).catch(() => undefined);
-        await answerPacket(options, Buffer.from(noise), 65_534).catch(() => undefined);
-      }),
+      fc.asyncProperty(
+        fc.uint8Array({ maxLength: 80 }),
+        fc.integer({ min: 0, max: 40 }),
+        async (noise, at) => {
+          const raw = query("web.shop.svc.cluster.local", "A");
+          raw.set(noise.subarray(0, Math.max(0, raw.length - at)), Math.min(at, raw.length - 1));
+          await answerPacket(options, raw, 65_534).catch(() => undefined);
+          await answerPacket(options, Buffer.from(noise), 65_534).catch(() => undefined);
+        },
+      ),
     );
+    expect((await answered(query("web.shop.svc.cluster.local", "A"))).answers).toHaveLength(1);
   });
 });

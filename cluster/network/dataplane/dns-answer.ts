@@ -31,12 +31,20 @@ export function answerQuestion(state: DataplaneState, name: string, type: Record
     const labels = lower === clusterDomain ? [] : lower.slice(0, -clusterDomain.length - 1).split(".");
     return clusterName(state, asked, labels, type, depth);
   }
-  if (lower.endsWith(`.${appsDomain}`)) return type === "A" ? answer([a(asked, state.addresses.gateway)]) : NODATA;
-  if (lower === "localhost" || lower.endsWith(".localhost")) return type === "A" ? answer([a(asked, "127.0.0.1")]) : NODATA;
+  if (lower.endsWith(`.${appsDomain}`))
+    return type === "A" ? answer([a(asked, state.addresses.gateway)]) : NODATA;
+  if (lower === "localhost" || lower.endsWith(".localhost"))
+    return type === "A" ? answer([a(asked, "127.0.0.1")]) : NODATA;
   return { kind: "outside" };
 }
 
-function clusterName(state: DataplaneState, name: string, labels: string[], type: RecordType, depth: number): DnsResult {
+function clusterName(
+  state: DataplaneState,
+  name: string,
+  labels: string[],
+  type: RecordType,
+  depth: number,
+): DnsResult {
   if (labels.length === 0) return NODATA;
   const tree = labels.at(-1);
   const rest = labels.slice(0, -1);
@@ -58,16 +66,24 @@ function podName(state: DataplaneState, name: string, labels: string[], type: Re
   return type === "A" ? answer([a(name, ip)]) : NODATA;
 }
 
-function serviceName(state: DataplaneState, name: string, labels: string[], type: RecordType, depth: number): DnsResult {
+function serviceName(
+  state: DataplaneState,
+  name: string,
+  labels: string[],
+  type: RecordType,
+  depth: number,
+): DnsResult {
   const [namespace, serviceName, ...rest] = labels.toReversed();
   if (namespace === undefined) return NODATA;
   if (serviceName === undefined) return state.hasNamespace(namespace) ? NODATA : NXDOMAIN;
   const service = state.services.get(`${namespace}/${serviceName}`);
   if (service === undefined) return NXDOMAIN;
   const below = rest.toReversed();
-  if (service.externalName !== undefined) return below.length > 0 ? NXDOMAIN : externalName(state, name, service.externalName, type, depth);
+  if (service.externalName !== undefined)
+    return below.length > 0 ? NXDOMAIN : externalName(state, name, service.externalName, type, depth);
   if (below.length === 0) return wholeService(state, name, service, type);
-  if (below.length === 2 && below[0]?.startsWith("_")) return namedPort(state, name, service, below[0], below[1] ?? "", type);
+  if (below.length === 2 && below[0]?.startsWith("_"))
+    return namedPort(state, name, service, below[0], below[1] ?? "", type);
   if (below.length === 1 && service.headless) {
     const endpoints = published(service).filter((e) => endpointLabel(e) === below[0]);
     if (endpoints.length === 0) return NXDOMAIN;
@@ -76,10 +92,18 @@ function serviceName(state: DataplaneState, name: string, labels: string[], type
   return NXDOMAIN;
 }
 
-function wholeService(state: DataplaneState, name: string, service: ServiceConfig, type: RecordType): DnsResult {
+function wholeService(
+  state: DataplaneState,
+  name: string,
+  service: ServiceConfig,
+  type: RecordType,
+): DnsResult {
   const endpoints = service.headless ? published(service) : [];
   if (service.headless && endpoints.length === 0) return NXDOMAIN;
-  if (type === "A") return answer(service.headless ? addresses(name, endpoints) : service.clusterIPs.map((ip) => a(name, ip)));
+  if (type === "A")
+    return answer(
+      service.headless ? addresses(name, endpoints) : service.clusterIPs.map((ip) => a(name, ip)),
+    );
   if (type === "SRV") return serviceRecords(state, name, service, service.ports);
   return NODATA;
 }
@@ -92,24 +116,38 @@ function namedPort(
   protocol: string,
   type: RecordType,
 ): DnsResult {
-  const ports = service.ports.filter((p) => `_${p.name}` === port && `_${p.protocol.toLowerCase()}` === protocol);
+  const ports = service.ports.filter(
+    (p) => `_${p.name}` === port && `_${p.protocol.toLowerCase()}` === protocol,
+  );
   if (ports.length === 0) return NXDOMAIN;
   return type === "SRV" ? serviceRecords(state, name, service, ports) : NODATA;
 }
 
-function serviceRecords(state: DataplaneState, name: string, service: ServiceConfig, ports: ServiceConfig["ports"]): DnsResult {
+function serviceRecords(
+  state: DataplaneState,
+  name: string,
+  service: ServiceConfig,
+  ports: ServiceConfig["ports"],
+): DnsResult {
   const host = `${service.name}.${service.namespace}.svc.${state.settings.clusterDomain}`;
   const answers: Answer[] = [];
   const additionals = new Map<string, Answer>();
   const add = (target: string, port: number, ip: string): void => {
-    answers.push({ type: "SRV", name, ttl: TTL, class: "IN", data: { priority: 0, weight: 100, port, target } });
+    answers.push({
+      type: "SRV",
+      name,
+      ttl: TTL,
+      class: "IN",
+      data: { priority: 0, weight: 100, port, target },
+    });
     additionals.set(`${target} ${ip}`, a(target, ip));
   };
   for (const port of ports) {
     if (port.port === 0) continue;
     if (!service.headless) for (const ip of service.clusterIPs) add(host, port.port, ip);
     else {
-      for (const e of port.endpoints) if (e.ready || service.publishNotReady) add(`${endpointLabel(e)}.${host}`, e.port, e.ip);
+      for (const e of port.endpoints)
+        if (e.ready || service.publishNotReady) add(`${endpointLabel(e)}.${host}`, e.port, e.ip);
     }
   }
   return answer(answers, [...additionals.values()]);
@@ -118,7 +156,13 @@ function serviceRecords(state: DataplaneState, name: string, service: ServiceCon
 /** Names may name each other in a circle: a few steps are followed, as resolvers do. */
 const MAX_CNAMES = 8;
 
-function externalName(state: DataplaneState, name: string, target: string, type: RecordType, depth: number): DnsResult {
+function externalName(
+  state: DataplaneState,
+  name: string,
+  target: string,
+  type: RecordType,
+  depth: number,
+): DnsResult {
   const cname: Answer = { type: "CNAME", name, ttl: TTL, class: "IN", data: target };
   if (type === "CNAME" || depth >= MAX_CNAMES) return answer([cname]);
   const next = answerQuestion(state, target, type, depth + 1);
@@ -137,7 +181,13 @@ function reverse(state: DataplaneState, name: string, lower: string, type: Recor
   if (names.length === 0) return NXDOMAIN;
   if (type !== "PTR") return NODATA;
   return answer(
-    names.map((n) => ({ type: "PTR", name, ttl: TTL, class: "IN", data: `${n}.svc.${state.settings.clusterDomain}` })),
+    names.map((n) => ({
+      type: "PTR",
+      name,
+      ttl: TTL,
+      class: "IN",
+      data: `${n}.svc.${state.settings.clusterDomain}`,
+    })),
   );
 }
 
@@ -145,16 +195,20 @@ function reverse(state: DataplaneState, name: string, lower: string, type: Recor
 function published(service: ServiceConfig): EndpointConfig[] {
   const byIP = new Map<string, EndpointConfig>();
   for (const port of service.ports) {
-    for (const endpoint of port.endpoints) if (endpoint.ready || service.publishNotReady) byIP.set(endpoint.ip, endpoint);
+    for (const endpoint of port.endpoints)
+      if (endpoint.ready || service.publishNotReady) byIP.set(endpoint.ip, endpoint);
   }
   return [...byIP.values()];
 }
 
-const addresses = (name: string, endpoints: readonly EndpointConfig[]): Answer[] => endpoints.map((e) => a(name, e.ip));
+const addresses = (name: string, endpoints: readonly EndpointConfig[]): Answer[] =>
+  endpoints.map((e) => a(name, e.ip));
 
 /** The names a resolver tries for `name` in a pod: search paths with ndots 5, as kubelet writes resolv.conf. */
 export function searchNames(name: string, namespace: string, clusterDomain: string): string[] {
   if (name.endsWith(".")) return [name];
-  const paths = [`${namespace}.svc.${clusterDomain}`, `svc.${clusterDomain}`, clusterDomain].map((path) => `${name}.${path}`);
+  const paths = [`${namespace}.svc.${clusterDomain}`, `svc.${clusterDomain}`, clusterDomain].map(
+    (path) => `${name}.${path}`,
+  );
   return name.split(".").length > 5 ? [name, ...paths] : [...paths, name];
 }

@@ -21,7 +21,11 @@ const RCODE_NOTIMP = 4;
 const MAX_TCP_IDLE_MS = 10_000;
 
 /** Answers one packet; `undefined` when it is no query at all. */
-export async function answerPacket(options: DnsServerOptions, raw: Buffer, maxSize: number): Promise<Buffer | undefined> {
+export async function answerPacket(
+  options: DnsServerOptions,
+  raw: Buffer,
+  maxSize: number,
+): Promise<Buffer | undefined> {
   let query: Packet;
   try {
     query = dnsPacket.decode(raw);
@@ -30,7 +34,8 @@ export async function answerPacket(options: DnsServerOptions, raw: Buffer, maxSi
   }
   if (query.type !== "query") return undefined;
   const question = query.questions?.[0];
-  if (question === undefined || (query as { opcode?: string }).opcode !== "QUERY") return encode(query, [], [], RCODE_NOTIMP, maxSize, options);
+  if (question === undefined || (query as { opcode?: string }).opcode !== "QUERY")
+    return encode(query, [], [], RCODE_NOTIMP, maxSize, options);
   const result = answerQuestion(options.state, question.name, question.type);
   return respond(options, query, question, raw, result, maxSize);
 }
@@ -56,7 +61,8 @@ async function respond(
     }
     case "outside": {
       // A bare label is nobody's business outside.
-      if (!question.name.replace(/\.$/, "").includes(".")) return encode(query, [], [], RCODE_NXDOMAIN, maxSize, options);
+      if (!question.name.replace(/\.$/, "").includes("."))
+        return encode(query, [], [], RCODE_NXDOMAIN, maxSize, options);
       const answer = await options.forward(raw);
       if (answer === undefined) return encode(query, [], [], RCODE_NXDOMAIN, maxSize, options);
       return answer.length <= maxSize ? answer : truncated(answer);
@@ -64,7 +70,11 @@ async function respond(
   }
 }
 
-async function resolveOutside(options: DnsServerOptions, target: string, question: Question): Promise<Answer[]> {
+async function resolveOutside(
+  options: DnsServerOptions,
+  target: string,
+  question: Question,
+): Promise<Answer[]> {
   const packet = dnsPacket.encode({
     type: "query",
     id: 1,
@@ -97,9 +107,27 @@ function encode(
 ): Buffer {
   const edns = query.additionals?.find((r) => r.type === "OPT");
   const limit = edns !== undefined && "udpPayloadSize" in edns ? Math.max(512, edns.udpPayloadSize) : 512;
-  const flags = dnsPacket.AUTHORITATIVE_ANSWER | dnsPacket.RECURSION_AVAILABLE | ((query.flags ?? 0) & dnsPacket.RECURSION_DESIRED) | rcode;
+  const flags =
+    dnsPacket.AUTHORITATIVE_ANSWER |
+    dnsPacket.RECURSION_AVAILABLE |
+    ((query.flags ?? 0) & dnsPacket.RECURSION_DESIRED) |
+    rcode;
   const domain = options.state.settings.clusterDomain;
-  const opt = edns === undefined ? [] : [{ type: "OPT", name: ".", udpPayloadSize: 1232, extendedRcode: 0, ednsVersion: 0, flags: 0, flag_do: false, options: [] } as unknown as Answer];
+  const opt =
+    edns === undefined
+      ? []
+      : [
+          {
+            type: "OPT",
+            name: ".",
+            udpPayloadSize: 1232,
+            extendedRcode: 0,
+            ednsVersion: 0,
+            flags: 0,
+            flag_do: false,
+            options: [],
+          } as unknown as Answer,
+        ];
   const make = (all: boolean): Buffer =>
     dnsPacket.encode({
       type: "response",
@@ -119,12 +147,26 @@ const soa = (domain: string): Answer => ({
   name: domain,
   ttl: TTL,
   class: "IN",
-  data: { mname: `ns.dns.${domain}`, rname: `hostmaster.${domain}`, serial: 1, refresh: 7200, retry: 1800, expire: 86_400, minimum: TTL },
+  data: {
+    mname: `ns.dns.${domain}`,
+    rname: `hostmaster.${domain}`,
+    serial: 1,
+    refresh: 7200,
+    retry: 1800,
+    expire: 86_400,
+    minimum: TTL,
+  },
 });
 
 function truncated(answer: Buffer): Buffer {
   const packet = dnsPacket.decode(answer);
-  return dnsPacket.encode({ ...packet, flags: (packet.flags ?? 0) | dnsPacket.TRUNCATED_RESPONSE, answers: [], authorities: [], additionals: [] });
+  return dnsPacket.encode({
+    ...packet,
+    flags: (packet.flags ?? 0) | dnsPacket.TRUNCATED_RESPONSE,
+    answers: [],
+    authorities: [],
+    additionals: [],
+  });
 }
 
 /** Refuses in the words of the protocol when the answer could not be made. */
@@ -139,7 +181,11 @@ export interface DnsServer {
 }
 
 /** Serves DNS on one address; resolves when both sockets are bound. */
-export async function startDnsServer(options: DnsServerOptions, address: string, port: number): Promise<DnsServer> {
+export async function startDnsServer(
+  options: DnsServerOptions,
+  address: string,
+  port: number,
+): Promise<DnsServer> {
   const udp = dgram.createSocket({ type: "udp4" });
   udp.on("error", (error) => options.log(`DNS over UDP: ${error.message}`));
   udp.on("message", (message, peer) => {
@@ -161,7 +207,11 @@ export async function startDnsServer(options: DnsServerOptions, address: string,
   };
 }
 
-async function safely(options: DnsServerOptions, message: Buffer, maxSize: number): Promise<Buffer | undefined> {
+async function safely(
+  options: DnsServerOptions,
+  message: Buffer,
+  maxSize: number,
+): Promise<Buffer | undefined> {
   try {
     return await answerPacket(options, message, maxSize);
   } catch (error) {

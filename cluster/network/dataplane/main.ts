@@ -43,7 +43,11 @@ async function handle(message: ToDataplane, handle: unknown): Promise<void> {
 
 process.on("message", (message, received) => {
   handle(message as ToDataplane, received).catch((error: unknown) => {
-    send({ type: "log", level: "error", message: `dataplane: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}` });
+    send({
+      type: "log",
+      level: "error",
+      message: `dataplane: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+    });
     if ((message as ToDataplane).type === "start") setImmediate(() => process.exit(1));
   });
 });

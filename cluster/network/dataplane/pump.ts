@@ -4,7 +4,8 @@ import type { Socket } from "node:net";
 
 const reset = (stream: Duplex): void => {
   if (stream.destroyed) return;
-  if ("resetAndDestroy" in stream && typeof (stream as Socket).resetAndDestroy === "function") (stream as Socket).resetAndDestroy();
+  if ("resetAndDestroy" in stream && typeof (stream as Socket).resetAndDestroy === "function")
+    (stream as Socket).resetAndDestroy();
   else stream.destroy();
 };
 

@@ -6,7 +6,12 @@ import type { DataplaneState } from "./state.ts";
 
 const plainData = (answer: Answer): unknown => ("data" in answer ? answer.data : undefined);
 
-export function resolveInCluster(state: DataplaneState, name: string, type: RecordType, namespace: string): ResolveResult {
+export function resolveInCluster(
+  state: DataplaneState,
+  name: string,
+  type: RecordType,
+  namespace: string,
+): ResolveResult {
   let exists = false;
   for (const candidate of searchNames(name, namespace, state.settings.clusterDomain)) {
     const result = answerQuestion(state, candidate, type);

@@ -40,7 +40,9 @@ export class ServiceProxy {
   }
 
   #open(key: string, ip: string, port: number): void {
-    const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true }, (client) => this.accept(client, ip, port));
+    const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true }, (client) =>
+      this.accept(client, ip, port),
+    );
     this.#listeners.set(key, server);
     server.on("error", (error: NodeJS.ErrnoException) => {
       this.#options.log(`cannot listen on ${key} for its Service: ${error.message}`);

@@ -68,7 +68,8 @@ function greet(options: SocketServerOptions, socket: net.Socket): void {
     socket.pause();
     const hello = parse<Hello>(buffered.subarray(0, end));
     const rest = buffered.subarray(end + 1);
-    if (hello === undefined) return void socket.end(line({ error: "the first line is not a known JSON request" }));
+    if (hello === undefined)
+      return void socket.end(line({ error: "the first line is not a known JSON request" }));
     if (rest.length > 0) socket.unshift(rest);
     if ("dial" in hello) void serveDial(options, socket, hello.dial, hello.source);
     else servePod(options, socket, hello.pod, hello.namespace);
@@ -87,7 +88,12 @@ function parse<T>(bytes: Buffer): T | undefined {
   }
 }
 
-async function serveDial(options: SocketServerOptions, socket: net.Socket, [ip, port]: readonly [string, number], source?: string): Promise<void> {
+async function serveDial(
+  options: SocketServerOptions,
+  socket: net.Socket,
+  [ip, port]: readonly [string, number],
+  source?: string,
+): Promise<void> {
   try {
     const upstream = await options.dial(ip, port, source);
     if (socket.destroyed) return void upstream.destroy();
@@ -101,7 +107,12 @@ async function serveDial(options: SocketServerOptions, socket: net.Socket, [ip, 
 
 function servePod(options: SocketServerOptions, socket: net.Socket, podIP: string, namespace: string): void {
   const { bare } = options;
-  if (bare === undefined) return void socket.end(line({ error: "this cluster's pods have namespaces of their own; the preload is for the bare sandbox" }));
+  if (bare === undefined)
+    return void socket.end(
+      line({
+        error: "this cluster's pods have namespaces of their own; the preload is for the bare sandbox",
+      }),
+    );
   const held: { port: number; real: RealAddress }[] = [];
   let buffered = "";
   socket.setEncoding("utf8");
@@ -134,7 +145,8 @@ async function answerPod(
 ): Promise<Record<string, unknown>> {
   try {
     if ("listen" in request) {
-      if (!bare.register(podIP, request.listen, request.real, request.loopback)) return { code: "EADDRINUSE" };
+      if (!bare.register(podIP, request.listen, request.real, request.loopback))
+        return { code: "EADDRINUSE" };
       held.push({ port: request.listen, real: request.real });
       return { ok: true };
     }
@@ -153,7 +165,8 @@ async function answerPod(
   }
 }
 
-const found = (real: RealAddress | undefined): Record<string, unknown> => (real === undefined ? { code: "ECONNREFUSED" } : { real });
+const found = (real: RealAddress | undefined): Record<string, unknown> =>
+  real === undefined ? { code: "ECONNREFUSED" } : { real };
 
 async function connectFor(
   options: SocketServerOptions,
@@ -167,7 +180,8 @@ async function connectFor(
     const result = await options.resolve(host, "A", namespace);
     if (result.kind === "outside") return { outside: true };
     const first = result.kind === "records" ? result.records[0] : undefined;
-    if (typeof first === "object" && first !== null && "cname" in first) return { outside: true, host: first.cname };
+    if (typeof first === "object" && first !== null && "cname" in first)
+      return { outside: true, host: first.cname };
     if (typeof first !== "string") return { code: "ENOTFOUND" };
     ip = first;
   }

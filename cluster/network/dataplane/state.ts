@@ -1,6 +1,13 @@
 /** The dataplane's tables with the lookups that DNS, Services and the ingress need. */
 import { clusterAddresses, parseRange, type ClusterAddresses, type Range } from "../address.ts";
-import type { DataplaneSettings, Delta, FrontConfig, PodConfig, ServiceConfig, ServicePortConfig } from "../config.ts";
+import type {
+  DataplaneSettings,
+  Delta,
+  FrontConfig,
+  PodConfig,
+  ServiceConfig,
+  ServicePortConfig,
+} from "../config.ts";
 
 export interface ServicePort {
   readonly service: ServiceConfig;
@@ -86,7 +93,9 @@ export class DataplaneState {
 
   /** Reverse names of a pod: `label.service.namespace` of every headless Service that lists it. */
   endpointNames(ip: string): string[] {
-    return [...(this.#endpointNames.get(ip) ?? [])].map(([key, label]) => `${label}.${key.split("/").reverse().join(".")}`);
+    return [...(this.#endpointNames.get(ip) ?? [])].map(
+      ([key, label]) => `${label}.${key.split("/").reverse().join(".")}`,
+    );
   }
 }
 
@@ -95,7 +104,8 @@ export function endpointLabel(endpoint: { ip: string; hostname?: string }): stri
   return endpoint.hostname ?? endpoint.ip.replaceAll(".", "-");
 }
 
-export const serviceKey = (service: { namespace: string; name: string }): string => `${service.namespace}/${service.name}`;
+export const serviceKey = (service: { namespace: string; name: string }): string =>
+  `${service.namespace}/${service.name}`;
 
 function setOrDelete<V>(map: Map<string, V>, key: string, value: V | null): void {
   if (value === null) map.delete(key);

@@ -31,7 +31,8 @@ export class UdpProxy {
     for (const service of state.services.values()) {
       for (const ip of service.clusterIPs) {
         if (ip === state.addresses.dns) continue;
-        for (const port of service.ports) if (port.protocol === "UDP") wanted.set(`${ip}:${port.port}`, { ip, port: port.port });
+        for (const port of service.ports)
+          if (port.protocol === "UDP") wanted.set(`${ip}:${port.port}`, { ip, port: port.port });
       }
     }
     for (const [key, listener] of this.#listeners) {
@@ -55,7 +56,8 @@ export class UdpProxy {
   }
 
   #pass(listener: Listener, ip: string, port: number, message: Buffer, peer: dgram.RemoteInfo): void {
-    const flow = listener.flows.get(`${peer.address}:${peer.port}`) ?? this.#newFlow(listener, ip, port, peer);
+    const flow =
+      listener.flows.get(`${peer.address}:${peer.port}`) ?? this.#newFlow(listener, ip, port, peer);
     if (flow === undefined) return;
     flow.timer.refresh();
     flow.upstream.send(message, flow.endpoint.port, flow.endpoint.ip, () => {});

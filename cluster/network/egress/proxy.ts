@@ -13,9 +13,19 @@ export interface EgressOptions {
   readonly map?: (host: string, port: number) => { host: string; port: number } | undefined;
 }
 
-const isLoopback = (address: string): boolean => /^(127\.|0\.|169\.254\.)/.test(address) || address === "::1" || address === "::" || /^::ffff:(127|0)\./.test(address) || /^fe80:/i.test(address);
+const isLoopback = (address: string): boolean =>
+  /^(127\.|0\.|169\.254\.)/.test(address) ||
+  address === "::1" ||
+  address === "::" ||
+  /^::ffff:(127|0)\./.test(address) ||
+  /^fe80:/i.test(address);
 
-async function connectTo(options: EgressOptions, host: string, port: number, source: string | undefined): Promise<Duplex> {
+async function connectTo(
+  options: EgressOptions,
+  host: string,
+  port: number,
+  source: string | undefined,
+): Promise<Duplex> {
   const mapped = options.map?.(host, port);
   if (mapped !== undefined) return connectOutside(mapped.host, mapped.port, true);
   try {
@@ -28,10 +38,17 @@ async function connectTo(options: EgressOptions, host: string, port: number, sou
 
 function connectOutside(host: string, port: number, loopbackAllowed: boolean): Promise<Duplex> {
   return new Promise((resolve, reject) => {
-    const refuse = (): Error => Object.assign(new Error(`${host} is this machine's own loopback, which pods cannot reach`), { code: "EACCES" });
+    const refuse = (): Error =>
+      Object.assign(new Error(`${host} is this machine's own loopback, which pods cannot reach`), {
+        code: "EACCES",
+      });
     if (!loopbackAllowed && (isLoopback(host) || host === "localhost")) return reject(refuse());
     const socket = net.connect({ host, port, allowHalfOpen: true });
-    socket.setTimeout(10_000, () => socket.destroy(Object.assign(new Error(`${host}:${port} did not answer in 10 s`), { code: "ETIMEDOUT" })));
+    socket.setTimeout(10_000, () =>
+      socket.destroy(
+        Object.assign(new Error(`${host}:${port} did not answer in 10 s`), { code: "ETIMEDOUT" }),
+      ),
+    );
     socket.once("error", reject);
     socket.once("connect", () => {
       socket.setTimeout(0);
@@ -50,14 +67,17 @@ const statusFor = (error: unknown): number => {
   return code === "EACCES" ? 403 : code === "ETIMEDOUT" ? 504 : 502;
 };
 
-const sourceOf = (socket: { remoteAddress?: string }): string | undefined => socket.remoteAddress?.replace(/^::ffff:/, "");
+const sourceOf = (socket: { remoteAddress?: string }): string | undefined =>
+  socket.remoteAddress?.replace(/^::ffff:/, "");
 
 /** Serves the proxy on a listening socket inside the pods' network. */
 export function serveEgress(server: net.Server, options: EgressOptions): { close(): void } {
   const proxy = http.createServer({ requestTimeout: 0 }, (req, res) => {
     forward(options, req, res).catch((error: unknown) => {
       if (res.headersSent) return void res.destroy();
-      res.writeHead(statusFor(error), { "content-type": "text/plain" }).end(`${error instanceof Error ? error.message : String(error)}\n`);
+      res
+        .writeHead(statusFor(error), { "content-type": "text/plain" })
+        .end(`${error instanceof Error ? error.message : String(error)}\n`);
     });
   });
   proxy.on("connect", (req: http.IncomingMessage, socket: net.Socket, head: Buffer) => {
@@ -65,7 +85,9 @@ export function serveEgress(server: net.Server, options: EgressOptions): { close
     tunnel(options, req, socket, head).catch((error: unknown) => {
       const text = `${error instanceof Error ? error.message : String(error)}\n`;
       const status = statusFor(error);
-      socket.end(`HTTP/1.1 ${status} ${http.STATUS_CODES[status] ?? ""}\r\ncontent-type: text/plain\r\ncontent-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`);
+      socket.end(
+        `HTTP/1.1 ${status} ${http.STATUS_CODES[status] ?? ""}\r\ncontent-type: text/plain\r\ncontent-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`,
+      );
     });
   });
   proxy.on("clientError", (_error, socket) => socket.destroy());
@@ -83,7 +105,12 @@ function splitAuthority(authority: string, fallback: number): { host: string; po
   return { host: url.hostname.replace(/^\[|\]$/g, ""), port: url.port === "" ? fallback : Number(url.port) };
 }
 
-async function tunnel(options: EgressOptions, req: http.IncomingMessage, socket: net.Socket, head: Buffer): Promise<void> {
+async function tunnel(
+  options: EgressOptions,
+  req: http.IncomingMessage,
+  socket: net.Socket,
+  head: Buffer,
+): Promise<void> {
   const { host, port } = splitAuthority(req.url ?? "", 443);
   const upstream = await connectTo(options, host, port, sourceOf(socket));
   if (socket.destroyed) return void upstream.destroy();
@@ -96,16 +123,28 @@ async function tunnel(options: EgressOptions, req: http.IncomingMessage, socket:
   upstream.pipe(socket);
 }
 
-async function forward(options: EgressOptions, req: http.IncomingMessage, res: http.ServerResponse): Promise<void> {
+async function forward(
+  options: EgressOptions,
+  req: http.IncomingMessage,
+  res: http.ServerResponse,
+): Promise<void> {
   if (!/^http:\/\//i.test(req.url ?? "")) {
-    return void res.writeHead(400, { "content-type": "text/plain" }).end("This is the pods' HTTP proxy: it takes CONNECT and absolute http:// URLs.\n");
+    return void res
+      .writeHead(400, { "content-type": "text/plain" })
+      .end("This is the pods' HTTP proxy: it takes CONNECT and absolute http:// URLs.\n");
   }
   const url = new URL(req.url ?? "");
   const { host, port } = splitAuthority(url.host, 80);
   const socket = await connectTo(options, host, port, sourceOf(req.socket));
   const { "proxy-connection": _a, "proxy-authorization": _b, connection: _c, ...headers } = req.headers;
   const upstream = http.request(
-    { method: req.method ?? "GET", path: `${url.pathname}${url.search}`, headers: { ...headers, host: url.host, connection: "close" }, createConnection: () => socket, setDefaultHeaders: false },
+    {
+      method: req.method ?? "GET",
+      path: `${url.pathname}${url.search}`,
+      headers: { ...headers, host: url.host, connection: "close" },
+      createConnection: () => socket,
+      setDefaultHeaders: false,
+    },
     (answer) => {
       const { connection: _d, "keep-alive": _e, ...rest } = answer.headers;
       res.writeHead(answer.statusCode ?? 502, rest);

@@ -6,7 +6,15 @@ import https from "node:https";
 import net from "node:net";
 
 type Command =
-  | { id: number; do: "http" | "h2c" | "echo" | "https"; ip: string; port: number; name: string; cert?: string; key?: string }
+  | {
+      id: number;
+      do: "http" | "h2c" | "echo" | "https";
+      ip: string;
+      port: number;
+      name: string;
+      cert?: string;
+      key?: string;
+    }
   | { id: number; do: "get"; url: string; path?: string; from: string; headers?: Record<string, string> }
   | { id: number; do: "tcp"; ip: string; port: number; from: string; data: string }
   | { id: number; do: "dns"; server: string; name: string; type: string }
@@ -14,8 +22,10 @@ type Command =
 
 const servers = new Map<string, { close(): unknown }>();
 
-const about = (name: string, req: { url?: string; headers: object; socket: { remoteAddress?: string } }): string =>
-  JSON.stringify({ name, url: req.url, headers: req.headers, from: req.socket.remoteAddress });
+const about = (
+  name: string,
+  req: { url?: string; headers: object; socket: { remoteAddress?: string } },
+): string => JSON.stringify({ name, url: req.url, headers: req.headers, from: req.socket.remoteAddress });
 
 function serve(command: Extract<Command, { do: "http" | "h2c" | "echo" | "https" }>): net.Server {
   const { name } = command;
@@ -27,7 +37,10 @@ function serve(command: Extract<Command, { do: "http" | "h2c" | "echo" | "https"
         req.on("data", (chunk: Buffer) => (size += chunk.length));
         req.on("end", () => res.setHeader("x-body-size", size).end(about(name, req)));
       };
-      const server = command.do === "http" ? http.createServer(handler) : https.createServer({ cert: command.cert, key: command.key }, handler);
+      const server =
+        command.do === "http"
+          ? http.createServer(handler)
+          : https.createServer({ cert: command.cert, key: command.key }, handler);
       server.on("upgrade", (_req, socket) => {
         socket.write("HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: test\r\n\r\n");
         socket.pipe(socket);
@@ -58,17 +71,29 @@ async function run(command: Command): Promise<unknown> {
       return new Promise((resolve, reject) => {
         const client = command.url.startsWith("https:") ? https : http;
         client
-          .get(command.url, { localAddress: command.from, headers: command.headers, agent: false, rejectUnauthorized: false, ...(command.path === undefined ? {} : { path: command.path }) }, (res) => {
-            let body = "";
-            res.setEncoding("utf8").on("data", (chunk: string) => (body += chunk));
-            res.on("end", () => resolve({ status: res.statusCode, body, headers: res.headers }));
-          })
+          .get(
+            command.url,
+            {
+              localAddress: command.from,
+              headers: command.headers,
+              agent: false,
+              rejectUnauthorized: false,
+              ...(command.path === undefined ? {} : { path: command.path }),
+            },
+            (res) => {
+              let body = "";
+              res.setEncoding("utf8").on("data", (chunk: string) => (body += chunk));
+              res.on("end", () => resolve({ status: res.statusCode, body, headers: res.headers }));
+            },
+          )
           .on("error", reject);
       });
     case "tcp":
       return new Promise((resolve, reject) => {
         let got = "";
-        const socket = net.connect({ host: command.ip, port: command.port, localAddress: command.from }, () => socket.end(command.data));
+        const socket = net.connect({ host: command.ip, port: command.port, localAddress: command.from }, () =>
+          socket.end(command.data),
+        );
         socket.setEncoding("utf8").on("data", (chunk: string) => (got += chunk));
         socket.on("end", () => resolve(got));
         socket.on("error", reject);
@@ -84,7 +109,9 @@ async function run(command: Command): Promise<unknown> {
     default: {
       const server = serve(command);
       servers.set(`${command.ip}:${command.port}`, server);
-      await new Promise<void>((resolve, reject) => server.once("error", reject).listen(command.port, command.ip, resolve));
+      await new Promise<void>((resolve, reject) =>
+        server.once("error", reject).listen(command.port, command.ip, resolve),
+      );
       return undefined;
     }
   }

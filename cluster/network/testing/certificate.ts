@@ -16,7 +16,25 @@ export function testCertificate(names: readonly string[]): TestCertificate {
     const san = `subjectAltName=${names.map((n) => `DNS:${n}`).join(",")},IP:127.0.0.1`;
     execFileSync(
       "openssl",
-      ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=test", "-addext", san, "-keyout", key, "-out", cert],
+      [
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=test",
+        "-addext",
+        san,
+        "-keyout",
+        key,
+        "-out",
+        cert,
+      ],
       { stdio: "pipe" },
     );
     return { cert: fs.readFileSync(cert, "utf8"), key: fs.readFileSync(key, "utf8") };

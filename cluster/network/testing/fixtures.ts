@@ -1,9 +1,29 @@
 /** Rows of the dataplane's config, short to write in tests. */
-import type { EndpointConfig, FrontConfig, HostConfig, HttpMatch, HttpRule, PodConfig, ServiceConfig, WeightedBackend } from "../config.ts";
+import type {
+  EndpointConfig,
+  FrontConfig,
+  HostConfig,
+  HttpMatch,
+  HttpRule,
+  PodConfig,
+  ServiceConfig,
+  WeightedBackend,
+} from "../config.ts";
 
-export const endpoint = (ip: string, port: number, extra: Partial<EndpointConfig> = {}): EndpointConfig => ({ ip, port, ready: true, ...extra });
+export const endpoint = (ip: string, port: number, extra: Partial<EndpointConfig> = {}): EndpointConfig => ({
+  ip,
+  port,
+  ready: true,
+  ...extra,
+});
 
-export function service(key: string, clusterIP: string, port: number, endpoints: readonly EndpointConfig[], extra: Partial<ServiceConfig> = {}): ServiceConfig {
+export function service(
+  key: string,
+  clusterIP: string,
+  port: number,
+  endpoints: readonly EndpointConfig[],
+  extra: Partial<ServiceConfig> = {},
+): ServiceConfig {
   const [namespace = "", name = ""] = key.split("/");
   return {
     namespace,
@@ -21,9 +41,18 @@ export function pod(ip: string, key: string): PodConfig {
   return { ip, namespace, name, uid: name, serviceAccount: "default", node: "node-1", labels: {} };
 }
 
-export const match = (extra: Partial<HttpMatch> = {}): HttpMatch => ({ path: { type: "PathPrefix", value: "/" }, headers: [], query: [], ...extra });
+export const match = (extra: Partial<HttpMatch> = {}): HttpMatch => ({
+  path: { type: "PathPrefix", value: "/" },
+  headers: [],
+  query: [],
+  ...extra,
+});
 
-export const to = (serviceName: string, port: number, extra: Partial<Extract<WeightedBackend, { kind: "service" }>> = {}): WeightedBackend => ({
+export const to = (
+  serviceName: string,
+  port: number,
+  extra: Partial<Extract<WeightedBackend, { kind: "service" }>> = {},
+): WeightedBackend => ({
   kind: "service",
   weight: 1,
   target: { service: serviceName, port, protocol: "http" },
@@ -31,9 +60,18 @@ export const to = (serviceName: string, port: number, extra: Partial<Extract<Wei
   ...extra,
 });
 
-export const rule = (backends: readonly WeightedBackend[], extra: Partial<HttpRule> = {}): HttpRule => ({ match: match(), filters: [], backends, ...extra });
+export const rule = (backends: readonly WeightedBackend[], extra: Partial<HttpRule> = {}): HttpRule => ({
+  match: match(),
+  filters: [],
+  backends,
+  ...extra,
+});
 
-export const host = (hostname: string, rules: readonly HttpRule[], extra: Partial<HostConfig> = {}): HostConfig => ({
+export const host = (
+  hostname: string,
+  rules: readonly HttpRule[],
+  extra: Partial<HostConfig> = {},
+): HostConfig => ({
   hostname,
   http: "serve",
   https: "serve",

@@ -7,7 +7,8 @@ import type { NetworkDaemon, NetworkHost } from "../network-host.ts";
 const INIT = path.join(import.meta.dirname, "netns-init.cjs");
 
 /** Whether this machine lets an unprivileged user make network namespaces. */
-export const canUnshare = (): boolean => spawnSync("unshare", ["-Urnm", "ip", "link", "set", "lo", "up"], { stdio: "ignore" }).status === 0;
+export const canUnshare = (): boolean =>
+  spawnSync("unshare", ["-Urnm", "ip", "link", "set", "lo", "up"], { stdio: "ignore" }).status === 0;
 
 interface Reply {
   readonly done?: number;
@@ -21,10 +22,18 @@ export interface TestHost extends NetworkHost {
   close(): void;
 }
 
-export async function netnsHost(options: { local: readonly string[]; addresses: readonly string[] }): Promise<TestHost> {
-  const init = spawn("unshare", ["-Urnm", process.execPath, INIT], { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+export async function netnsHost(options: {
+  local: readonly string[];
+  addresses: readonly string[];
+}): Promise<TestHost> {
+  const init = spawn("unshare", ["-Urnm", process.execPath, INIT], {
+    stdio: ["ignore", "inherit", "inherit", "ipc"],
+  });
   const waiting = new Map<number, { resolve: (handle: unknown) => void; reject: (error: Error) => void }>();
-  const daemons = new Map<number, { message: (m: unknown) => void; exited: (code: number | string) => void }>();
+  const daemons = new Map<
+    number,
+    { message: (m: unknown) => void; exited: (code: number | string) => void }
+  >();
   let next = 1;
   init.on("message", (raw, handle) => {
     const reply = raw as Reply;
@@ -50,7 +59,9 @@ export async function netnsHost(options: { local: readonly string[]; addresses: 
     listen: async (address, port) => (await call("listen", { address, port })) as net.Server,
     async runDaemon(spec) {
       const id = next++;
-      const daemon = daemonOf((message, handle) => init.send({ command: "send", id, message }, handle, undefined, () => handle?.close()));
+      const daemon = daemonOf((message, handle) =>
+        init.send({ command: "send", id, message }, handle, undefined, () => handle?.close()),
+      );
       daemons.set(id, daemon);
       await call("daemon", { id, file: spec.file, env: spec.env ?? {} });
       return { ...daemon.daemon, kill: () => void init.send({ command: "kill", id, signal: "SIGKILL" }) };
@@ -69,9 +80,16 @@ export function plainHost(): TestHost {
         const server = net.createServer().listen(0, "127.0.0.1", () => resolve(server));
       }),
     runDaemon(spec) {
-      const child = fork(spec.file, { env: { ...process.env, ...spec.env }, stdio: ["ignore", "inherit", "inherit", "ipc"], execArgv: [] });
+      const child = fork(spec.file, {
+        env: { ...process.env, ...spec.env },
+        stdio: ["ignore", "inherit", "inherit", "ipc"],
+        execArgv: [],
+      });
       children.push(child);
-      const daemon = daemonOf((message, handle) => child.connected && child.send(message as object, handle, undefined, () => handle?.close()));
+      const daemon = daemonOf(
+        (message, handle) =>
+          child.connected && child.send(message as object, handle, undefined, () => handle?.close()),
+      );
       child.on("message", daemon.message);
       child.on("exit", (code, signal) => daemon.exited(code ?? signal ?? 0));
       return Promise.resolve({ ...daemon.daemon, kill: () => void child.kill("SIGKILL") });

@@ -11,7 +11,10 @@ const commands = {
     for (const address of addresses) ip("addr", "add", `${address}/32`, "dev", "lo");
   },
   daemon({ id, file, env }) {
-    const child = spawn(process.execPath, [file], { env: { ...process.env, ...env }, stdio: ["ignore", "inherit", "inherit", "ipc"] });
+    const child = spawn(process.execPath, [file], {
+      env: { ...process.env, ...env },
+      stdio: ["ignore", "inherit", "inherit", "ipc"],
+    });
     daemons.set(id, child);
     child.on("message", (message) => process.send({ daemon: id, message }));
     child.on("exit", (code, signal) => process.send({ daemon: id, exited: code ?? signal }));
@@ -24,7 +27,9 @@ const commands = {
     daemons.get(id)?.kill(signal);
   },
   listen({ address, port }, _handle, done) {
-    const server = net.createServer().listen(port, address, () => process.send({ done }, server, undefined, () => server.close()));
+    const server = net
+      .createServer()
+      .listen(port, address, () => process.send({ done }, server, undefined, () => server.close()));
   },
 };
 process.on("message", ({ command, done, ...args }, handle) => {

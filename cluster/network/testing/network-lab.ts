@@ -22,7 +22,11 @@ export interface Lab {
   close(): void;
 }
 
-export async function startLab(options: { sandbox: "namespaces" | "bare"; snapshot: Delta; pods?: readonly string[] }): Promise<Lab> {
+export async function startLab(options: {
+  sandbox: "namespaces" | "bare";
+  snapshot: Delta;
+  pods?: readonly string[];
+}): Promise<Lab> {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), "travelops-lab-"));
   const podRange = "10.128.0.0/16";
   const serviceRange = "10.64.0.0/16";
@@ -98,12 +102,19 @@ export async function startActor(host: TestHost, file: string = ACTOR): Promise<
 }
 
 /** Asks again until the answer fits; for what takes effect a little later. */
-export async function eventually<T>(ask: () => Promise<T>, fits: (value: T) => boolean, deadlineMs = 10_000): Promise<T> {
+export async function eventually<T>(
+  ask: () => Promise<T>,
+  fits: (value: T) => boolean,
+  deadlineMs = 10_000,
+): Promise<T> {
   const end = Date.now() + deadlineMs;
   for (;;) {
     const value = await ask().catch((error: unknown) => error as T);
     if (fits(value)) return value;
-    if (Date.now() > end) throw new Error(`not in ${deadlineMs} ms; last seen: ${value instanceof Error ? value.message : JSON.stringify(value)}`);
+    if (Date.now() > end)
+      throw new Error(
+        `not in ${deadlineMs} ms; last seen: ${value instanceof Error ? value.message : JSON.stringify(value)}`,
+      );
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }

@@ -16,7 +16,9 @@ function hello(servername: string | undefined): Promise<Buffer> {
     });
     server.listen(0, "127.0.0.1", () => {
       const { port } = server.address() as net.AddressInfo;
-      tls.connect({ port, host: "127.0.0.1", ...(servername === undefined ? {} : { servername }) }).on("error", () => {});
+      tls
+        .connect({ port, host: "127.0.0.1", ...(servername === undefined ? {} : { servername }) })
+        .on("error", () => {});
     });
   });
 }
@@ -25,7 +27,8 @@ describe("the server name of a ClientHello", () => {
   it("is read from what a client sends, however it is cut", async () => {
     const bytes = await hello("Pass.example");
     expect(serverNameOf(bytes)).toEqual({ kind: "name", name: "pass.example" });
-    for (let i = 0; i < bytes.length; i += 7) expect(serverNameOf(bytes.subarray(0, i)).kind).toBe("need-more");
+    for (let i = 0; i < bytes.length; i += 7)
+      expect(serverNameOf(bytes.subarray(0, i)).kind).toBe("need-more");
     expect(serverNameOf(await hello(undefined))).toEqual({ kind: "none" });
   });
 

@@ -1,6 +1,9 @@
 /** Reads the server name out of a TLS ClientHello, without ending the TLS. */
 
-export type HelloResult = { readonly kind: "need-more" } | { readonly kind: "name"; readonly name: string } | { readonly kind: "none" };
+export type HelloResult =
+  | { readonly kind: "need-more" }
+  | { readonly kind: "name"; readonly name: string }
+  | { readonly kind: "none" };
 
 const NONE: HelloResult = { kind: "none" };
 const MORE: HelloResult = { kind: "need-more" };
@@ -34,7 +37,13 @@ export function serverNameOf(data: Buffer): HelloResult {
 
 function nameIn(list: Buffer): HelloResult {
   if (list.length < 5 || list[2] !== 0) return NONE;
-  return { kind: "name", name: list.subarray(5, 5 + list.readUInt16BE(3)).toString("latin1").toLowerCase() };
+  return {
+    kind: "name",
+    name: list
+      .subarray(5, 5 + list.readUInt16BE(3))
+      .toString("latin1")
+      .toLowerCase(),
+  };
 }
 
 /** The first handshake message, put together from its records. */

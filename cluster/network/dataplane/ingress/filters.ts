@@ -9,7 +9,8 @@ export function changeHeaders(headers: HeaderMap, change: HeaderChange): HeaderM
   for (const { name, value } of change.set) next[name.toLowerCase()] = value;
   for (const { name, value } of change.add) {
     const before = next[name.toLowerCase()];
-    next[name.toLowerCase()] = before === undefined ? value : [...(Array.isArray(before) ? before : [before]), value];
+    next[name.toLowerCase()] =
+      before === undefined ? value : [...(Array.isArray(before) ? before : [before]), value];
   }
   for (const name of change.remove) delete next[name.toLowerCase()];
   return next;
@@ -28,7 +29,13 @@ export function modifyPath(path: string, prefix: string | undefined, modifier: P
 /** Location of a redirect: what the filter does not name stays as the request had it. */
 export function redirectLocation(
   filter: Extract<HttpFilter, { type: "redirect" }>,
-  request: { scheme: "http" | "https"; hostname: string; portFor: (scheme: string) => number; path: string; search: string },
+  request: {
+    scheme: "http" | "https";
+    hostname: string;
+    portFor: (scheme: string) => number;
+    path: string;
+    search: string;
+  },
   prefix: string | undefined,
 ): string {
   const scheme = filter.scheme ?? request.scheme;
@@ -47,7 +54,10 @@ export function matchedPrefix(rule: HttpRule): string | undefined {
 }
 
 /** Proportional to weights; `undefined` when all are 0 or there is no backend. */
-export function pickBackend(backends: readonly WeightedBackend[], random: () => number): WeightedBackend | undefined {
+export function pickBackend(
+  backends: readonly WeightedBackend[],
+  random: () => number,
+): WeightedBackend | undefined {
   const total = backends.reduce((sum, b) => sum + b.weight, 0);
   if (total <= 0) return undefined;
   let point = random() * total;
@@ -60,7 +70,16 @@ export function pickBackend(backends: readonly WeightedBackend[], random: () => 
 }
 
 /** Headers that end at a proxy. */
-const HOP_BY_HOP = new Set(["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade", "te", "trailer", "http2-settings"]);
+const HOP_BY_HOP = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "transfer-encoding",
+  "upgrade",
+  "te",
+  "trailer",
+  "http2-settings",
+]);
 
 /** Request headers as the backend sees them, before the rule's own filters. */
 export function forwardHeaders(
@@ -69,7 +88,10 @@ export function forwardHeaders(
 ): HeaderMap {
   const next = endToEnd(headers);
   const before = headers["x-forwarded-for"];
-  next["x-forwarded-for"] = before === undefined ? facts.remoteAddress : `${Array.isArray(before) ? before.join(", ") : before}, ${facts.remoteAddress}`;
+  next["x-forwarded-for"] =
+    before === undefined
+      ? facts.remoteAddress
+      : `${Array.isArray(before) ? before.join(", ") : before}, ${facts.remoteAddress}`;
   next["x-forwarded-proto"] = facts.scheme;
   next["x-forwarded-host"] = facts.authority;
   next["x-forwarded-port"] = String(facts.publicPort);
@@ -80,7 +102,9 @@ export function forwardHeaders(
 /** Without what belongs to one hop only; `te: trailers` stays, gRPC asks for it. */
 export function endToEnd(headers: HeaderMap): HeaderMap {
   const connection = headers["connection"];
-  const named = (Array.isArray(connection) ? connection.join(",") : (connection ?? "")).toLowerCase().split(/\s*,\s*/);
+  const named = (Array.isArray(connection) ? connection.join(",") : (connection ?? ""))
+    .toLowerCase()
+    .split(/\s*,\s*/);
   const next: HeaderMap = {};
   for (const [name, value] of Object.entries(headers)) {
     if (name.startsWith(":") || value === undefined) continue;

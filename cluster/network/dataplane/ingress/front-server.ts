@@ -4,7 +4,7 @@
  */
 import http from "node:http";
 import http2 from "node:http2";
-import net from "node:net";
+import type net from "node:net";
 import tls from "node:tls";
 import type { HostListener, WeightedBackend } from "../../config.ts";
 import { connectService } from "../connector.ts";
@@ -54,8 +54,12 @@ export class FrontServer {
       },
       (req, res) => this.#request(req, res, "https"),
     );
-    this.#plain.on("upgrade", (req: http.IncomingMessage, socket, head) => this.#upgrade(req, socket as net.Socket, head, "http"));
-    this.#secure.on("upgrade", (req: http.IncomingMessage, socket: net.Socket, head: Buffer) => this.#upgrade(req, socket, head, "https"));
+    this.#plain.on("upgrade", (req: http.IncomingMessage, socket, head) =>
+      this.#upgrade(req, socket as net.Socket, head, "http"),
+    );
+    this.#secure.on("upgrade", (req: http.IncomingMessage, socket: net.Socket, head: Buffer) =>
+      this.#upgrade(req, socket, head, "https"),
+    );
     for (const server of [this.#plain2, this.#secure]) server.on("sessionError", () => {});
     this.#secure.on("tlsClientError", (_error, socket) => socket.destroy());
     this.#plain.on("clientError", (_error, socket) => {
@@ -73,18 +77,27 @@ export class FrontServer {
   /** Serves a listening socket of the host. */
   serve(server: net.Server, listener: Exclude<HostListener, { kind: "service" }>): void {
     const address = server.address();
-    if (address === null || typeof address === "string") throw new Error("the ingress needs a listening TCP socket");
+    if (address === null || typeof address === "string")
+      throw new Error("the ingress needs a listening TCP socket");
     const { publicPorts } = this.#tools.state.settings;
     const entry: EntryPoint =
       listener.kind === "host"
         ? { publicPort: address.port, httpsPort: address.port, tls: "either", hostname: listener.hostname }
-        : { publicPort: address.port, httpsPort: publicPorts.https, tls: listener.kind === "https" ? "only" : "never" };
+        : {
+            publicPort: address.port,
+            httpsPort: publicPorts.https,
+            tls: listener.kind === "https" ? "only" : "never",
+          };
     this.#attach(server, `${address.address}:${address.port}`, entry);
   }
 
   /** Serves the pods at the gateway address, on the ports that URLs do not name. */
   serveInside(server: net.Server, address: string, port: 80 | 443): void {
-    this.#attach(server, `${address}:${port}`, { publicPort: port, httpsPort: 443, tls: port === 443 ? "only" : "never" });
+    this.#attach(server, `${address}:${port}`, {
+      publicPort: port,
+      httpsPort: 443,
+      tls: port === 443 ? "only" : "never",
+    });
   }
 
   #attach(server: net.Server, key: string, entry: EntryPoint): void {
@@ -117,10 +130,16 @@ export class FrontServer {
     socket.on("data", onData);
   }
 
-  #recognise(seen: Buffer, entry: EntryPoint, socket: net.Socket): net.Server | http.Server | http2.Http2Server | "done" | undefined {
+  #recognise(
+    seen: Buffer,
+    entry: EntryPoint,
+    socket: net.Socket,
+  ): net.Server | http.Server | http2.Http2Server | "done" | undefined {
     if (seen[0] === TLS_HANDSHAKE && entry.tls !== "never") return this.#recogniseTls(seen, entry, socket);
     if (entry.tls === "only") {
-      socket.end("HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r\nconnection: close\r\n\r\nThis port speaks HTTPS: use https:// in the URL.\n");
+      socket.end(
+        "HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r\nconnection: close\r\n\r\nThis port speaks HTTPS: use https:// in the URL.\n",
+      );
       return "done";
     }
     const head = seen.subarray(0, HTTP2_PREFACE.length);
@@ -128,7 +147,11 @@ export class FrontServer {
     return head.length === HTTP2_PREFACE.length ? this.#plain2 : undefined;
   }
 
-  #recogniseTls(seen: Buffer, entry: EntryPoint, socket: net.Socket): http2.Http2SecureServer | "done" | undefined {
+  #recogniseTls(
+    seen: Buffer,
+    entry: EntryPoint,
+    socket: net.Socket,
+  ): http2.Http2SecureServer | "done" | undefined {
     const hello = serverNameOf(seen);
     if (hello.kind === "need-more" && seen.length < MAX_HELLO) return undefined;
     const name = hello.kind === "name" ? hello.name : "";
@@ -140,7 +163,10 @@ export class FrontServer {
 
   async #passThrough(socket: net.Socket, seen: Buffer, backends: readonly WeightedBackend[]): Promise<void> {
     const backend = pickBackend(backends, this.#tools.random);
-    const target = backend?.kind === "service" ? this.#tools.state.servicePort(backend.target.service, backend.target.port) : undefined;
+    const target =
+      backend?.kind === "service"
+        ? this.#tools.state.servicePort(backend.target.service, backend.target.port)
+        : undefined;
     if (target === undefined) return void socket.resetAndDestroy();
     const connection = await connectService(this.#tools, this.#source(socket), target);
     if (connection === undefined) return void socket.resetAndDestroy();
@@ -170,11 +196,21 @@ export class FrontServer {
     const { socket } = req;
     const point = this.#entries.get(`${socket.localAddress ?? ""}:${socket.localPort ?? 0}`);
     const { publicPorts } = this.#tools.state.settings;
-    const entry: Entry = { scheme, ...(point ?? { publicPort: publicPorts[scheme], httpsPort: publicPorts.https }) };
-    const authority = req instanceof http2.Http2ServerRequest ? req.authority || req.headers.host : req.headers.host;
+    const entry: Entry = {
+      scheme,
+      ...(point ?? { publicPort: publicPorts[scheme], httpsPort: publicPorts.https }),
+    };
+    const authority =
+      req instanceof http2.Http2ServerRequest ? req.authority || req.headers.host : req.headers.host;
     return planRequest(
       { table: this.#table, clusterName: this.#tools.state.settings.clusterName, random: this.#tools.random },
-      { method: req.method ?? "GET", url: req.url ?? "/", authority: authority ?? "", headers: req.headers, remoteAddress: socket.remoteAddress ?? "" },
+      {
+        method: req.method ?? "GET",
+        url: req.url ?? "/",
+        authority: authority ?? "",
+        headers: req.headers,
+        remoteAddress: socket.remoteAddress ?? "",
+      },
       entry,
     );
   }
@@ -197,9 +233,12 @@ export class FrontServer {
 
   #upgrade(req: http.IncomingMessage, socket: net.Socket, head: Buffer, scheme: "http" | "https"): void {
     const plan = this.#plan(req, scheme);
-    if (plan.kind === "forward") return proxyUpgrade(this.#tools, plan, this.#source(socket), req, socket, head);
+    if (plan.kind === "forward")
+      return proxyUpgrade(this.#tools, plan, this.#source(socket), req, socket, head);
     if (plan.kind === "page") return writePage(socket, plan.page, req.headers.accept);
-    socket.end(`HTTP/1.1 ${plan.status} Redirect\r\nlocation: ${plan.location}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`);
+    socket.end(
+      `HTTP/1.1 ${plan.status} Redirect\r\nlocation: ${plan.location}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`,
+    );
   }
 
   close(): void {

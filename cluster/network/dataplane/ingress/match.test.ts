@@ -2,10 +2,24 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { HttpMatch, HttpRule } from "../../config.ts";
 import { front, host, match, rule } from "../../testing/fixtures.ts";
-import { compareRules, hostCandidates, hostnameOf, matches, matchesPath, type RankedRule, type RequestHead } from "./match.ts";
+import {
+  compareRules,
+  hostCandidates,
+  hostnameOf,
+  matches,
+  matchesPath,
+  type RankedRule,
+  type RequestHead,
+} from "./match.ts";
 import { RouteTable } from "./route-table.ts";
 
-const head = (path: string, extra: Partial<RequestHead> = {}): RequestHead => ({ method: "GET", path, query: new URLSearchParams(), headers: {}, ...extra });
+const head = (path: string, extra: Partial<RequestHead> = {}): RequestHead => ({
+  method: "GET",
+  path,
+  query: new URLSearchParams(),
+  headers: {},
+  ...extra,
+});
 
 describe("matching a path", () => {
   it.each<[HttpMatch["path"]["type"], string, string, boolean]>([
@@ -28,8 +42,16 @@ describe("matching a path", () => {
 
 describe("matching a request", () => {
   it("wants all of method, headers and query", () => {
-    const wanted = match({ method: "POST", headers: [{ name: "X-Env", type: "Exact", value: "one" }], query: [{ name: "q", type: "RegularExpression", value: "[ab]" }] });
-    const good = head("/", { method: "POST", headers: { "x-env": "one" }, query: new URLSearchParams("q=b") });
+    const wanted = match({
+      method: "POST",
+      headers: [{ name: "X-Env", type: "Exact", value: "one" }],
+      query: [{ name: "q", type: "RegularExpression", value: "[ab]" }],
+    });
+    const good = head("/", {
+      method: "POST",
+      headers: { "x-env": "one" },
+      query: new URLSearchParams("q=b"),
+    });
     expect(matches(wanted, good)).toBe(true);
     expect(matches(wanted, { ...good, method: "GET" })).toBe(false);
     expect(matches(wanted, { ...good, headers: {} })).toBe(false);
@@ -37,7 +59,13 @@ describe("matching a request", () => {
   });
 
   it("reads host names from authorities", () => {
-    expect(["A.b:80", "a.b", "[::1]:80", "a.b.", ""].map((a) => hostnameOf(a))).toEqual(["a.b", "a.b", "::1", "a.b", ""]);
+    expect(["A.b:80", "a.b", "[::1]:80", "a.b.", ""].map((a) => hostnameOf(a))).toEqual([
+      "a.b",
+      "a.b",
+      "::1",
+      "a.b",
+      "",
+    ]);
     expect(hostCandidates("a.b.c")).toEqual(["a.b.c", "*.b.c", "*.c", "*"]);
   });
 });
@@ -45,8 +73,16 @@ describe("matching a request", () => {
 describe("precedence among rules", () => {
   const h = { name: "h", type: "Exact" as const, value: "1" };
   const better: [string, HttpMatch, HttpMatch][] = [
-    ["exact over prefix", match({ path: { type: "Exact", value: "/a" } }), match({ path: { type: "PathPrefix", value: "/a/long/one" } })],
-    ["the longer prefix", match({ path: { type: "PathPrefix", value: "/a/b" } }), match({ path: { type: "PathPrefix", value: "/a" }, method: "GET", headers: [h] })],
+    [
+      "exact over prefix",
+      match({ path: { type: "Exact", value: "/a" } }),
+      match({ path: { type: "PathPrefix", value: "/a/long/one" } }),
+    ],
+    [
+      "the longer prefix",
+      match({ path: { type: "PathPrefix", value: "/a/b" } }),
+      match({ path: { type: "PathPrefix", value: "/a" }, method: "GET", headers: [h] }),
+    ],
     ["a method", match({ method: "GET" }), match({ headers: [h, h] })],
     ["more headers", match({ headers: [h, h] }), match({ headers: [h], query: [h, h, h] })],
     ["more query parameters", match({ query: [h, h] }), match({ query: [h] })],
@@ -66,29 +102,53 @@ describe("precedence among rules", () => {
   });
 
   const anyMatch = fc.record({
-    path: fc.record({ type: fc.constantFrom("Exact" as const, "PathPrefix" as const, "RegularExpression" as const), value: fc.constantFrom("/", "/a", "/a/b", "/a/", "/b") }),
+    path: fc.record({
+      type: fc.constantFrom("Exact" as const, "PathPrefix" as const, "RegularExpression" as const),
+      value: fc.constantFrom("/", "/a", "/a/b", "/a/", "/b"),
+    }),
     method: fc.option(fc.constantFrom("GET", "POST"), { nil: undefined }),
-    headers: fc.array(fc.record({ name: fc.constantFrom("x", "y"), type: fc.constant("Exact" as const), value: fc.constantFrom("1", "2") }), { maxLength: 2 }),
-    query: fc.array(fc.record({ name: fc.constantFrom("p"), type: fc.constant("Exact" as const), value: fc.constantFrom("1", "2") }), { maxLength: 1 }),
+    headers: fc.array(
+      fc.record({
+        name: fc.constantFrom("x", "y"),
+        type: fc.constant("Exact" as const),
+        value: fc.constantFrom("1", "2"),
+      }),
+      { maxLength: 2 },
+    ),
+    query: fc.array(
+      fc.record({
+        name: fc.constantFrom("p"),
+        type: fc.constant("Exact" as const),
+        value: fc.constantFrom("1", "2"),
+      }),
+      { maxLength: 1 },
+    ),
   });
   it("gives each request the best of the rules that match it, in whatever order they were written", () => {
     fc.assert(
-      fc.property(fc.array(anyMatch, { minLength: 1, maxLength: 6 }), fc.constantFrom("/", "/a", "/a/b/c", "/b"), fc.constantFrom("GET", "POST"), (all, path, method) => {
-        const request = head(path, { method, headers: { x: "1", y: "2" }, query: new URLSearchParams("p=1") });
-        const rules: HttpRule[] = all.map((m) => rule([], { match: m }));
-        const table = new RouteTable([front("HTTPRoute/ns/a", [host("x", rules)])], "apps.local");
-        const found = table.find("x", "http", request);
-        const fitting = rules.filter((r) => matches(r.match, request));
-        if (fitting.length === 0) {
-          expect(found.kind).toBe("no-rule");
-          return;
-        }
-        if (found.kind !== "rule") throw new Error("a rule matches and was not found");
-        for (const other of fitting) {
-          const index = rules.indexOf(other);
-          expect(compareRules(found.ranked, { ...found.ranked, rule: other, index })).toBeLessThanOrEqual(0);
-        }
-      }),
+      fc.property(
+        fc.array(anyMatch, { minLength: 1, maxLength: 6 }),
+        fc.constantFrom("/", "/a", "/a/b/c", "/b"),
+        fc.constantFrom("GET", "POST"),
+        (all, path, method) => {
+          const request = head(path, {
+            method,
+            headers: { x: "1", y: "2" },
+            query: new URLSearchParams("p=1"),
+          });
+          const rules: HttpRule[] = all.map((m) => rule([], { match: m }));
+          const table = new RouteTable([front("HTTPRoute/ns/a", [host("x", rules)])], "apps.local");
+          const found = table.find("x", "http", request);
+          const fitting = rules.filter((r) => matches(r.match, request));
+          expect(found.kind).toBe(fitting.length === 0 ? "no-rule" : "rule");
+          if (found.kind !== "rule") return;
+          for (const other of fitting) {
+            const index = rules.indexOf(other);
+            if (compareRules(found.ranked, { ...found.ranked, rule: other, index }) > 0)
+              throw new Error(`a better rule was passed over: ${JSON.stringify(other.match)}`);
+          }
+        },
+      ),
     );
   });
 });
@@ -122,6 +182,11 @@ describe("the table of hosts", () => {
     expect(found(name)).toBe(expected);
   });
   it("keeps a host off the scheme it does not serve, except on its own port", () => {
-    expect([found("s.example"), found("s.example", "https"), found("s.example", "http", true), found("e.example", "http", true)]).toEqual(["wild", "secure", "secure", "edge"]);
+    expect([
+      found("s.example"),
+      found("s.example", "https"),
+      found("s.example", "http", true),
+      found("e.example", "http", true),
+    ]).toEqual(["wild", "secure", "secure", "edge"]);
   });
 });

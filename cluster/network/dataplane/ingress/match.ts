@@ -36,7 +36,8 @@ export function compareRules(a: RankedRule, b: RankedRule): number {
 }
 
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
-const prefixLength = (value: string): number => (value.length > 1 && value.endsWith("/") ? value.length - 1 : value.length);
+const prefixLength = (value: string): number =>
+  value.length > 1 && value.endsWith("/") ? value.length - 1 : value.length;
 
 export function matches(match: HttpMatch, head: RequestHead): boolean {
   if (match.method !== undefined && match.method !== head.method) return false;

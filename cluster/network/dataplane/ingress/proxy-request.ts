@@ -22,7 +22,12 @@ export interface ProxyTools {
 }
 
 /** The contexts to try for a target, in order. */
-export function contextsFor(tools: ProxyTools, source: ConnectionSource, service: string, port: number): ConnectionContext[] {
+export function contextsFor(
+  tools: ProxyTools,
+  source: ConnectionSource,
+  service: string,
+  port: number,
+): ConnectionContext[] {
   const target = tools.state.servicePort(service, port);
   if (target === undefined) return [];
   return tools.balancer
@@ -33,15 +38,26 @@ export function contextsFor(tools: ProxyTools, source: ConnectionSource, service
 export function sendPage(res: Outgoing, page: Page, accept: string | undefined): void {
   if (res.headersSent) return void res.destroy();
   const { type, body } = renderPage(page, accept);
-  const headers = { "content-type": type, "cache-control": "no-store", "content-length": Buffer.byteLength(body) };
+  const headers = {
+    "content-type": type,
+    "cache-control": "no-store",
+    "content-length": Buffer.byteLength(body),
+  };
   if (res instanceof http2.Http2ServerResponse) res.writeHead(page.status, headers).end(body);
   else res.writeHead(page.status, headers).end(body);
 }
 
-const isGrpc = (headers: HeaderMap): boolean => String(headers["content-type"] ?? "").startsWith("application/grpc");
+const isGrpc = (headers: HeaderMap): boolean =>
+  String(headers["content-type"] ?? "").startsWith("application/grpc");
 
 /** Serves one forward plan. */
-export function proxyRequest(tools: ProxyTools, plan: ForwardPlan, source: ConnectionSource, req: Incoming, res: Outgoing): void {
+export function proxyRequest(
+  tools: ProxyTools,
+  plan: ForwardPlan,
+  source: ConnectionSource,
+  req: Incoming,
+  res: Outgoing,
+): void {
   const contexts = contextsFor(tools, source, plan.target.service, plan.target.port);
   const accept = req.headers.accept;
   req.on("error", () => {});
@@ -72,7 +88,14 @@ function armTimeout(exchange: Exchange, ms: number): void {
   const timer = setTimeout(() => {
     if (exchange.done || exchange.res.headersSent) return;
     exchange.abort();
-    fail(exchange, gatewayFault(504, exchange.plan.target.service, `No answer within ${ms} ms, the time ${exchange.plan.owner} allows.`));
+    fail(
+      exchange,
+      gatewayFault(
+        504,
+        exchange.plan.target.service,
+        `No answer within ${ms} ms, the time ${exchange.plan.owner} allows.`,
+      ),
+    );
   }, ms);
   exchange.res.once("close", () => clearTimeout(timer));
 }
@@ -93,7 +116,8 @@ const hasBody = (req: Incoming): boolean =>
 function overHttp1(exchange: Exchange, contexts: readonly ConnectionContext[]): void {
   const { tools, plan, req } = exchange;
   const context = contexts[0];
-  if (context === undefined) return fail(exchange, noEndpoint(plan.target.service, plan.target.port, plan.owner));
+  if (context === undefined)
+    return fail(exchange, noEndpoint(plan.target.service, plan.target.port, plan.owner));
   const options: UpstreamRequestOptions = {
     host: context.endpoint.ip,
     port: context.endpoint.port,
@@ -110,7 +134,14 @@ function overHttp1(exchange: Exchange, contexts: readonly ConnectionContext[]): 
   exchange.abort = () => upstream.destroy();
   if (plan.backendTimeoutMs > 0) {
     upstream.setTimeout(plan.backendTimeoutMs, () => {
-      fail(exchange, gatewayFault(504, plan.target.service, `The endpoint did not answer within ${plan.backendTimeoutMs} ms.`));
+      fail(
+        exchange,
+        gatewayFault(
+          504,
+          plan.target.service,
+          `The endpoint did not answer within ${plan.backendTimeoutMs} ms.`,
+        ),
+      );
       upstream.destroy();
     });
   }
@@ -127,7 +158,14 @@ function overHttp1(exchange: Exchange, contexts: readonly ConnectionContext[]): 
     if (exchange.res.headersSent) return void exchange.res.destroy();
     if (!started) return overHttp1(exchange, contexts.slice(1));
     if (upstream.reusedSocket && !body) return overHttp1(exchange, contexts);
-    fail(exchange, gatewayFault(502, plan.target.service, `The endpoint ${context.endpoint.ip}:${context.endpoint.port} failed: ${error.message}.`));
+    fail(
+      exchange,
+      gatewayFault(
+        502,
+        plan.target.service,
+        `The endpoint ${context.endpoint.ip}:${context.endpoint.port} failed: ${error.message}.`,
+      ),
+    );
   });
 }
 
@@ -158,7 +196,8 @@ function writeHead(exchange: Exchange, status: number, from: HeaderMap): void {
     if (filter.type === "responseHeaders") headers = changeHeaders(headers, filter.change);
   }
   const { res } = exchange;
-  if (res instanceof http2.Http2ServerResponse) return void res.writeHead(status, headers as http2.OutgoingHttpHeaders);
+  if (res instanceof http2.Http2ServerResponse)
+    return void res.writeHead(status, headers as http2.OutgoingHttpHeaders);
   res.writeHead(status, headers as http.OutgoingHttpHeaders);
   res.flushHeaders();
 }
@@ -166,7 +205,8 @@ function writeHead(exchange: Exchange, status: number, from: HeaderMap): void {
 async function overHttp2(exchange: Exchange, contexts: readonly ConnectionContext[]): Promise<void> {
   const { tools, plan, req, res } = exchange;
   const context = contexts[0];
-  if (context === undefined) return fail(exchange, noEndpoint(plan.target.service, plan.target.port, plan.owner));
+  if (context === undefined)
+    return fail(exchange, noEndpoint(plan.target.service, plan.target.port, plan.owner));
   let session: http2.ClientHttp2Session;
   try {
     session = await tools.sessions.session(context, plan.target);
@@ -178,23 +218,39 @@ async function overHttp2(exchange: Exchange, contexts: readonly ConnectionContex
   const { host, ...rest } = plan.headers;
   const body = hasBody(req);
   const stream = session.request(
-    { ...rest, ":method": req.method ?? "GET", ":path": plan.path, ":authority": String(host ?? ""), ":scheme": "http" } as http2.OutgoingHttpHeaders,
+    {
+      ...rest,
+      ":method": req.method ?? "GET",
+      ":path": plan.path,
+      ":authority": String(host ?? ""),
+      ":scheme": "http",
+    } as http2.OutgoingHttpHeaders,
     { endStream: !body },
   );
   exchange.abort = () => stream.close(http2.constants.NGHTTP2_CANCEL);
   stream.on("response", (headers) => {
-    if (exchange.done) return void stream.close();
+    if (exchange.done) return stream.close();
     writeHead(exchange, Number(headers[":status"] ?? 502), headers as HeaderMap);
     stream.pipe(res as NodeJS.WritableStream);
   });
   stream.on("trailers", (trailers) => {
-    const { [http2.sensitiveHeaders]: _, ...plain } = trailers as http2.IncomingHttpHeaders & { [http2.sensitiveHeaders]?: string[] };
+    const { [http2.sensitiveHeaders]: _, ...plain } = trailers as http2.IncomingHttpHeaders & {
+      [http2.sensitiveHeaders]?: string[];
+    };
     res.addTrailers(plain as http.OutgoingHttpHeaders);
   });
   stream.on("error", (error: Error) => {
     if (exchange.done) return;
     if (res.headersSent) res.destroy();
-    else fail(exchange, gatewayFault(502, plan.target.service, `The endpoint ${context.endpoint.ip}:${context.endpoint.port} failed: ${error.message}.`));
+    else
+      fail(
+        exchange,
+        gatewayFault(
+          502,
+          plan.target.service,
+          `The endpoint ${context.endpoint.ip}:${context.endpoint.port} failed: ${error.message}.`,
+        ),
+      );
   });
   if (body) req.pipe(stream);
 }

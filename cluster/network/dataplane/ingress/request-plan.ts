@@ -1,6 +1,15 @@
 /** What to do with one request, decided before a byte moves. */
 import type { BackendTarget, HttpFilter, WeightedBackend } from "../../config.ts";
-import { changeHeaders, defaultPort, forwardHeaders, matchedPrefix, modifyPath, pickBackend, redirectLocation, type HeaderMap } from "./filters.ts";
+import {
+  changeHeaders,
+  defaultPort,
+  forwardHeaders,
+  matchedPrefix,
+  modifyPath,
+  pickBackend,
+  redirectLocation,
+  type HeaderMap,
+} from "./filters.ts";
 import { hostnameOf, type RankedRule, type RequestHead } from "./match.ts";
 import { invalidBackend, noRule, unknownHost, type Page } from "./pages.ts";
 import type { RouteTable, Scheme } from "./route-table.ts";
@@ -56,12 +65,25 @@ export function planRequest(
   const { table } = options;
   const { path, search } = splitUrl(incoming.url);
   const hostname = requestedHost(incoming.authority, entry);
-  const head: RequestHead = { method: incoming.method, path, query: new URLSearchParams(search), headers: incoming.headers };
+  const head: RequestHead = {
+    method: incoming.method,
+    path,
+    query: new URLSearchParams(search),
+    headers: incoming.headers,
+  };
   const found = table.find(hostname, entry.scheme, head, entry.hostname !== undefined);
   switch (found.kind) {
     case "no-host": {
       const shown = entry.publicPort === defaultPort(entry.scheme) ? "" : `:${entry.publicPort}`;
-      return { kind: "page", page: unknownHost(hostname, options.clusterName, table.names(), (n) => `${entry.scheme}://${n}${shown}/`) };
+      return {
+        kind: "page",
+        page: unknownHost(
+          hostname,
+          options.clusterName,
+          table.names(),
+          (n) => `${entry.scheme}://${n}${shown}/`,
+        ),
+      };
     }
     case "no-rule":
       return { kind: "page", page: noRule(hostname, path, table.owners(hostname)) };
@@ -87,9 +109,14 @@ function planRule(
   if (redirect !== undefined) {
     const hostname = hostnameOf(incoming.authority) || at.hostname;
     // Where this ingress really listens for the other scheme, not its well-known port.
-    const portFor = (scheme: string): number => (scheme === entry.scheme ? entry.publicPort : scheme === "https" ? entry.httpsPort : defaultPort(scheme));
+    const portFor = (scheme: string): number =>
+      scheme === entry.scheme ? entry.publicPort : scheme === "https" ? entry.httpsPort : defaultPort(scheme);
     const request = { scheme: entry.scheme, hostname, portFor, path: at.path, search: at.search };
-    return { kind: "redirect", status: redirect.statusCode, location: redirectLocation(redirect, request, prefix) };
+    return {
+      kind: "redirect",
+      status: redirect.statusCode,
+      location: redirectLocation(redirect, request, prefix),
+    };
   }
   const backend = pickBackend(rule.backends, random);
   const fault = backendFault(backend);
@@ -132,5 +159,8 @@ export function splitUrl(url: string): { path: string; search: string } {
   const origin = url.startsWith("/") ? url : (/^[a-z]+:\/\/[^/?]*(.*)$/i.exec(url)?.[1] ?? url);
   const question = origin.indexOf("?");
   const path = question < 0 ? origin : origin.slice(0, question);
-  return { path: path.startsWith("/") ? path : `/${path}`, search: question < 0 ? "" : origin.slice(question) };
+  return {
+    path: path.startsWith("/") ? path : `/${path}`,
+    search: question < 0 ? "" : origin.slice(question),
+  };
 }

@@ -25,7 +25,9 @@ export class RouteTable {
     for (const front of fronts) for (const host of front.hosts) this.#add(front, host);
     for (const entry of this.#hosts.values()) {
       entry.rules.sort(compareRules);
-      entry.hosts.sort((a, b) => a.front.created - b.front.created || (a.front.owner < b.front.owner ? -1 : 1));
+      entry.hosts.sort(
+        (a, b) => a.front.created - b.front.created || (a.front.owner < b.front.owner ? -1 : 1),
+      );
     }
   }
 
@@ -55,7 +57,9 @@ export class RouteTable {
       if (!entry.rules.some(usable)) continue;
       const ranked = entry.rules.find((r) => usable(r) && matches(r.rule.match, head));
       if (ranked === undefined) return { kind: "no-rule" };
-      return !anyScheme && ranked.host[scheme] === "redirect" ? { kind: "redirect-to-https" } : { kind: "rule", ranked };
+      return !anyScheme && ranked.host[scheme] === "redirect"
+        ? { kind: "redirect-to-https" }
+        : { kind: "rule", ranked };
     }
     return { kind: "no-host" };
   }
@@ -78,7 +82,9 @@ export class RouteTable {
 
   /** Who serves a host, for pages. */
   owners(hostname: string): string[] {
-    return this.#entries(hostname).slice(0, 1).flatMap((entry) => entry.hosts.map((h) => h.front.owner));
+    return this.#entries(hostname)
+      .slice(0, 1)
+      .flatMap((entry) => entry.hosts.map((h) => h.front.owner));
   }
 
   /** Host names to show to whoever asked for one that does not exist. */

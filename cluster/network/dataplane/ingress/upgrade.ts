@@ -15,7 +15,14 @@ export function writePage(socket: Duplex, page: Page, accept: string | undefined
   );
 }
 
-export function proxyUpgrade(tools: ProxyTools, plan: ForwardPlan, source: ConnectionSource, req: http.IncomingMessage, socket: Duplex, head: Buffer): void {
+export function proxyUpgrade(
+  tools: ProxyTools,
+  plan: ForwardPlan,
+  source: ConnectionSource,
+  req: http.IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+): void {
   socket.on("error", () => socket.destroy());
   attempt(tools, plan, contextsFor(tools, source, plan.target.service, plan.target.port), req, socket, head);
 }
@@ -29,13 +36,22 @@ function attempt(
   head: Buffer,
 ): void {
   const context = contexts[0];
-  if (context === undefined) return writePage(socket, noEndpoint(plan.target.service, plan.target.port, plan.owner), req.headers.accept);
+  if (context === undefined)
+    return writePage(
+      socket,
+      noEndpoint(plan.target.service, plan.target.port, plan.owner),
+      req.headers.accept,
+    );
   const upstream = http.request({
     host: context.endpoint.ip,
     port: context.endpoint.port,
     method: req.method ?? "GET",
     path: plan.path,
-    headers: { ...plan.headers, connection: "Upgrade", upgrade: req.headers.upgrade ?? "websocket" } as http.OutgoingHttpHeaders,
+    headers: {
+      ...plan.headers,
+      connection: "Upgrade",
+      upgrade: req.headers.upgrade ?? "websocket",
+    } as http.OutgoingHttpHeaders,
     agent: tools.agent,
     context,
     target: plan.target,

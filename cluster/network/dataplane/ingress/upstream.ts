@@ -22,7 +22,12 @@ const poolKey = (context: ConnectionContext, target: BackendTarget): string =>
   ].join("|");
 
 /** Opens the transport of a target: TCP, with TLS over it where the target re-encrypts. */
-export async function openTransport(connect: Connect, context: ConnectionContext, target: BackendTarget, alpn: string[]): Promise<Duplex> {
+export async function openTransport(
+  connect: Connect,
+  context: ConnectionContext,
+  target: BackendTarget,
+  alpn: string[],
+): Promise<Duplex> {
   const socket = await connect(context);
   if (target.tls === undefined) return socket;
   const { ca, serverName } = target.tls;
@@ -53,13 +58,30 @@ export class UpstreamAgent extends http.Agent {
     return poolKey(context, target);
   }
 
-  override createConnection(options: http.ClientRequestArgs, callback?: (error: Error | null, socket: Duplex) => void): undefined {
+  override createConnection(
+    options: http.ClientRequestArgs,
+    callback?: (error: Error | null, socket: Duplex) => void,
+  ): undefined {
     const { context, target } = options as unknown as UpstreamRequestOptions;
-    openTransport(this.#connect, context, target, ["http/1.1"]).then(
-      (socket) => callback?.(null, socket),
-      (error: unknown) => callback?.(error instanceof Error ? error : new Error(String(error)), undefined as unknown as Duplex),
-    );
+    void this.#open(context, target, callback ?? (() => {}));
     return undefined;
+  }
+
+  async #open(
+    context: ConnectionContext,
+    target: BackendTarget,
+    opened: (error: Error | null, socket: Duplex) => void,
+  ): Promise<void> {
+    let socket: Duplex;
+    try {
+      socket = await openTransport(this.#connect, context, target, ["http/1.1"]);
+    } catch (error) {
+      return opened(
+        error instanceof Error ? error : new Error(String(error)),
+        undefined as unknown as Duplex,
+      );
+    }
+    opened(null, socket);
   }
 }
 
@@ -87,10 +109,16 @@ export class SessionPool {
     return opening;
   }
 
-  async #open(key: string, context: ConnectionContext, target: BackendTarget): Promise<http2.ClientHttp2Session> {
+  async #open(
+    key: string,
+    context: ConnectionContext,
+    target: BackendTarget,
+  ): Promise<http2.ClientHttp2Session> {
     const socket = await openTransport(this.#connect, context, target, ["h2"]);
     const scheme = target.tls === undefined ? "http" : "https";
-    const session = http2.connect(`${scheme}://${context.endpoint.ip}:${context.endpoint.port}`, { createConnection: () => socket });
+    const session = http2.connect(`${scheme}://${context.endpoint.ip}:${context.endpoint.port}`, {
+      createConnection: () => socket,
+    });
     const forget = (): void => void this.#sessions.delete(key);
     session.on("close", forget);
     session.on("goaway", forget);

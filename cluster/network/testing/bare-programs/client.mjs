@@ -11,14 +11,25 @@ import mysql from "mysql2/promise";
 import WebSocket from "ws";
 
 const text = (url) => fetch(url).then((res) => res.text());
-const code = (promise) => promise.then((value) => value, (error) => error.cause?.code ?? error.code ?? error.message);
+const code = (promise) =>
+  promise.then(
+    (value) => value,
+    (error) => error.cause?.code ?? error.code ?? error.message,
+  );
 const probes = {
   fetchShort: () => text("http://web/"),
   fetchLong: () => text("http://web.shop.svc.cluster.local:80/"),
   fetchPod: () => text(`http://${process.env.PEER}:8000/`),
   keepAlive: async () => {
     const agent = new http.Agent({ keepAlive: true });
-    const once = () => new Promise((done, fail) => http.get("http://web.shop/", { agent }, (res) => res.on("data", () => {}).on("end", () => done(res.req.reusedSocket))).on("error", fail));
+    const once = () =>
+      new Promise((done, fail) =>
+        http
+          .get("http://web.shop/", { agent }, (res) =>
+            res.on("data", () => {}).on("end", () => done(res.req.reusedSocket)),
+          )
+          .on("error", fail),
+      );
     return [await once(), await once()];
   },
   lowPort: () => text(`http://${process.env.PEER}/`),
@@ -29,15 +40,26 @@ const probes = {
   http2: () =>
     new Promise((done, fail) => {
       const session = http2.connect(`http://${process.env.PEER}:8001`).on("error", fail);
-      session.request({ ":path": "/" }).setEncoding("utf8").on("data", (data) => (session.close(), done(data))).end();
+      session
+        .request({ ":path": "/" })
+        .setEncoding("utf8")
+        .on("data", (data) => (session.close(), done(data)))
+        .end();
     }),
   ws: () =>
     new Promise((done, fail) => {
       const socket = new WebSocket("ws://web.shop.svc/").on("error", fail);
-      socket.on("open", () => socket.send("hi")).on("message", (data) => (socket.close(), done(String(data))));
+      socket
+        .on("open", () => socket.send("hi"))
+        .on("message", (data) => (socket.close(), done(Buffer.from(data).toString())));
     }),
   mysql: async () => {
-    const connection = await mysql.createConnection({ host: process.env.PEER, user: "root", password: "x", database: "test" });
+    const connection = await mysql.createConnection({
+      host: process.env.PEER,
+      user: "root",
+      password: "x",
+      database: "test",
+    });
     const [rows] = await connection.query("select name");
     connection.destroy();
     return rows;
@@ -45,18 +67,36 @@ const probes = {
   lookup: async () => (await promisify(lookup)("web.shop")).address,
   resolve4: () => promisify(resolve4)("db.shop.svc.cluster.local"),
   srv: () => dns.resolveSrv("_http._tcp.web.shop.svc.cluster.local"),
-  child: async () => JSON.parse(execFileSync(process.execPath, ["-e", "fetch('http://web/').then(r=>r.text()).then(t=>console.log(JSON.stringify(t)))"], { encoding: "utf8" })),
+  child: async () =>
+    JSON.parse(
+      execFileSync(
+        process.execPath,
+        ["-e", "fetch('http://web/').then(r=>r.text()).then(t=>console.log(JSON.stringify(t)))"],
+        { encoding: "utf8" },
+      ),
+    ),
   worker: () =>
     new Promise((done, fail) => {
-      new Worker("fetch('http://web/').then(r=>r.text()).then(t=>require('node:worker_threads').parentPort.postMessage(t))", { eval: true }).on("message", done).on("error", fail);
+      new Worker(
+        "fetch('http://web/').then(r=>r.text()).then(t=>require('node:worker_threads').parentPort.postMessage(t))",
+        { eval: true },
+      )
+        .on("message", done)
+        .on("error", fail);
     }),
   ownServer: () =>
     new Promise((done, fail) => {
       const server = http.createServer((req, res) => res.end("mine")).on("error", fail);
-      server.listen(0, () => text(`http://localhost:${server.address().port}/`).then((body) => (server.close(), done(body)), fail));
+      server.listen(0, () =>
+        done(text(`http://localhost:${server.address().port}/`).finally(() => server.close())),
+      );
     }),
-  outside: () => new Promise((done) => net.connect({ host: "127.0.0.2", port: 1 }).on("error", (error) => done(error.code))),
+  outside: () =>
+    new Promise((done) =>
+      net.connect({ host: "127.0.0.2", port: 1 }).on("error", (error) => done(error.code)),
+    ),
 };
 const seen = {};
-for (const [probe, run] of Object.entries(probes)) seen[probe] = await run().catch((error) => `failed: ${error.cause?.message ?? error.message}`);
+for (const [probe, run] of Object.entries(probes))
+  seen[probe] = await run().catch((error) => `failed: ${error.cause?.message ?? error.message}`);
 process.stdout.write(JSON.stringify(seen));
