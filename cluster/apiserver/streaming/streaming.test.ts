@@ -2,6 +2,7 @@ import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { createConnection } from "node:net";
 import { join } from "node:path";
+import { spawn as spawnTerminal } from "@lydell/node-pty";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { silentLogger } from "@travelops/kube/api/logger.ts";
 import type { Pod } from "@travelops/kube/api/types/index.ts";
@@ -113,9 +114,15 @@ for (const kind of ["namespaces", "bare"] as const) {
       closed.kill();
     });
 
-    test("a terminal", async () => {
-      const result = await run(["exec", "-t", "shell", "--", "sh", "-c", "test -t 1 && echo terminal"]);
-      expect(result.stdout).toContain("terminal\r\n");
+    test("a terminal, with its size", async () => {
+      const terminal = spawnTerminal(kubectl ?? "", ["--kubeconfig", config, "exec", "-it", "shell", "--", "sh"], { cols: 91, rows: 33 });
+      let said = "";
+      terminal.onData((data) => (said += data));
+      const exit = new Promise<number>((resolve) => terminal.onExit(({ exitCode }) => resolve(exitCode)));
+      terminal.write("test -t 0 && stty size\n");
+      await expect.poll(() => said, { timeout: 5000 }).toContain("33 91");
+      terminal.write("exit 5\n");
+      expect(await exit).toBe(5);
     });
   });
 }

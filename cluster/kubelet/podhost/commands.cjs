@@ -2,6 +2,7 @@
 /** Short commands: `run` collects the output, `exec` streams it both ways with flow control. */
 const { spawn } = require("node:child_process");
 const { send } = require("./processes.cjs");
+const { spawnTerminal } = require("./terminals.cjs");
 
 const MAX_OUTPUT = 64 * 1024;
 /** Bytes sent and not yet acknowledged before reading pauses. */
@@ -93,26 +94,25 @@ class Execs {
   }
 
   startTty({ id, argv, env, cwd, size }) {
-    const { spawn: spawnPty } = require("@lydell/node-pty");
-    let pty;
+    const entry = { unacknowledged: 0, pid: 0 };
     try {
-      pty = spawnPty(argv[0], argv.slice(1), { env, cwd, encoding: null, name: env.TERM ?? "xterm", cols: size?.width ?? 80, rows: size?.height ?? 24 });
+      entry.pty = spawnTerminal({ argv, env, cwd, size }, {
+        onData: (data) => {
+          entry.unacknowledged += data.length;
+          if (entry.unacknowledged > WINDOW) entry.pty.pause();
+          this.emit({ ev: "out", id, stream: "stdout", data });
+        },
+        onExit: (code, signal) => {
+          this.running.delete(id);
+          this.emit({ ev: "exit", id, code, signal, at: Date.now() });
+        },
+      });
     } catch (error) {
       return { error: error.message };
     }
-    const entry = { pty, unacknowledged: 0, pid: pty.pid };
+    entry.pid = entry.pty.pid;
     this.running.set(id, entry);
-    pty.onData((text) => {
-      const data = Buffer.from(text);
-      entry.unacknowledged += data.length;
-      if (entry.unacknowledged > WINDOW) pty.pause();
-      this.emit({ ev: "out", id, stream: "stdout", data });
-    });
-    pty.onExit(({ exitCode, signal }) => {
-      this.running.delete(id);
-      this.emit({ ev: "exit", id, code: signal ? 128 + signal : exitCode, signal: null, at: Date.now() });
-    });
-    return { pid: pty.pid };
+    return { pid: entry.pid };
   }
 
   acknowledge({ id, bytes }) {
@@ -129,7 +129,7 @@ class Execs {
     const entry = this.running.get(id);
     if (entry === undefined) return { found: false };
     if (entry.pty) {
-      if (data) entry.pty.write(Buffer.from(data));
+      if (data) entry.pty.write(data);
       return { found: true };
     }
     const stdin = entry.child.stdin;
@@ -141,11 +141,7 @@ class Execs {
   }
 
   resize({ id, width, height }) {
-    try {
-      this.running.get(id)?.pty?.resize(Math.max(1, width), Math.max(1, height));
-    } catch {
-      // It has just ended.
-    }
+    this.running.get(id)?.pty?.resize(width, height);
   }
 
   kill({ id }) {

@@ -3,6 +3,7 @@
 const { spawn } = require("node:child_process");
 const { LogFile } = require("./log-file.cjs");
 const { childrenOf, sweep, send } = require("./processes.cjs");
+const { spawnTerminal } = require("./terminals.cjs");
 
 class Containers {
   /** @param {(event: object) => void} emit */
@@ -82,20 +83,15 @@ class Containers {
   }
 
   startTty(entry, { argv, env, cwd, output, exited, settle }) {
-    const { spawn: spawnPty } = require("@lydell/node-pty");
-    let pty;
     try {
-      pty = spawnPty(argv[0], argv.slice(1), { env, cwd, encoding: null, name: env.TERM ?? "xterm" });
+      entry.pty = spawnTerminal({ argv, env, cwd }, { onData: (data) => output("stdout", data), onExit: exited });
     } catch (error) {
       entry.status = error.message;
       exited(128, null);
       return;
     }
-    entry.pty = pty;
-    entry.pid = pty.pid;
+    entry.pid = entry.pty.pid;
     this.running.set(entry.key, entry);
-    pty.onData((data) => output("stdout", Buffer.from(data)));
-    pty.onExit(({ exitCode, signal }) => exited(signal ? null : exitCode, signal ? signalName(signal) : null));
     // A terminal has no descriptor 3: its command counts as started with its process.
     settle(this.started(entry));
   }
@@ -137,7 +133,7 @@ class Containers {
     const entry = this.running.get(key);
     if (entry === undefined) return { found: false };
     if (entry.pty) {
-      if (data) entry.pty.write(Buffer.from(data));
+      if (data) entry.pty.write(data);
       return { found: true };
     }
     if (!entry.child?.stdin) return { found: false };
@@ -149,11 +145,7 @@ class Containers {
   }
 
   resize({ key, width, height }) {
-    try {
-      this.running.get(key)?.pty?.resize(Math.max(1, width), Math.max(1, height));
-    } catch {
-      // It has just ended.
-    }
+    this.running.get(key)?.pty?.resize(width, height);
     return {};
   }
 
@@ -164,8 +156,5 @@ class Containers {
     }
   }
 }
-
-const signals = Object.entries(require("node:os").constants.signals);
-const signalName = (number) => signals.find(([, value]) => value === number)?.[0] ?? `SIG${number}`;
 
 module.exports = { Containers };

@@ -1,6 +1,7 @@
 "use strict";
 /** Node programs of ours that run beside the pods: messages and handles pass through podhost to the cluster process. */
 const { fork } = require("node:child_process");
+const { letGo } = require("./handles.cjs");
 
 class Daemons {
   /** @param {(event: object, handle?: object) => void} emit */
@@ -28,7 +29,7 @@ class Daemons {
       handle?.destroy?.();
       return;
     }
-    child.send(message, handle, () => {});
+    child.send(message, handle, () => letGo(handle));
   }
 
   kill({ id, signal }) {

@@ -12,13 +12,14 @@ const { Execs, run } = require("./commands.cjs");
 const { Probes } = require("./probes.cjs");
 const { Daemons } = require("./daemons.cjs");
 const { attempt } = require("./probe-actions.cjs");
+const { letGo } = require("./handles.cjs");
 const { sweep } = require("./processes.cjs");
 
 const marker = process.env.TRAVELOPS_SWEEP;
 delete process.env.TRAVELOPS_SWEEP;
 
 const emit = (event, handle) => {
-  if (process.connected) process.send(event, handle, { keepOpen: false }, () => {});
+  if (process.connected) process.send(event, handle, { keepOpen: false }, () => letGo(handle));
 };
 const containers = new Containers(emit);
 const execs = new Execs(emit);

@@ -65,6 +65,7 @@ class BareSandbox implements Sandbox {
   readonly client: PodhostClient;
   readonly sh: string;
   readonly setpriv: string | undefined;
+  readonly setsid = findProgram("setsid");
   readonly #end: () => void;
 
   constructor(options: BareOptions, client: PodhostClient, sh: string, setpriv: string | undefined, end: () => void) {
@@ -139,7 +140,7 @@ class BarePod implements PodSandbox {
       command: this.#command(spec, { ...env, ...mounted, TRAVELOPS_CLUSTER_ID: options.clusterId, TRAVELOPS_CONTAINER_ID: spec.id }),
       wrapped: false,
       marker,
-      enter: (_inner, argv, own) => this.#enter(argv, { ...own, ...mounted, TRAVELOPS_CLUSTER_ID: options.clusterId, TRAVELOPS_CONTAINER_ID: spec.id }, spec.workingDir),
+      enter: (_inner, argv, own, tty) => this.#enter([...this.#onTerminal(tty), ...argv], { ...own, ...mounted, TRAVELOPS_CLUSTER_ID: options.clusterId, TRAVELOPS_CONTAINER_ID: spec.id }, spec.workingDir),
     });
     this.#running.add(container);
     void container.exited.then(() => this.#running.delete(container));
@@ -156,9 +157,14 @@ class BarePod implements PodSandbox {
     const odd = Object.entries(all).filter(([name]) => !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name));
     const env = Object.fromEntries(Object.entries(all).filter(([name]) => /^[A-Za-z_][A-Za-z0-9_]*$/.test(name)));
     return {
-      argv: [...guard, sh, "-c", START, "sh", spec.workingDir, String(odd.length), ...odd.map(([name, value]) => `${name}=${value}`), ...spec.argv],
+      argv: [...guard, sh, "-c", START, "sh", spec.workingDir, String(odd.length), ...odd.map(([name, value]) => `${name}=${value}`), ...this.#onTerminal(spec.tty), ...spec.argv],
       env,
     };
+  }
+
+  #onTerminal(tty: boolean): string[] {
+    const { setsid } = this.#sandbox;
+    return tty && setsid !== undefined ? [setsid, "-c", "-w"] : [];
   }
 
   #enter(argv: readonly string[], env: Readonly<Record<string, string>>, workingDir: string): WrappedCommand {

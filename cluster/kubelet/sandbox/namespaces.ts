@@ -159,7 +159,7 @@ class NamespacesPod implements PodSandbox {
       command: this.#command(spec),
       wrapped: true,
       marker: this.#holder === undefined ? undefined : `TRAVELOPS_CONTAINER_ID=${spec.id}`,
-      enter: (inner, argv, env) => this.#enter(inner, argv, env, spec.workingDir),
+      enter: (inner, argv, env, tty) => this.#enter(inner, [...this.#onTerminal(tty), ...argv], env, spec.workingDir),
     });
     this.#running.add(container);
     void container.exited.then(() => this.#running.delete(container));
@@ -197,10 +197,15 @@ class NamespacesPod implements PodSandbox {
         ...[nsenter, ...entered, `--uts=${inside}/uts/${this.#spec.uid}`, `--ipc=${inside}/ipc/${this.#spec.uid}`, ...joined, unshare, "-m", ...processes],
         ...[sh, "-c", scripts.container, "sh", fstab, root, String(spec.user.uid), String(spec.user.gid)],
         ...[spec.readOnlyRoot ? ["ro", ...mountTable.flagsOf(root)].join(",") : "-", spec.noNewPrivileges ? "none" : "all"],
-        ...[spec.workingDir, String(odd.length), ...odd, ...spec.argv],
+        ...[spec.workingDir, String(odd.length), ...odd, ...this.#onTerminal(spec.tty), ...spec.argv],
       ],
       env: { ...env, TRAVELOPS_ENTER: ENTER_SCRIPT, ...(this.#holder === undefined ? {} : { TRAVELOPS_CONTAINER_ID: spec.id }) },
     };
+  }
+
+  #onTerminal(tty: boolean): string[] {
+    const { setsid } = this.#sandbox.options.tools;
+    return tty && setsid !== undefined ? [setsid, "-c", "-w"] : [];
   }
 
   #enter(inner: number, argv: readonly string[], env: Readonly<Record<string, string>>, workingDir: string): WrappedCommand {

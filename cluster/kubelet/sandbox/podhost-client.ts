@@ -1,8 +1,13 @@
 /** The cluster process's end of podhost: requests with answers, and events by the key of what they concern. */
 import type { ChildProcess } from "node:child_process";
-import type { Server, Socket } from "node:net";
+import { Server, type Socket } from "node:net";
 
 export type Handle = Server | Socket;
+
+/** Node keeps a sent server open here as well: two would accept, and what lands with us would wait for ever. */
+function letGo(handle: Handle | undefined): void {
+  if (handle instanceof Server) handle.close();
+}
 
 export interface ExitEvent {
   readonly ev: "exit";
@@ -114,7 +119,7 @@ export class PodhostClient {
   /** Fire and forget. */
   tell(op: string, message: Record<string, unknown>, handle?: Handle): void {
     if (this.#gone !== undefined) return;
-    this.#child.send({ op, message }, handle, {}, () => {});
+    this.#child.send({ op, message }, handle, {}, () => letGo(handle));
   }
 
   run(argv: readonly string[], options: { env?: Record<string, string>; cwd?: string; input?: string; timeoutMs?: number } = {}): Promise<RunResult> {
@@ -139,6 +144,7 @@ export class PodhostClient {
         else resolve(reply);
       });
       this.#child.send({ id, op, message }, handle, {}, (error) => {
+        letGo(handle);
         if (error === null || !this.#pending.delete(id)) return;
         reject(new PodhostError(error.message));
       });

@@ -27,7 +27,7 @@ export interface ContainerLaunch {
   /** NAME=value in the environment of all that belongs to the container. */
   readonly marker: string | undefined;
   /** Wraps a command to run inside the container; `inner` is its first process. */
-  readonly enter: (inner: number, argv: readonly string[], env: Readonly<Record<string, string>>) => WrappedCommand;
+  readonly enter: (inner: number, argv: readonly string[], env: Readonly<Record<string, string>>, tty: boolean) => WrappedCommand;
 }
 
 /** Starts a container; rejects with `StartError` when its command cannot run. */
@@ -90,7 +90,7 @@ class PodhostContainer implements SandboxContainer {
   async exec(options: ExecOptions): Promise<number> {
     const { client } = this.#launch;
     const id = `${this.id}+exec${this.#execs++}`;
-    const command = this.#enter(options.argv, options.env);
+    const command = this.#enter(options.argv, options.env, options.tty !== undefined);
     const ended = this.#stream(id, options, (bytes) => client.tell("exec-ack", { id, bytes }));
     const answer = await client.request<{ error?: string }>("exec", { id, ...command, stdin: options.stdin !== undefined, tty: options.tty !== undefined });
     if (answer.error !== undefined) {
@@ -145,8 +145,8 @@ class PodhostContainer implements SandboxContainer {
     this.#launch.client.tell("probe-remove-all", { prefix: `${this.id}/` });
   }
 
-  #enter(argv: readonly string[], env: Readonly<Record<string, string>>): WrappedCommand {
-    return this.#launch.enter(this.#inner, argv, env);
+  #enter(argv: readonly string[], env: Readonly<Record<string, string>>, tty = false): WrappedCommand {
+    return this.#launch.enter(this.#inner, argv, env, tty);
   }
 
   #action(action: ProbeAction): Record<string, unknown> {

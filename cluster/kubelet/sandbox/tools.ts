@@ -5,7 +5,11 @@ import { join } from "node:path";
 const NAMES = ["unshare", "nsenter", "mount", "umount", "pivot_root", "setpriv", "ip", "sh"] as const;
 
 export type ToolName = (typeof NAMES)[number];
-export type Tools = Readonly<Record<ToolName, string>> & { readonly hostname: string | undefined };
+export type Tools = Readonly<Record<ToolName, string>> & {
+  readonly hostname: string | undefined;
+  /** Gives a command a terminal of its own. */
+  readonly setsid: string | undefined;
+};
 
 const SYSTEM_PATH = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
@@ -32,5 +36,5 @@ export function findTools(path?: string): Tools | { missing: ToolName[] } {
     else found[name] = file;
   }
   if (missing.length > 0) return { missing };
-  return { ...(found as Record<ToolName, string>), hostname: findProgram("hostname", path) };
+  return { ...(found as Record<ToolName, string>), hostname: findProgram("hostname", path), setsid: findProgram("setsid", path) };
 }
