@@ -150,7 +150,9 @@ test("what has lost its owners is collected, in the background, down the whole c
     }),
   );
   await gone(namespace, orphan.metadata.name ?? "");
-  expect((await harness.client.list(CONFIG_MAPS, { namespace, fieldSelector: "metadata.name=orphan" })).items).toEqual([]);
+  expect(
+    (await harness.client.list(CONFIG_MAPS, { namespace, fieldSelector: "metadata.name=orphan" })).items,
+  ).toEqual([]);
 });
 
 test("one living owner is enough; the reference to the dead one is dropped", async () => {

@@ -2,10 +2,12 @@
 import type { Clock, EventRecorder, KubeClient, Logger } from "@travelops/kube";
 import { eventRecorder, silentLogger, systemClock } from "@travelops/kube";
 import type { Controller, ControllerContext } from "./context.ts";
+import { cronJobController } from "./cron-job/controller.ts";
 import { deploymentController } from "./deployment/controller.ts";
 import { endpointsController, endpointSliceController } from "./endpoints/controller.ts";
 import { garbageCollector } from "./garbage-collector/controller.ts";
 import { type SharedInformers, sharedInformers } from "./informers.ts";
+import { jobController } from "./job/controller.ts";
 import { namespaceController } from "./namespace/controller.ts";
 import { objectMonitors } from "./object-monitors.ts";
 import { replicaSetController } from "./replica-set/controller.ts";
@@ -32,6 +34,8 @@ const CONTROLLERS: Readonly<Record<string, Controller>> = {
   "deployment-controller": deploymentController,
   "endpointslice-controller": endpointSliceController,
   "endpoints-controller": endpointsController,
+  "job-controller": jobController,
+  "cronjob-controller": cronJobController,
   "namespace-controller": namespaceController,
   "garbage-collector-controller": garbageCollector,
   "serviceaccount-controller": serviceAccountController,

@@ -1,0 +1,259 @@
+/** Jobs: pods that run to their end, counted exactly once. */
+import type { Informer, Job, Pod } from "@travelops/kube";
+import {
+  controllerOf,
+  findCondition,
+  isNotFound,
+  JOBS,
+  keyOf,
+  PODS,
+  type ReconcileResult,
+  requirementsOf,
+  runController,
+  sourceOf,
+  splitKey,
+} from "@travelops/kube";
+import type { ControllerContext } from "../context.ts";
+import { BY_CONTROLLER } from "../informers.ts";
+import { claimChildren } from "../shared/claim.ts";
+import { ownerKeys } from "../shared/owner-keys.ts";
+import { isNamespaceTerminating, PodControl, slowStart } from "../shared/pod-control.ts";
+import { byDeletionRank, isFinished } from "../shared/pods.ts";
+import { deleteExactly, writeStatus } from "../shared/write.ts";
+import { jobPod, nextIndexes, surplusIndexed, wantedActive } from "./plan.ts";
+import { jobStatus } from "./status.ts";
+import {
+  isFailed,
+  isIndexed,
+  isSucceeded,
+  isTracked,
+  replacesOnlyFailed,
+  type Tally,
+  tally,
+  TRACKING,
+} from "./tally.ts";
+import { backoffIn, deadlineIn, isFinishedJob, type Verdict, verdictOf } from "./verdict.ts";
+
+const WORKERS = 5;
+const BURST = 500;
+const OWN_CONTROLLER = "kubernetes.io/job-controller";
+
+/** Runs the controller until the signal aborts. */
+export async function jobController(context: ControllerContext): Promise<void> {
+  const { informers, signal, clock, log } = context;
+  const jobs = informers.of(JOBS);
+  const pods = informers.of(PODS);
+  const reconciler = new JobReconciler(context, jobs, pods);
+  const common = { workers: WORKERS, signal, clock, log };
+  await Promise.all([
+    runController({
+      ...common,
+      name: "job",
+      sources: [
+        sourceOf(jobs, (event) => [keyOf(event.object)]),
+        sourceOf(
+          pods,
+          ownerKeys(jobs, (job) => job.spec.selector),
+        ),
+      ],
+      reconcile: (key) => reconciler.reconcile(key),
+    }),
+    runController({
+      ...common,
+      name: "job-orphans",
+      sources: [
+        sourceOf(pods, ({ type, object }) =>
+          type !== "deleted" && isTracked(object) ? [keyOf(object)] : [],
+        ),
+        sourceOf(jobs, ({ type, object }) =>
+          type === "deleted" ? pods.byIndex(BY_CONTROLLER, object.metadata.uid ?? "").map(keyOf) : [],
+        ),
+      ],
+      reconcile: (key) => reconciler.releaseOrphan(key),
+    }),
+  ]);
+}
+
+/** A pod that stands for its Job right now. */
+const runs = (job: Job, pod: Pod, control: PodControl): boolean =>
+  !isFinished(pod) && (replacesOnlyFailed(job) || !control.isDeleting(pod));
+
+class JobReconciler {
+  readonly #context: ControllerContext;
+  readonly #jobs: Informer<Job>;
+  readonly #pods: Informer<Pod>;
+  readonly #control: PodControl;
+
+  constructor(context: ControllerContext, jobs: Informer<Job>, pods: Informer<Pod>) {
+    this.#context = context;
+    this.#jobs = jobs;
+    this.#pods = pods;
+    this.#control = new PodControl(context.client, pods, context.recorder("job-controller"));
+  }
+
+  async reconcile(key: string): Promise<ReconcileResult> {
+    const { namespace, name } = splitKey(key);
+    const job = this.#jobs.get(namespace, name);
+    if (job === undefined || (job.spec.managedBy ?? OWN_CONTROLLER) !== OWN_CONTROLLER) return;
+    if (isFinishedJob(job)) return this.#afterEnd(job);
+    if (this.#refuses(job)) return;
+    const { client, clock } = this.#context;
+    await claimChildren({
+      client,
+      owner: job,
+      ownerResource: JOBS,
+      children: this.#pods,
+      selector: requirementsOf(job.spec.selector ?? {}),
+    });
+
+    const before = this.#look(job, undefined);
+    const verdict = verdictOf(job, before.pods, before.counts, before.active.length, clock.now());
+    const { wait, error } = await this.#manage(job, before, verdict);
+    const now = this.#look(job, verdict);
+    // Ending pods may have decided it meanwhile; the next event says so.
+    const status = jobStatus({ job, ...now, verdict, now: clock.now() });
+    const written = await writeStatus(client, this.#jobs, job, status);
+    this.#tell(job, written);
+    await this.#release(now.pods, now.counts);
+    if (error !== undefined && !isNamespaceTerminating(error)) throw error;
+    if (isFinishedJob(written)) return this.#afterEnd(written);
+    const waits = [wait, deadlineIn(written, clock.now())].filter(
+      (one) => one !== undefined && one > 0,
+    ) as number[];
+    return waits.length === 0 ? undefined : { requeueAfterMs: Math.min(...waits) };
+  }
+
+  #look(job: Job, verdict: Verdict | undefined): { pods: Pod[]; active: Pod[]; counts: Tally } {
+    const pods = this.#pods.byIndex(BY_CONTROLLER, job.metadata.uid ?? "");
+    const active = pods.filter((pod) => runs(job, pod, this.#control));
+    return { pods, active, counts: tally(job, pods, verdict !== undefined) };
+  }
+
+  /** What is asked for and not there is said, not ignored. */
+  #refuses(job: Job): boolean {
+    const { podFailurePolicy, backoffLimitPerIndex, successPolicy } = job.spec;
+    const asked = Object.entries({ podFailurePolicy, backoffLimitPerIndex, successPolicy }).filter(
+      ([, value]) => value !== undefined,
+    );
+    for (const [field] of asked) {
+      const message = `spec.${field} is not supported by the embedded cluster: no pods are started`;
+      this.#context.recorder("job-controller").record(job, "Warning", "NotSupported", message);
+    }
+    return asked.length > 0;
+  }
+
+  async #manage(
+    job: Job,
+    { pods, active, counts }: { pods: Pod[]; active: Pod[]; counts: Tally },
+    verdict: Verdict | undefined,
+  ): Promise<{ wait?: number; error?: unknown }> {
+    if (verdict !== undefined) {
+      await Promise.all(active.map((pod) => this.#control.delete(job, pod)));
+      return {};
+    }
+    if (job.metadata.deletionTimestamp !== undefined) return {};
+    if (job.spec.suspend === true) {
+      await this.#discard(job, active);
+      return {};
+    }
+    const surplus = surplusIndexed(job, active);
+    const rest = active.filter((pod) => !surplus.includes(pod));
+    const missing = wantedActive(job, counts, rest.length) - rest.length;
+    if (missing < 0) {
+      const ranked = rest.toSorted(byDeletionRank(rest, this.#context.clock.now()));
+      surplus.push(...ranked.slice(0, -missing));
+    }
+    await this.#discard(job, surplus);
+    if (missing <= 0) return {};
+    const wait = backoffIn(pods, this.#context.clock.now());
+    return wait > 0 ? { wait } : { error: await this.#start(job, rest, counts, Math.min(missing, BURST)) };
+  }
+
+  async #start(job: Job, active: readonly Pod[], counts: Tally, count: number): Promise<unknown> {
+    if (!isIndexed(job)) return slowStart(count, () => this.#control.create(job, jobPod(job, undefined)));
+    const indexes = nextIndexes(job, active, counts, count);
+    return slowStart(indexes.length, (i) => this.#control.create(job, jobPod(job, indexes[i])));
+  }
+
+  /** Pods that are no longer wanted do not count: they lose the finalizer before they are deleted. */
+  async #discard(job: Job, pods: readonly Pod[]): Promise<void> {
+    await Promise.all(
+      pods.map(async (pod) => {
+        await this.#untrack(pod);
+        await this.#control.delete(job, pod);
+      }),
+    );
+  }
+
+  /** Pods that the status now lists may lose the finalizer. */
+  async #release(pods: readonly Pod[], { uncounted }: Tally): Promise<void> {
+    const listed = new Set([...uncounted.succeeded, ...uncounted.failed]);
+    await Promise.all(
+      pods.filter((pod) => listed.has(pod.metadata.uid ?? "")).map((pod) => this.#untrack(pod)),
+    );
+  }
+
+  async #untrack(pod: Pod): Promise<void> {
+    if (!isTracked(pod)) return;
+    const { namespace = "", name = "", uid, resourceVersion } = pod.metadata;
+    const left = (pod.metadata.finalizers ?? []).filter((one) => one !== TRACKING);
+    const patch = { metadata: { uid, resourceVersion, finalizers: left.length === 0 ? null : left } };
+    try {
+      this.#pods.note(
+        await this.#context.client.patch(PODS, namespace, name, "application/merge-patch+json", patch),
+      );
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+  }
+
+  /** A Job that is gone counts no more; its pods must not be held for it. */
+  async releaseOrphan(key: string): Promise<void> {
+    const { namespace, name } = splitKey(key);
+    const pod = this.#pods.get(namespace, name);
+    if (pod === undefined || !isTracked(pod)) return;
+    const owner = controllerOf(pod);
+    const job = owner === undefined ? undefined : this.#jobs.get(namespace, owner.name);
+    if (job !== undefined && job.metadata.uid === owner?.uid) {
+      const ended = isFinishedJob(job) && (isSucceeded(pod) || isFailed(pod, job));
+      if (!ended) return;
+    } else if (owner?.kind === "Job" && (await this.#exists(namespace, owner.name, owner.uid))) return;
+    await this.#untrack(pod);
+  }
+
+  async #exists(namespace: string, name: string, uid: string): Promise<boolean> {
+    try {
+      return (await this.#context.client.get(JOBS, namespace, name)).metadata.uid === uid;
+    } catch (error) {
+      if (isNotFound(error)) return false;
+      throw error;
+    }
+  }
+
+  #tell(before: Job, after: Job): void {
+    const became = (type: string): boolean =>
+      findCondition(before.status?.conditions, type)?.status !== "True" &&
+      findCondition(after.status?.conditions, type)?.status === "True";
+    const record = (type: "Normal" | "Warning", reason: string, message: string): void =>
+      this.#context.recorder("job-controller").record(after, type, reason, message);
+    if (became("Complete")) record("Normal", "Completed", "Job completed");
+    if (became("Suspended")) record("Normal", "Suspended", "Job suspended");
+    const failed = findCondition(after.status?.conditions, "Failed");
+    if (became("Failed")) record("Warning", failed?.reason ?? "Failed", failed?.message ?? "");
+    const resumed =
+      findCondition(before.status?.conditions, "Suspended")?.status === "True" && after.spec.suspend !== true;
+    if (resumed) record("Normal", "Resumed", "Job resumed");
+  }
+
+  /** Deletes a finished Job once its time is up. */
+  async #afterEnd(job: Job): Promise<ReconcileResult> {
+    const ttl = job.spec.ttlSecondsAfterFinished;
+    if (ttl === undefined || job.metadata.deletionTimestamp !== undefined) return;
+    const end = job.status?.conditions?.find(
+      (one) => (one.type === "Complete" || one.type === "Failed") && one.status === "True",
+    );
+    const left = Date.parse(end?.lastTransitionTime ?? "") + ttl * 1000 - this.#context.clock.now();
+    if (left > 0) return { requeueAfterMs: left };
+    await deleteExactly(this.#context.client, JOBS, job, { propagationPolicy: "Foreground" });
+  }
+}
