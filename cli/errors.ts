@@ -94,3 +94,6 @@ export const patternUnusable = (pattern: string, why: string): CliError =>
   new CliError("PATTERN_UNUSABLE", EXIT.usage, `the pattern ${pattern} cannot be used: ${why}`);
 
 export const interrupted = (): CliError => new CliError("INTERRUPTED", EXIT.interrupted, "interrupted");
+
+export const stoppedElsewhere = (): CliError =>
+  new CliError("STOPPED", EXIT.interrupted, "stopped by `travelops down` before it was up");

@@ -1,5 +1,5 @@
 /** What `up` puts into a fresh hub: the components' manifests, their secrets, the seeded repository, the root Application. */
-import type { KubeClient, KubeObject } from "@travelops/kube";
+import { isNotFound, type KubeClient, type KubeObject } from "@travelops/kube";
 import { writeFile } from "node:fs/promises";
 import type { DataDir } from "../data-dir.ts";
 import { collectUrls, type UrlRow } from "../status/urls.ts";
@@ -93,16 +93,26 @@ export async function writeGitCredentials(
   await writeFile(dir.gitCredentials, lines.join(""), { mode: 0o600 });
 }
 
+/** The gitops component installs its CRD when it starts: until then the kind is not served. */
 export async function applyRootApplication(
   client: KubeClient,
   source: PatternSource,
+  wait: (ms: number, signal?: AbortSignal) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
-  await client.apply(APPLICATIONS, rootApplication(source), {
-    fieldManager: FIELD_MANAGER,
-    force: true,
-    signal,
-  });
+  for (;;) {
+    try {
+      await client.apply(APPLICATIONS, rootApplication(source), {
+        fieldManager: FIELD_MANAGER,
+        force: true,
+        signal,
+      });
+      return;
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+      await wait(50, signal);
+    }
+  }
 }
 
 export { IN_CLUSTER_REPO_URL };

@@ -92,7 +92,7 @@ export function metadataErrors(resource: ServedResource, object: KubeObject, old
   const errors: FieldError[] = [];
   if (old === undefined) errors.push(...nameErrors(resource, metadata));
   errors.push(...labelErrors(metadata));
-  errors.push(...finalizerErrors(metadata, old?.metadata));
+  errors.push(...finalizerErrors(metadata, old?.metadata, resource.origin === "custom"));
   errors.push(...ownerErrors(metadata));
   return errors;
 }
@@ -140,11 +140,16 @@ function labelErrors({ labels, annotations }: ObjectMeta): FieldError[] {
 
 const STANDARD_FINALIZERS: ReadonlySet<string> = new Set(["kubernetes", "orphan", "foregroundDeletion"]);
 
-function finalizerErrors({ finalizers = [] }: ObjectMeta, old: ObjectMeta | undefined): FieldError[] {
+/** Custom resources may have finalizers without a domain (Argo CD's has none); built-in kinds only the standard ones. */
+function finalizerErrors(
+  { finalizers = [] }: ObjectMeta,
+  old: ObjectMeta | undefined,
+  custom: boolean,
+): FieldError[] {
   const errors: FieldError[] = [];
   for (const [i, finalizer] of finalizers.entries()) {
     if (!isQualifiedName(finalizer)) errors.push(fieldInvalid("metadata.finalizers", finalizer, QUALIFIED_FAULT));
-    else if (!finalizer.includes("/") && !STANDARD_FINALIZERS.has(finalizer)) {
+    else if (!custom && !finalizer.includes("/") && !STANDARD_FINALIZERS.has(finalizer)) {
       errors.push(
         fieldInvalid(`metadata.finalizers[${i}]`, finalizer, "name is neither a standard finalizer name nor is it fully qualified"),
       );

@@ -72,7 +72,6 @@ describe("the order of a sync", () => {
     fc.assert(
       fc.property(
         fc.uniqueArray(anyTask, { selector: (each) => names([each])[0] ?? "", maxLength: 12 }),
-        fc.context(),
         (tasks) => {
           const ordered = orderTasks(tasks);
           expect(names(ordered).toSorted()).toEqual(names(tasks).toSorted());
