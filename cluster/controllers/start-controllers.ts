@@ -3,6 +3,7 @@ import type { Clock, EventRecorder, KubeClient, Logger } from "@travelops/kube";
 import { eventRecorder, silentLogger, systemClock } from "@travelops/kube";
 import type { Controller, ControllerContext } from "./context.ts";
 import { cronJobController } from "./cron-job/controller.ts";
+import { daemonSetController } from "./daemon-set/controller.ts";
 import { deploymentController } from "./deployment/controller.ts";
 import { endpointsController, endpointSliceController } from "./endpoints/controller.ts";
 import { garbageCollector } from "./garbage-collector/controller.ts";
@@ -13,6 +14,7 @@ import { objectMonitors } from "./object-monitors.ts";
 import { replicaSetController } from "./replica-set/controller.ts";
 import { rootCaController, serviceAccountController } from "./service-account/controller.ts";
 import { tokenController } from "./service-account/tokens.ts";
+import { statefulSetController } from "./stateful-set/controller.ts";
 
 export interface ControllersOptions {
   client: KubeClient;
@@ -34,6 +36,8 @@ const CONTROLLERS: Readonly<Record<string, Controller>> = {
   "deployment-controller": deploymentController,
   "endpointslice-controller": endpointSliceController,
   "endpoints-controller": endpointsController,
+  "statefulset-controller": statefulSetController,
+  "daemonset-controller": daemonSetController,
   "job-controller": jobController,
   "cronjob-controller": cronJobController,
   "namespace-controller": namespaceController,

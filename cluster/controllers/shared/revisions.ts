@@ -1,0 +1,117 @@
+/** The history of a template as ControllerRevisions: StatefulSets and DaemonSets keep theirs so. */
+import type {
+  ControllerRevision,
+  Informer,
+  KubeClient,
+  KubeObject,
+  PodTemplateSpec,
+  Resource,
+} from "@travelops/kube";
+import {
+  CONTROLLER_REVISIONS,
+  controllerReference,
+  isAlreadyExists,
+  isControlledBy,
+  jsonEqual,
+} from "@travelops/kube";
+import { BY_CONTROLLER } from "../informers.ts";
+import { templateHash } from "./template.ts";
+import { created, deleteExactly, patched } from "./write.ts";
+
+/** Pods carry the name of their revision's hash under this label. */
+export const REVISION_HASH = "controller-revision-hash";
+
+interface RevisionData {
+  spec: { template: PodTemplateSpec & { $patch?: string } };
+}
+
+/** As upstream writes it, so that `kubectl rollout undo` can patch it back. */
+const dataOf = (template: PodTemplateSpec): RevisionData => ({
+  spec: { template: { ...template, $patch: "replace" } },
+});
+
+export function templateOf(revision: ControllerRevision): PodTemplateSpec {
+  const { $patch: _, ...template } = (revision.data as RevisionData).spec.template;
+  return template;
+}
+
+export const hashOf = (revision: ControllerRevision): string =>
+  revision.metadata.labels?.[REVISION_HASH] ?? revision.metadata.name ?? "";
+
+export interface Revisions {
+  readonly update: ControllerRevision;
+  /** All, oldest first. */
+  readonly all: readonly ControllerRevision[];
+  readonly collisionCount: number;
+}
+
+interface Owner extends KubeObject {
+  spec: { template: PodTemplateSpec; selector: { matchLabels?: Record<string, string> } };
+  status?: { collisionCount?: number };
+}
+
+/** Finds or makes the revision of the present template; an older one that is the same becomes the newest again. */
+export async function syncRevisions<O extends Owner>(
+  client: KubeClient,
+  informer: Informer<ControllerRevision>,
+  owner: O,
+  resource: Resource<O>,
+): Promise<Revisions> {
+  const own = (): ControllerRevision[] =>
+    informer.byIndex(BY_CONTROLLER, owner.metadata.uid ?? "").toSorted((a, b) => a.revision - b.revision);
+  const all = own();
+  const data = dataOf(owner.spec.template);
+  const newest = all.at(-1)?.revision ?? 0;
+  const known = all.findLast((one) => jsonEqual(one.data, data));
+  let collisionCount = owner.status?.collisionCount ?? 0;
+  if (known !== undefined) {
+    const update =
+      known.revision === newest ? known : await patched(client, informer, known, { revision: newest + 1 });
+    return { update, all: own(), collisionCount };
+  }
+  for (;;) {
+    const hash = templateHash(owner.spec.template, collisionCount);
+    const wanted: ControllerRevision = {
+      apiVersion: "apps/v1",
+      kind: "ControllerRevision",
+      metadata: {
+        name: `${owner.metadata.name}-${hash}`,
+        namespace: owner.metadata.namespace,
+        labels: { ...owner.spec.template.metadata?.labels, [REVISION_HASH]: hash },
+        ownerReferences: [controllerReference(owner, resource)],
+      },
+      data,
+      revision: newest + 1,
+    };
+    try {
+      return { update: await created(client, informer, wanted), all: own(), collisionCount };
+    } catch (error) {
+      if (!isAlreadyExists(error)) throw error;
+      const existing = await client.get(
+        CONTROLLER_REVISIONS,
+        owner.metadata.namespace ?? "",
+        wanted.metadata.name ?? "",
+      );
+      if (isControlledBy(existing, owner) && jsonEqual(existing.data, data)) {
+        informer.note(existing);
+        return { update: existing, all: own(), collisionCount };
+      }
+      collisionCount++;
+    }
+  }
+}
+
+/** Deletes what is beyond the history limit, save what `used` names. */
+export async function trimRevisions(
+  client: KubeClient,
+  all: readonly ControllerRevision[],
+  used: ReadonlySet<string>,
+  limit: number,
+): Promise<void> {
+  const idle = all.filter(
+    (revision) => !used.has(revision.metadata.name ?? "") && !used.has(hashOf(revision)),
+  );
+  for (const revision of idle.slice(0, Math.max(0, idle.length - limit))) {
+    await deleteExactly(client, CONTROLLER_REVISIONS, revision);
+  }
+}

@@ -1,0 +1,265 @@
+/** StatefulSets: pods with names and claims of their own, in order. */
+import type { ControllerRevision, Informer, Pod, StatefulSet, StatefulSetStatus } from "@travelops/kube";
+import {
+  CONTROLLER_REVISIONS,
+  controllerReference,
+  isNotFound,
+  keyOf,
+  PERSISTENT_VOLUME_CLAIMS,
+  PODS,
+  type ReconcileResult,
+  requirementsOf,
+  runController,
+  sourceOf,
+  splitKey,
+  STATEFUL_SETS,
+} from "@travelops/kube";
+import type { ControllerContext } from "../context.ts";
+import { BY_CONTROLLER } from "../informers.ts";
+import { claimChildren } from "../shared/claim.ts";
+import { ownerKeys } from "../shared/owner-keys.ts";
+import { isNamespaceTerminating, messageOf } from "../shared/pod-control.ts";
+import { availableIn, countWhere, isFinished, isReady, isTerminating } from "../shared/pods.ts";
+import {
+  hashOf,
+  REVISION_HASH,
+  type Revisions,
+  syncRevisions,
+  templateOf,
+  trimRevisions,
+} from "../shared/revisions.ts";
+import { created, deleteExactly, writeStatus } from "../shared/write.ts";
+import { nextSteps, ordinalOf, replicasOf, type Step } from "./plan.ts";
+import { claimsFor, podName, statefulPod } from "./pod.ts";
+
+const WORKERS = 5;
+
+/** Runs the controller until the signal aborts. */
+export async function statefulSetController(context: ControllerContext): Promise<void> {
+  const { informers, signal, clock, log } = context;
+  const sets = informers.of(STATEFUL_SETS);
+  const pods = informers.of(PODS);
+  const reconciler = new StatefulSetReconciler(context, sets, pods, informers.of(CONTROLLER_REVISIONS));
+  await runController({
+    name: "statefulset",
+    workers: WORKERS,
+    signal,
+    clock,
+    log,
+    sources: [
+      sourceOf(sets, (event) => [keyOf(event.object)]),
+      sourceOf(
+        pods,
+        ownerKeys(sets, (set) => set.spec.selector),
+      ),
+      sourceOf(informers.of(CONTROLLER_REVISIONS), () => []),
+      sourceOf(informers.of(PERSISTENT_VOLUME_CLAIMS), () => []),
+    ],
+    reconcile: (key) => reconciler.reconcile(key),
+  });
+}
+
+class StatefulSetReconciler {
+  readonly #context: ControllerContext;
+  readonly #sets: Informer<StatefulSet>;
+  readonly #pods: Informer<Pod>;
+  readonly #revisions: Informer<ControllerRevision>;
+  readonly #deleting = new Set<string>();
+
+  constructor(
+    context: ControllerContext,
+    sets: Informer<StatefulSet>,
+    pods: Informer<Pod>,
+    revisions: Informer<ControllerRevision>,
+  ) {
+    this.#context = context;
+    this.#sets = sets;
+    this.#pods = pods;
+    this.#revisions = revisions;
+    pods.onEvent(({ type, object }) => {
+      if (type === "deleted" || isTerminating(object)) this.#deleting.delete(object.metadata.uid ?? "");
+    });
+  }
+
+  async reconcile(key: string): Promise<ReconcileResult> {
+    const { namespace, name } = splitKey(key);
+    const set = this.#sets.get(namespace, name);
+    if (set === undefined) return;
+    const { client, clock } = this.#context;
+    await claimChildren({
+      client,
+      owner: set,
+      ownerResource: STATEFUL_SETS,
+      children: this.#pods,
+      selector: requirementsOf(set.spec.selector),
+      adoptable: (pod) => ordinalOf(set, pod) !== undefined,
+    });
+    if (set.metadata.deletionTimestamp !== undefined) return;
+    const revisions = await syncRevisions(client, this.#revisions, set, STATEFUL_SETS);
+    const current =
+      revisions.all.find((one) => one.metadata.name === set.status?.currentRevision) ?? revisions.update;
+    const steps = nextSteps({
+      set,
+      pods: this.#owned(set),
+      isUpdated: (pod) => pod.metadata.labels?.[REVISION_HASH] === revisions.update.metadata.name,
+      isDeleting: (pod) => this.#deleting.has(pod.metadata.uid ?? ""),
+      now: clock.now(),
+    });
+    const errors = (
+      await Promise.allSettled(steps.map((step) => this.#take(set, step, current, revisions.update)))
+    )
+      .filter((result) => result.status === "rejected")
+      .map((result) => result.reason as unknown);
+    await this.#report(set, current, revisions);
+    const error = errors.find((one) => !isNamespaceTerminating(one));
+    if (error !== undefined) throw error;
+    const waits = this.#owned(set)
+      .map((pod) => availableIn(pod, set.spec.minReadySeconds ?? 0, clock.now()) ?? 0)
+      .filter((wait) => wait > 0);
+    return waits.length === 0 ? undefined : { requeueAfterMs: Math.min(...waits) };
+  }
+
+  #owned(set: StatefulSet): Pod[] {
+    return this.#pods.byIndex(BY_CONTROLLER, set.metadata.uid ?? "");
+  }
+
+  async #take(
+    set: StatefulSet,
+    step: Step,
+    current: ControllerRevision,
+    update: ControllerRevision,
+  ): Promise<void> {
+    if (step.do === "create")
+      return this.#create(set, step.ordinal, step.revision === "current" ? current : update);
+    const { name, uid = "" } = step.pod.metadata;
+    if (step.why === "failed") {
+      this.#record(
+        set,
+        "Warning",
+        "RecreatingFailedPod",
+        `StatefulSet ${keyOf(set)} is recreating failed Pod ${name}`,
+      );
+    }
+    if (step.why === "scale" && set.spec.persistentVolumeClaimRetentionPolicy?.whenScaled === "Delete") {
+      await this.#handClaims(set, step.pod);
+    }
+    this.#deleting.add(uid);
+    try {
+      await deleteExactly(this.#context.client, PODS, step.pod);
+      this.#record(
+        set,
+        "Normal",
+        "SuccessfulDelete",
+        `delete Pod ${name} in StatefulSet ${set.metadata.name} successful`,
+      );
+    } catch (error) {
+      this.#deleting.delete(uid);
+      this.#record(
+        set,
+        "Warning",
+        "FailedDelete",
+        `delete Pod ${name} in StatefulSet ${set.metadata.name} failed error: ${messageOf(error)}`,
+      );
+      throw error;
+    }
+  }
+
+  async #create(set: StatefulSet, ordinal: number, revision: ControllerRevision): Promise<void> {
+    const { client, informers } = this.#context;
+    const name = podName(set, ordinal);
+    const claims = informers.of(PERSISTENT_VOLUME_CLAIMS);
+    try {
+      for (const claim of claimsFor(set, ordinal)) {
+        if (claims.get(set.metadata.namespace ?? "", claim.metadata.name ?? "") !== undefined) continue;
+        await created(client, claims, claim);
+        this.#record(
+          set,
+          "Normal",
+          "SuccessfulCreate",
+          `create Claim ${claim.metadata.name} Pod ${name} in StatefulSet ${set.metadata.name} success`,
+        );
+      }
+      await created(
+        client,
+        this.#pods,
+        statefulPod(set, templateOf(revision), ordinal, revision.metadata.name ?? ""),
+      );
+      this.#record(
+        set,
+        "Normal",
+        "SuccessfulCreate",
+        `create Pod ${name} in StatefulSet ${set.metadata.name} successful`,
+      );
+    } catch (error) {
+      if (!isNamespaceTerminating(error)) {
+        this.#record(
+          set,
+          "Warning",
+          "FailedCreate",
+          `create Pod ${name} in StatefulSet ${set.metadata.name} failed error: ${messageOf(error)}`,
+        );
+      }
+      throw error;
+    }
+  }
+
+  /** Claims that are to go with their pod get it as their owner. */
+  async #handClaims(set: StatefulSet, pod: Pod): Promise<void> {
+    const { client, informers } = this.#context;
+    const claims = informers.of(PERSISTENT_VOLUME_CLAIMS);
+    const owner = { ...controllerReference(pod, PODS), controller: undefined, blockOwnerDeletion: undefined };
+    for (const wanted of claimsFor(set, ordinalOf(set, pod) ?? 0)) {
+      const { namespace = "", name = "" } = wanted.metadata;
+      const known = claims.get(namespace, name);
+      if (
+        known === undefined ||
+        known.metadata.ownerReferences?.some((one) => one.uid === pod.metadata.uid) === true
+      )
+        continue;
+      const ownerReferences = [...(known.metadata.ownerReferences ?? []), owner];
+      await client
+        .patch(PERSISTENT_VOLUME_CLAIMS, namespace, name, "application/merge-patch+json", {
+          metadata: { ownerReferences },
+        })
+        .catch((error: unknown) => {
+          if (!isNotFound(error)) throw error;
+        });
+    }
+  }
+
+  async #report(set: StatefulSet, current: ControllerRevision, revisions: Revisions): Promise<void> {
+    const { client, clock } = this.#context;
+    const minReady = set.spec.minReadySeconds ?? 0;
+    const pods = this.#owned(set).filter((pod) => !isFinished(pod));
+    const at = (revision: ControllerRevision) => (pod: Pod) =>
+      pod.metadata.labels?.[REVISION_HASH] === revision.metadata.name && !isTerminating(pod);
+    const ready = countWhere(pods, isReady);
+    const updated = countWhere(pods, at(revisions.update));
+    const wanted = replicasOf(set);
+    const done = updated === wanted && ready === wanted && pods.length === wanted;
+    const status: StatefulSetStatus = {
+      ...set.status,
+      observedGeneration: set.metadata.generation,
+      replicas: pods.length,
+      readyReplicas: ready === 0 ? undefined : ready,
+      availableReplicas: countWhere(pods, (pod) => availableIn(pod, minReady, clock.now()) === 0),
+      updatedReplicas: updated === 0 ? undefined : updated,
+      currentReplicas: (done ? updated : countWhere(pods, at(current))) || undefined,
+      currentRevision: (done ? revisions.update : current).metadata.name,
+      updateRevision: revisions.update.metadata.name,
+      collisionCount: revisions.collisionCount,
+    };
+    await writeStatus(client, this.#sets, set, status);
+    const used = new Set([
+      ...pods.map((pod) => pod.metadata.labels?.[REVISION_HASH] ?? ""),
+      current.metadata.name ?? "",
+      revisions.update.metadata.name ?? "",
+      hashOf(revisions.update),
+    ]);
+    await trimRevisions(client, revisions.all, used, set.spec.revisionHistoryLimit ?? 10);
+  }
+
+  #record(set: StatefulSet, type: "Normal" | "Warning", reason: string, message: string): void {
+    this.#context.recorder("statefulset-controller").record(set, type, reason, message);
+  }
+}

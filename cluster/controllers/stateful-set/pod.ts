@@ -1,0 +1,80 @@
+/** The pods and claims of a StatefulSet, by their ordinal. Pure. */
+import type {
+  OwnerReference,
+  PersistentVolumeClaim,
+  Pod,
+  PodTemplateSpec,
+  StatefulSet,
+} from "@travelops/kube";
+import { controllerReference, STATEFUL_SETS } from "@travelops/kube";
+import { REVISION_HASH } from "../shared/revisions.ts";
+import { podFromTemplate } from "../shared/template.ts";
+
+export const podName = (set: StatefulSet, ordinal: number): string => `${set.metadata.name}-${ordinal}`;
+
+const claimName = (template: PersistentVolumeClaim, pod: string): string =>
+  `${template.metadata.name}-${pod}`;
+
+export function statefulPod(
+  set: StatefulSet,
+  template: PodTemplateSpec,
+  ordinal: number,
+  revision: string,
+): Pod {
+  const name = podName(set, ordinal);
+  const pod = podFromTemplate(
+    template,
+    set.metadata.namespace ?? "",
+    controllerReference(set, STATEFUL_SETS),
+  );
+  const templates = set.spec.volumeClaimTemplates ?? [];
+  const claims = new Set(templates.map((claim) => claim.metadata.name));
+  const volumes = [
+    ...(pod.spec.volumes ?? []).filter((volume) => !claims.has(volume.name)),
+    ...templates.map((claim) => ({
+      name: claim.metadata.name ?? "",
+      persistentVolumeClaim: { claimName: claimName(claim, name) },
+    })),
+  ];
+  return {
+    ...pod,
+    metadata: {
+      ...pod.metadata,
+      name,
+      labels: {
+        ...pod.metadata.labels,
+        "statefulset.kubernetes.io/pod-name": name,
+        "apps.kubernetes.io/pod-index": String(ordinal),
+        [REVISION_HASH]: revision,
+      },
+    },
+    spec: {
+      ...pod.spec,
+      hostname: name,
+      subdomain: set.spec.serviceName,
+      ...(volumes.length === 0 ? {} : { volumes }),
+    },
+  };
+}
+
+/** The claims of one pod; with `whenDeleted: Delete` they belong to the set and go with it. */
+export function claimsFor(set: StatefulSet, ordinal: number): PersistentVolumeClaim[] {
+  const owner: OwnerReference = {
+    ...controllerReference(set, STATEFUL_SETS),
+    controller: undefined,
+    blockOwnerDeletion: undefined,
+  };
+  const goes = set.spec.persistentVolumeClaimRetentionPolicy?.whenDeleted === "Delete";
+  return (set.spec.volumeClaimTemplates ?? []).map((template) => ({
+    apiVersion: "v1",
+    kind: "PersistentVolumeClaim",
+    metadata: {
+      name: claimName(template, podName(set, ordinal)),
+      namespace: set.metadata.namespace,
+      labels: { ...template.metadata.labels, ...set.spec.selector.matchLabels },
+      ...(template.metadata.annotations === undefined ? {} : { annotations: template.metadata.annotations }),
+      ...(goes ? { ownerReferences: [owner] } : {}),
+    },
+    spec: template.spec,
+  }));
+}
