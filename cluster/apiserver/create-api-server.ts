@@ -12,6 +12,7 @@ import { builtinResources } from "./registry/builtin-resources.ts";
 import { Registry } from "./registry/registry.ts";
 import { serviceStrategy } from "./registry/strategies/services.ts";
 import { DEFAULT_LIMITS, type ApiServerOptions, type ServerCore } from "./server-options.ts";
+import { keepApiServices } from "./system/api-services.ts";
 import { expireObjects } from "./system/expiry.ts";
 import { Metrics } from "./system/metrics.ts";
 import { WatchHub } from "./watch/watch-hub.ts";
@@ -48,7 +49,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const front = httpsFront({ tls: options.tls, handler, limits: core.limits, upgrade: options.upgrade, nextId, log });
   const stopCustomResources = customResources(core);
   const stopExpiry = expireObjects(core);
-  await bootstrap(core, options);
+  const [stopApiServices] = await Promise.all([keepApiServices(core), bootstrap(core, options)]);
   core.ready = true;
 
   return {
@@ -63,6 +64,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       closing.abort();
       stopExpiry();
       stopCustomResources();
+      stopApiServices();
       core.watches.close();
       await front.close();
     },

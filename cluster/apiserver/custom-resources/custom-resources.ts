@@ -22,6 +22,7 @@ interface Served {
   /** What rows are made of: compared, so that a status change makes no new ones. */
   readonly spec: unknown;
   readonly storedVersions: unknown;
+  readonly terminating: boolean;
   readonly resources: readonly ServedResource[];
 }
 
@@ -67,12 +68,18 @@ class CustomResourceController {
   #serve(name: string, crd: KubeObject): void {
     const before = this.#served.get(name);
     const storedVersions = (crd["status"] as { storedVersions?: unknown } | undefined)?.storedVersions;
-    if (before !== undefined && equalJson(before.spec, crd["spec"]) && equalJson(before.storedVersions, storedVersions)) return;
+    const terminating = crd.metadata.deletionTimestamp !== undefined;
+    const same =
+      before !== undefined &&
+      before.terminating === terminating &&
+      equalJson(before.spec, crd["spec"]) &&
+      equalJson(before.storedVersions, storedVersions);
+    if (same) return;
     const resources = servedVersions(crd);
     const { registry } = this.#core;
     if (before !== undefined) registry.remove({ group: groupOf(crd), resource: namesOf(crd).plural });
     registry.add(resources);
-    this.#served.set(name, { spec: crd["spec"], storedVersions, resources });
+    this.#served.set(name, { spec: crd["spec"], storedVersions, terminating, resources });
   }
 
   #remove(name: string): void {

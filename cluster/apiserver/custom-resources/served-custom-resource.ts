@@ -53,7 +53,7 @@ class CustomRow implements ResourceRow {
   readonly kind: string;
   readonly listKind: string;
   readonly namespaced: boolean;
-  readonly verbs = VERBS;
+  readonly verbs: readonly string[];
   readonly shortNames: readonly string[];
   readonly categories: readonly string[];
   readonly subresources: ReadonlyMap<string, SubresourceRow>;
@@ -69,6 +69,8 @@ class CustomRow implements ResourceRow {
     this.kind = names.kind;
     this.listKind = names.listKind;
     this.namespaced = read(crd, "spec", "scope") !== "Cluster";
+    // Objects of a kind that is being removed go, and no new ones come.
+    this.verbs = crd.metadata.deletionTimestamp === undefined ? VERBS : VERBS.filter((verb) => verb !== "create");
     this.shortNames = names.shortNames;
     this.categories = names.categories;
     this.openApiSchema = read(version, "schema", "openAPIV3Schema");

@@ -116,7 +116,7 @@ async function handleV3(core: ServerCore, call: ApiCall, rest: readonly string[]
     const location = `/openapi/v3/${pathOf(group, version)}?hash=${hash}`;
     return { kind: "raw", code: 301, contentType: "text/plain", body: "", headers: { location } };
   }
-  const caching =
+  const caching: Record<string, string> =
     asked === null
       ? {}
       : { "cache-control": "public, immutable", expires: new Date(core.clock.now() + YEAR_S * 1000).toUTCString() };
