@@ -1,10 +1,11 @@
 /** From a container of a pod to what the sandbox is asked to start. */
-import { existsSync, mkdirSync, realpathSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { isAbsolute, join, normalize } from "node:path";
 import type { Container, Pod, VolumeMount } from "@travelops/kube/api/types/index.ts";
 import { commandLine, type Image } from "../images/image.ts";
 import type { ContainerSpec, Mount } from "../sandbox/sandbox.ts";
 import type { VolumePlace } from "../volumes/pod-volumes.ts";
+import { LeadsOutError, makeInside, realInside } from "../volumes/inside.ts";
 import { ConfigError } from "./container-env.ts";
 import { expand } from "./expand.ts";
 import { podFiles, podHostname } from "./pod-files.ts";
@@ -112,12 +113,11 @@ function resolveMount(mount: VolumeMount, places: ReadonlyMap<string, VolumePlac
 function resolveSubPath(volume: string, base: string, subPath: string, fixed: boolean): string {
   if (isAbsolute(subPath) || subPath.split("/").includes("..")) throw new ConfigError(`failed to prepare subPath for volumeMount "${volume}": subPath must be relative and must not contain ".."`);
   const path = join(base, subPath);
-  if (!existsSync(path)) {
-    if (fixed) throw new ConfigError(`failed to prepare subPath for volumeMount "${volume}": ${subPath} does not exist in the volume`);
-    mkdirSync(path, { recursive: true, mode: 0o777 });
+  try {
+    if (fixed && !existsSync(path)) throw new ConfigError(`failed to prepare subPath for volumeMount "${volume}": ${subPath} does not exist in the volume`);
+    return existsSync(path) ? realInside(base, path) : makeInside(base, path, 0o777);
+  } catch (error) {
+    if (error instanceof LeadsOutError) throw new ConfigError(`failed to prepare subPath for volumeMount "${volume}": ${error.message}`);
+    throw error;
   }
-  const real = realpathSync(path);
-  const root = realpathSync(base);
-  if (real !== root && !real.startsWith(`${root}/`)) throw new ConfigError(`failed to prepare subPath for volumeMount "${volume}": ${subPath} leads out of the volume`);
-  return real;
 }

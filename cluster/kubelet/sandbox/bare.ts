@@ -30,12 +30,10 @@ export async function startBare(options: BareOptions): Promise<Sandbox> {
   mkdirSync(options.directory, { recursive: true, mode: 0o700 });
   const setpriv = process.platform === "linux" ? findProgram("setpriv") : undefined;
   const sh = findProgram("sh") ?? "/bin/sh";
-  const node = process.execPath;
   const marker = bareMarker(options.clusterId);
   const preload = options.preload === undefined ? {} : { NODE_OPTIONS: `--require ${quoteNodeOption(options.preload)}`, TRAVELOPS_POD_IP: PODHOST_ADDRESS, TRAVELOPS_DATAPLANE: options.dataplaneSocket ?? "" };
-  const guard = setpriv === undefined ? [] : [setpriv, "--pdeathsig", "KILL"];
-  const [file = node, ...args] = [...guard, node, PODHOST];
-  const child = spawn(file, args, {
+  // No death signal here: podhost has to outlive the cluster process long enough to end what it has started.
+  const child = spawn(process.execPath, [PODHOST], {
     detached: true,
     serialization: "advanced",
     stdio: ["ignore", "ignore", "inherit", "ipc"],

@@ -1,8 +1,9 @@
 /** Writes a planned root to disk: directories, links, files, and the table by which it is mounted in one call. */
-import { chmodSync, existsSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { chmodSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { makeInside } from "../volumes/inside.ts";
 import type { MountTable } from "./host-tree.ts";
-import { HIDDEN, RootPlanError, type RootPlan } from "./root-plan.ts";
+import type { RootPlan } from "./root-plan.ts";
 
 export interface FstabLine {
   readonly source: string;
@@ -81,14 +82,8 @@ export function writeRoot(input: RootOnDisk): { root: string; fstab: string } {
   return { root, fstab };
 }
 
-/** A mount point inside a volume; a link planted there must not lead out of it. */
 function makeInVolume({ volume, path, file }: { volume: string; path: string; file: boolean }): void {
-  const parent = file ? dirname(path) : path;
-  mkdirSync(parent, { recursive: true, mode: 0o755 });
-  const real = realpathSync(parent);
-  const base = realpathSync(volume);
-  if (real !== base && !real.startsWith(`${base}/`)) throw new RootPlanError(`the mount point ${path.slice(volume.length)} leads out of its volume`);
-  if (file && !existsSync(path)) writeFileSync(path, "");
+  const parent = makeInside(volume, file ? dirname(path) : path, 0o755);
+  const point = join(parent, basename(path));
+  if (file && !existsSync(point)) writeFileSync(point, "");
 }
-
-export { HIDDEN };

@@ -1,0 +1,36 @@
+/** Paths inside a volume, whose content a pod controls: a link planted there must not lead out of it. */
+import { existsSync, lstatSync, mkdirSync, realpathSync } from "node:fs";
+import { dirname, join } from "node:path";
+
+export class LeadsOutError extends Error {
+  override readonly name = "LeadsOutError";
+}
+
+const within = (directory: string, path: string): boolean => path === directory || path.startsWith(`${directory}/`);
+
+/** The real path of something that exists inside `base`. */
+export function realInside(base: string, path: string): string {
+  const real = realpathSync(path);
+  if (!within(realpathSync(base), real)) throw new LeadsOutError(`${path.slice(base.length)} leads out of its volume by a symbolic link`);
+  return real;
+}
+
+/** Makes a directory inside `base`; what exists on the way is looked at before anything is made below it. */
+export function makeInside(base: string, path: string, mode: number): string {
+  let existing = path;
+  while (!exists(existing) && existing !== base && existing !== dirname(existing)) existing = dirname(existing);
+  const real = realInside(base, existing);
+  const made = join(real, path.slice(existing.length));
+  if (!existsSync(made)) mkdirSync(made, { recursive: true, mode });
+  return realInside(base, path);
+}
+
+/** Also true for a link that leads nowhere. */
+function exists(path: string): boolean {
+  try {
+    lstatSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
