@@ -1,4 +1,5 @@
 /** The dataplane's process: starts on the first message of its IPC channel, and ends with it. */
+import { flushCompileCache } from "node:module";
 import net from "node:net";
 import type { FromDataplane, ToDataplane } from "../config.ts";
 import { startDataplane, type Dataplane } from "./dataplane.ts";
@@ -24,7 +25,9 @@ async function handle(message: ToDataplane, handle: unknown): Promise<void> {
     case "start":
       dataplane = startDataplane({ settings: message.settings, snapshot: message.snapshot, forward, log });
       await dataplane;
-      return send({ type: "ready" });
+      send({ type: "ready" });
+      // A process that is killed writes no cache at its end.
+      return flushCompileCache();
     case "delta":
       return (await dataplane)?.apply(message.delta);
     case "listen":
