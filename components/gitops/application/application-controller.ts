@@ -5,7 +5,7 @@
 import { sleep, type Clock } from "@travelops/kube/api/clock";
 import type { Logger } from "@travelops/kube/api/logger";
 import type { EventRecorder } from "@travelops/kube/controller/events";
-import { splitKey, type Informer } from "@travelops/kube/controller/informer";
+import { keyOf as queueKey, splitKey, type Informer } from "@travelops/kube/controller/informer";
 import { isNotFound, type KubeClient, type KubeObject, type Resource } from "@travelops/kube";
 import type { LiveCache } from "../cluster/live-cache.ts";
 import { Comparer } from "../diff/compare.ts";
@@ -50,6 +50,8 @@ class SpecError extends Error {}
 export class ApplicationController {
   readonly #deps: ApplicationControllerDeps;
   readonly #comparer = new Comparer();
+  /** Since when an Application is out of sync; forgotten at a restart, which makes the next heal an immediate one. */
+  readonly #driftSince = new Map<string, number>();
 
   constructor(deps: ApplicationControllerDeps) {
     this.#deps = deps;
@@ -255,7 +257,11 @@ export class ApplicationController {
       if (wait === undefined) return { state };
       return wait > 0 ? { state, wait } : { state: newAttempt(state) };
     }
+    const key = queueKey(application);
+    if (overallSync(entries) === "Synced") this.#driftSince.delete(key);
+    else if (!this.#driftSince.has(key)) this.#driftSince.set(key, now);
     const decision = autoSync({
+      driftSince: this.#driftSince.get(key) ?? now,
       application,
       revision,
       entries,

@@ -11,6 +11,8 @@ export interface AutoSyncFacts {
   revision: string;
   entries: readonly ResourceComparison[];
   outOfSync: boolean;
+  /** When the present drift was first seen, in milliseconds. */
+  driftSince: number;
   now: number;
 }
 
@@ -55,6 +57,9 @@ function attempted(application: Application, revision: string): boolean {
 export const sourceOf = (application: Application) =>
   application.spec.source ?? application.spec.sources?.[0];
 
+/** Drift within this time after a heal counts as the same quarrel. */
+const FIGHT_MS = 1000;
+
 /** Only what drifted is applied, with a growing pause while the same revision is fought over. */
 function selfHeal(facts: AutoSyncFacts, operation: Operation, open: readonly ResourceComparison[]): AutoSync {
   const { application } = facts;
@@ -64,9 +69,9 @@ function selfHeal(facts: AutoSyncFacts, operation: Operation, open: readonly Res
   if (last?.phase !== "Succeeded") return { skip: "the last attempt at this revision failed" };
   const attempts = last.operation.sync?.autoHealAttemptsCount ?? 0;
   const sinceEnd = facts.now - Date.parse(last.finishedAt ?? last.startedAt);
-  // A heal that held for a while starts the count anew.
-  const settled = sinceEnd > 2 * healDelay(attempts + 1);
-  const count = settled ? 0 : attempts;
+  // Drift that comes back at once is a fight with someone; drift that comes later is a new one.
+  const fought = facts.driftSince - (facts.now - sinceEnd) < FIGHT_MS;
+  const count = fought ? attempts : 0;
   const waitMs = healDelay(count) - sinceEnd;
   if (waitMs > 0) return { waitMs };
   const resources = open

@@ -25,9 +25,11 @@ export function retryDelay(
   return Math.min(max, first * factor ** retryCount);
 }
 
-const HEAL = { firstMs: 2000, factor: 3, capMs: 300_000 };
+const HEAL_DELAYS_MS = [0, 500, 2000, 6000, 18_000, 54_000, 162_000];
+const HEAL_CAP_MS = 300_000;
 
-/** The first heal is immediate, then 2, 6, 18 … seconds after the end of the one before, at most 300. */
-export function healDelay(attempts: number): number {
-  return attempts === 0 ? 0 : Math.min(HEAL.capMs, HEAL.firstMs * HEAL.factor ** (attempts - 1));
-}
+/**
+ * Pause before the next heal of a quarrel, after this many heals of it. Upstream's row (2 s, then three times as long
+ * each, at most 300 s) with one short pause before it, so that two edits by hand are both healed at once.
+ */
+export const healDelay = (attempts: number): number => HEAL_DELAYS_MS[attempts] ?? HEAL_CAP_MS;
