@@ -1,0 +1,145 @@
+/** Where a pod may run: affinity, tolerations, spreading. */
+import { fieldDuplicate, fieldForbidden, fieldInvalid, fieldRequired } from "@travelops/kube";
+import { checkText, dnsLabel, type Errors, labelSelector, labelValue, oneOf, qualifiedName, requireText } from "./checks.ts";
+import { child, type Fields, has, items, list, number, strings, text } from "./fields.ts";
+
+const EFFECTS = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
+
+function nodeRequirement(requirement: Fields, path: string, errors: Errors): void {
+  const values = list(requirement, "values");
+  switch (text(requirement, "operator")) {
+    case "In":
+    case "NotIn":
+      if (values.length === 0) errors.push(fieldRequired(`${path}.values`, "must be specified when `operator` is 'In' or 'NotIn'"));
+      break;
+    case "Exists":
+    case "DoesNotExist":
+      if (values.length > 0) errors.push(fieldForbidden(`${path}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"));
+      break;
+    case "Gt":
+    case "Lt":
+      if (values.length !== 1) errors.push(fieldRequired(`${path}.values`, "must be specified single value when `operator` is 'Lt' or 'Gt'"));
+      break;
+    default:
+      errors.push(fieldInvalid(`${path}.operator`, text(requirement, "operator"), "not a valid selector operator"));
+  }
+  checkText(text(requirement, "key"), `${path}.key`, qualifiedName, errors);
+}
+
+function nodeField(requirement: Fields, path: string, errors: Errors): void {
+  const operator = text(requirement, "operator");
+  if (operator !== "In" && operator !== "NotIn") errors.push(fieldInvalid(`${path}.operator`, operator, "not a valid selector operator"));
+  else if (list(requirement, "values").length !== 1) {
+    errors.push(fieldRequired(`${path}.values`, "must be only one value when `operator` is 'In' or 'NotIn' for node field selector"));
+  }
+  if (text(requirement, "key") !== "metadata.name") errors.push(fieldInvalid(`${path}.key`, text(requirement, "key"), "not a valid field selector key"));
+}
+
+function nodeTerm(term: Fields | undefined, path: string, errors: Errors): void {
+  items(term, "matchExpressions").forEach((requirement, i) => nodeRequirement(requirement, `${path}.matchExpressions[${i}]`, errors));
+  items(term, "matchFields").forEach((requirement, i) => nodeField(requirement, `${path}.matchFields[${i}]`, errors));
+}
+
+function weight(term: Fields, path: string, errors: Errors): void {
+  const value = number(term, "weight") ?? 0;
+  if (value < 1 || value > 100) errors.push(fieldInvalid(`${path}.weight`, value, "must be in the range 1-100"));
+}
+
+const REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution";
+const PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution";
+
+function nodeAffinity(affinity: Fields | undefined, path: string, errors: Errors): void {
+  const required = child(affinity, REQUIRED);
+  if (required !== undefined) {
+    const terms = items(required, "nodeSelectorTerms");
+    if (terms.length === 0) errors.push(fieldRequired(`${path}.${REQUIRED}.nodeSelectorTerms`, "must have at least one node selector term"));
+    terms.forEach((term, i) => nodeTerm(term, `${path}.${REQUIRED}.nodeSelectorTerms[${i}]`, errors));
+  }
+  items(affinity, PREFERRED).forEach((term, i) => {
+    weight(term, `${path}.${PREFERRED}[${i}]`, errors);
+    nodeTerm(child(term, "preference"), `${path}.${PREFERRED}[${i}].preference`, errors);
+  });
+}
+
+function podTerm(term: Fields | undefined, path: string, errors: Errors): void {
+  labelSelector(child(term, "labelSelector"), `${path}.labelSelector`, errors);
+  labelSelector(child(term, "namespaceSelector"), `${path}.namespaceSelector`, errors);
+  for (const namespace of strings(term, "namespaces")) checkText(namespace, `${path}.namespace`, dnsLabel, errors);
+  const key = text(term, "topologyKey");
+  requireText(key, `${path}.topologyKey`, errors, "can not be empty");
+  checkText(key, `${path}.topologyKey`, qualifiedName, errors);
+}
+
+function podAffinity(affinity: Fields | undefined, path: string, errors: Errors): void {
+  items(affinity, REQUIRED).forEach((term, i) => podTerm(term, `${path}.${REQUIRED}[${i}]`, errors));
+  items(affinity, PREFERRED).forEach((term, i) => {
+    weight(term, `${path}.${PREFERRED}[${i}]`, errors);
+    podTerm(child(term, "podAffinityTerm"), `${path}.${PREFERRED}[${i}].podAffinityTerm`, errors);
+  });
+}
+
+export function checkAffinity(spec: Fields, path: string, errors: Errors): void {
+  const affinity = child(spec, "affinity");
+  nodeAffinity(child(affinity, "nodeAffinity"), `${path}.affinity.nodeAffinity`, errors);
+  podAffinity(child(affinity, "podAffinity"), `${path}.affinity.podAffinity`, errors);
+  podAffinity(child(affinity, "podAntiAffinity"), `${path}.affinity.podAntiAffinity`, errors);
+}
+
+function toleration(value: Fields, path: string, errors: Errors): void {
+  const key = text(value, "key");
+  const operator = text(value, "operator");
+  const effect = text(value, "effect");
+  if (key !== "") checkText(key, `${path}.key`, qualifiedName, errors);
+  else if (operator !== "Exists") {
+    errors.push(fieldInvalid(`${path}.operator`, operator, 'operator must be Exists when `key` is empty, which means "match all values and all keys"'));
+  }
+  if (has(value, "tolerationSeconds") && effect !== "NoExecute") {
+    errors.push(fieldInvalid(`${path}.effect`, effect, "effect must be 'NoExecute' when `tolerationSeconds` is set"));
+  }
+  if (operator === "Exists") {
+    if (text(value, "value") !== "") errors.push(fieldInvalid(`${path}.operator`, text(value, "value"), "value must be empty when `operator` is 'Exists'"));
+  } else if (operator === "Equal" || operator === "") checkText(text(value, "value"), `${path}.operator`, labelValue, errors);
+  else oneOf(operator, `${path}.operator`, ["Equal", "Exists"], errors);
+  if (effect !== "") oneOf(effect, `${path}.effect`, EFFECTS, errors);
+}
+
+export function checkTolerations(spec: Fields, path: string, errors: Errors): void {
+  items(spec, "tolerations").forEach((value, i) => toleration(value, `${path}.tolerations[${i}]`, errors));
+}
+
+export function checkTaints(spec: Fields | undefined, path: string, errors: Errors): void {
+  const seen = new Set<string>();
+  items(spec, "taints").forEach((taint, i) => {
+    const at = `${path}[${i}]`;
+    checkText(text(taint, "key"), `${at}.key`, qualifiedName, errors);
+    if (text(taint, "value") !== "") checkText(text(taint, "value"), `${at}.value`, labelValue, errors);
+    oneOf(text(taint, "effect"), `${at}.effect`, EFFECTS, errors);
+    const key = `${text(taint, "key")}:${text(taint, "effect")}`;
+    if (seen.has(key)) {
+      const shown = { Key: text(taint, "key"), Value: text(taint, "value"), Effect: text(taint, "effect"), TimeAdded: taint["timeAdded"] ?? null };
+      const { message, ...fault } = fieldDuplicate(at, shown);
+      errors.push({ ...fault, message: `${message}: taints must be unique by key and effect pair` });
+    }
+    seen.add(key);
+  });
+}
+
+export function checkSpreading(spec: Fields, path: string, errors: Errors): void {
+  const seen = new Set<string>();
+  items(spec, "topologySpreadConstraints").forEach((constraint, i) => {
+    const at = `${path}.topologySpreadConstraints[${i}]`;
+    const when = text(constraint, "whenUnsatisfiable");
+    if ((number(constraint, "maxSkew") ?? 0) <= 0) errors.push(fieldInvalid(`${at}.maxSkew`, number(constraint, "maxSkew") ?? 0, "must be greater than zero"));
+    requireText(text(constraint, "topologyKey"), `${at}.topologyKey`, errors, "can not be empty");
+    oneOf(when, `${at}.whenUnsatisfiable`, ["DoNotSchedule", "ScheduleAnyway"], errors);
+    const pair = `{${text(constraint, "topologyKey")}, ${when}}`;
+    if (seen.has(pair)) errors.push(fieldDuplicate(`${path}.topologySpreadConstraints[${i - 1}].{topologyKey, whenUnsatisfiable}`, pair));
+    seen.add(pair);
+    const domains = number(constraint, "minDomains");
+    if (domains !== undefined && domains <= 0) errors.push(fieldInvalid(`${at}.minDomains`, domains, "must be greater than zero"));
+    for (const policy of ["nodeAffinityPolicy", "nodeTaintsPolicy"]) {
+      if (has(constraint, policy)) oneOf(constraint[policy], `${at}.${policy}`, ["Honor", "Ignore"], errors);
+    }
+    labelSelector(child(constraint, "labelSelector"), `${at}.labelSelector`, errors);
+  });
+}

@@ -1,0 +1,76 @@
+/** What is wrong with a built-in object beyond its schema, in upstream's paths, reasons and words. */
+import type { FieldError, KubeObject } from "@travelops/kube";
+import type { ResourceRow } from "@travelops/kube/schema/node";
+import type { Errors } from "./checks.ts";
+import {
+  checkConfigMap, checkEvent, checkLease, checkLimitRange, checkNamespace, checkNode, checkQuota, checkRuntimeClass, checkSecret,
+} from "./core-objects.ts";
+import { child } from "./fields.ts";
+import { checkCronJob, checkJob } from "./jobs.ts";
+import { checkIngress, checkIngressClass, checkNetworkPolicy } from "./networking.ts";
+import { checkPodTemplate } from "./pod-spec.ts";
+import { checkPod } from "./pods.ts";
+import { checkBinding, checkRole } from "./rbac.ts";
+import { checkAutoscaler, checkDisruptionBudget, checkPriorityClass } from "./scaling.ts";
+import { checkEndpoints, checkEndpointSlice, checkService } from "./services.ts";
+import { checkClaim, checkStorageClass, checkVolume } from "./storage.ts";
+import { checkWebhooks } from "./webhooks.ts";
+import {
+  checkControllerRevision, checkDaemonSet, checkDeployment, checkReplicaSet, checkReplicationController, checkStatefulSet,
+} from "./workloads.ts";
+
+type Check = (object: KubeObject, old: KubeObject | undefined, errors: Errors) => void;
+
+/** For checks that do not look at the object before. */
+const alone = (check: (object: KubeObject, errors: Errors) => void): Check => (object, _old, errors) => check(object, errors);
+
+const CHECKS: ReadonlyMap<string, Check> = new Map<string, Check>([
+  ["configmaps.", checkConfigMap],
+  ["secrets.", checkSecret],
+  ["namespaces.", alone(checkNamespace)],
+  ["resourcequotas.", alone(checkQuota)],
+  ["limitranges.", alone(checkLimitRange)],
+  ["events.", alone(checkEvent)],
+  ["events.events.k8s.io", alone(checkEvent)],
+  ["nodes.", alone(checkNode)],
+  ["podtemplates.", alone((object, errors) => checkPodTemplate(child(object, "template"), "template", errors))],
+  ["replicationcontrollers.", alone(checkReplicationController)],
+  ["services.", checkService],
+  ["endpoints.", alone(checkEndpoints)],
+  ["endpointslices.discovery.k8s.io", checkEndpointSlice],
+  ["persistentvolumes.", checkVolume],
+  ["persistentvolumeclaims.", checkClaim],
+  ["storageclasses.storage.k8s.io", checkStorageClass],
+  ["deployments.apps", checkDeployment],
+  ["replicasets.apps", checkReplicaSet],
+  ["daemonsets.apps", checkDaemonSet],
+  ["statefulsets.apps", checkStatefulSet],
+  ["controllerrevisions.apps", checkControllerRevision],
+  ["jobs.batch", checkJob],
+  ["cronjobs.batch", checkCronJob],
+  ["ingresses.networking.k8s.io", checkIngress],
+  ["ingressclasses.networking.k8s.io", checkIngressClass],
+  ["networkpolicies.networking.k8s.io", alone(checkNetworkPolicy)],
+  ["roles.rbac.authorization.k8s.io", alone((object, errors) => checkRole(object, true, errors))],
+  ["clusterroles.rbac.authorization.k8s.io", alone((object, errors) => checkRole(object, false, errors))],
+  ["rolebindings.rbac.authorization.k8s.io", (object, old, errors) => checkBinding(object, old, true, errors)],
+  ["clusterrolebindings.rbac.authorization.k8s.io", (object, old, errors) => checkBinding(object, old, false, errors)],
+  ["horizontalpodautoscalers.autoscaling", alone(checkAutoscaler)],
+  ["poddisruptionbudgets.policy", alone(checkDisruptionBudget)],
+  ["priorityclasses.scheduling.k8s.io", checkPriorityClass],
+  ["leases.coordination.k8s.io", alone(checkLease)],
+  ["runtimeclasses.node.k8s.io", checkRuntimeClass],
+  ["validatingwebhookconfigurations.admissionregistration.k8s.io", alone(checkWebhooks)],
+  ["mutatingwebhookconfigurations.admissionregistration.k8s.io", alone(checkWebhooks)],
+]);
+
+/**
+ * Faults of a defaulted, type-checked built-in object; `old` is undefined on create. Metadata is checked by the registry.
+ * Kinds without rules of their own have none. Writes to a subresource are checked only where upstream does.
+ */
+export function validateBuiltin(row: Pick<ResourceRow, "group" | "resource">, object: KubeObject, old?: KubeObject, subresource = ""): FieldError[] {
+  const errors: Errors = [];
+  if (row.group === "" && row.resource === "pods") checkPod(object, old, subresource, errors);
+  else if (subresource === "") CHECKS.get(`${row.resource}.${row.group}`)?.(object, old, errors);
+  return errors;
+}
