@@ -58,11 +58,11 @@ class LogFile {
     if (parts.length > 0) this.append(Buffer.concat(parts));
   }
 
-  /** The stream has ended: what is left without a newline is a line too. */
+  /** The stream has ended: what is left without a newline is written as a part, so that readers add none. */
   end(stream) {
     const rest = this.rest[stream];
     this.rest[stream] = null;
-    if (rest !== null) this.append(Buffer.concat([Buffer.from(`${stamp()} ${stream} F `), rest, NEWLINE]));
+    if (rest !== null) this.append(Buffer.concat([Buffer.from(`${stamp()} ${stream} P `), rest, NEWLINE]));
   }
 
   append(data) {
