@@ -16,14 +16,14 @@ beforeAll(async () => {
   const kubelet = startFakeKubelet({ client, signal: abort.signal });
   parts = Promise.all([startScheduler({ client, signal: abort.signal }), kubelet.done]);
   for (const name of ["a", "b"]) {
-    const made = await client.create(NODES, node(name, { cpu: "2" }));
+    await client.create(NODES, node(name, { cpu: "2" }));
     await client.patch(NODES, "", name, "application/merge-patch+json", { spec: { taints: null } });
     await client.patch(
       NODES,
       "",
       name,
       "application/merge-patch+json",
-      { status: made.status ?? node(name, { cpu: "2" }).status },
+      { status: node(name, { cpu: "2" }).status },
       { subresource: "status" },
     );
   }

@@ -7,7 +7,6 @@ import { deploymentOf, type Harness, podsOf, startHarness } from "../testing/har
 let harness: Harness;
 beforeAll(async () => {
   harness = await startHarness({
-    only: ["replicaset-controller", "deployment-controller"],
     kubelet: {
       bindTo: "n1",
       outcome: (pod) => (pod.spec.containers[0]?.image === "broken" ? "running" : "ready"),
