@@ -67,7 +67,8 @@ function compare(a: unknown, b: unknown): number {
 
 /** Equality in lists: whole numbers and others are compared by value. */
 function same(a: unknown, b: unknown): boolean {
-  if (typeof a === "bigint" || typeof b === "bigint") return a == b && typeof a !== "string" && typeof b !== "string";
+  const numbers = (typeof a === "bigint" || typeof a === "number") && (typeof b === "bigint" || typeof b === "number");
+  if (numbers) return compare(a, b) === 0;
   if (a instanceof Map && b instanceof Map) return a.size === b.size && [...a].every(([key, value]) => b.has(key) && same(value, b.get(key)));
   if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((item, i) => same(item, b[i]));
   if (typeof a === "object" && typeof b === "object" && a !== null && b !== null && !(a instanceof Map) && !(b instanceof Map)) {

@@ -21,7 +21,7 @@ function findAll(text: string, pattern: string, limit: number): string[] {
 }
 
 const charAt = (text: string, at: bigint): string => {
-  const characters = [...text];
+  const characters = Array.from(text);
   return at < 0n || at > BigInt(characters.length) ? fail(`index out of range: ${at}`) : (characters[Number(at)] ?? "");
 };
 
@@ -87,6 +87,5 @@ export function addStrings(env: Environment): void {
     .registerFunction("string.charAt(int): string", charAt)
     .registerFunction("string.replace(string, string): string", (text: string, from: string, to: string) => replace(text, from, to, -1n))
     .registerFunction("string.replace(string, string, int): string", replace)
-    .registerFunction("string.reverse(): string", (text: string) => [...text].toReversed().join(""))
     .registerFunction("string.format(list): string", format);
 }

@@ -50,7 +50,7 @@ function applyItemDirectives(
       const key = keyOf(item, mergeKey);
       kept = kept.filter((other) => own(other, mergeKey) !== key);
     } else if (directive === "merge") throw badRequest("merging lists cannot yet be specified in the patch");
-    else throw badRequest(`unknown patch type: ${String(directive)} in map: ${JSON.stringify(item)}`);
+    else throw badRequest(`unknown patch type: ${typeof directive === "string" ? directive : JSON.stringify(directive)} in map: ${JSON.stringify(item)}`);
   }
   return replace ? { kept: items, items: [] } : { kept, items };
 }

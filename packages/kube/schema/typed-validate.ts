@@ -43,7 +43,8 @@ const wrapped = (value: unknown): string => `&{${goText(value)}}`;
 function goText(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(goText).join(" ")}]`;
   if (isObject(value)) return `map[${Object.keys(value).sort().map((key) => `${key}:${goText(value[key])}`).join(" ")}]`;
-  return value === null ? "<nil>" : String(value);
+  if (typeof value === "string") return value;
+  return value === null ? "<nil>" : (JSON.stringify(value) ?? "<nil>");
 }
 
 function goType(value: unknown): string {
