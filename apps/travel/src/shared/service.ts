@@ -1,3 +1,4 @@
+import { flushCompileCache } from "node:module";
 import type { Environment } from "./env.ts";
 import { SettingError } from "./env.ts";
 import { errorText, stderrLog, type Log } from "./log.ts";
@@ -37,6 +38,8 @@ export async function runService(name: string, start: StartService): Promise<voi
     process.exit(1);
   }
   if (service.url !== "") log.info(`listens on ${service.url}`);
+  // A pod that is killed writes no cache; the next one starts from it in half the time and memory.
+  flushCompileCache();
   const reason = await Promise.race([stop.promise, service.finished ?? new Promise<never>(() => {})]);
   if (typeof reason === "string") log.info(`${reason}: stopping`);
   await service.close();

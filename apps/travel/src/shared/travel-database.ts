@@ -1,3 +1,4 @@
+import { flushCompileCache } from "node:module";
 import { numberSetting, parseHostPort, setting, type Environment } from "./env.ts";
 
 export type Row = Readonly<Record<string, unknown>>;
@@ -26,6 +27,7 @@ export function openTravelDatabase(env: Environment): TravelDatabase {
   let opening: Promise<Pool> | undefined;
   const open = async (): Promise<Pool> => {
     const { createPool } = await import("mysql2");
+    flushCompileCache();
     return createPool({
       host,
       port,
