@@ -11,11 +11,24 @@ import { inProcessTransport } from "./http/in-process-transport.ts";
 import { builtinResources } from "./registry/builtin-resources.ts";
 import { Registry } from "./registry/registry.ts";
 import { serviceStrategy } from "./registry/strategies/services.ts";
-import { DEFAULT_LIMITS, type ApiServerOptions, type ServerCore } from "./server-options.ts";
+import { DEFAULT_LIMITS, type ApiServerOptions, type ServerCore, type Upgrade } from "./server-options.ts";
 import { keepApiServices } from "./system/api-services.ts";
 import { expireObjects } from "./system/expiry.ts";
 import { Metrics } from "./system/metrics.ts";
 import { WatchHub } from "./watch/watch-hub.ts";
+
+/** Exec, attach and port-forward; loaded when somebody first asks for one. The socket waits, nothing of it is read. */
+function streaming(core: ServerCore): Upgrade {
+  return (info, user, req, socket, head) => {
+    import("./streaming/upgrade.ts").then(
+      ({ createUpgrade }) => createUpgrade({ nodes: () => core.nodeAccess, log: core.log })(info, user, req, socket, head),
+      (error: unknown) => {
+        core.log.error("streaming could not be loaded", { err: error });
+        socket.destroy();
+      },
+    );
+  };
+}
 
 /** Makes the server and its furniture. Nothing listens before `listen`. */
 export async function createApiServer(options: ApiServerOptions): Promise<ApiServer> {
@@ -46,7 +59,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   let requests = 0;
   const prefix = core.uuid().slice(0, 24);
   const nextId = (): string => prefix + (++requests).toString(16).padStart(12, "0");
-  const front = httpsFront({ tls: options.tls, handler, limits: core.limits, upgrade: options.upgrade, nextId, log });
+  const front = httpsFront({ tls: options.tls, handler, limits: core.limits, upgrade: options.upgrade ?? streaming(core), nextId, log });
   const stopCustomResources = customResources(core);
   const stopExpiry = expireObjects(core);
   const [stopApiServices] = await Promise.all([keepApiServices(core), bootstrap(core, options)]);
