@@ -1,6 +1,7 @@
-/** The furniture every client expects: namespaces, the API's own Service, priority classes, flow control. */
+/** The furniture every client expects: namespaces, roles, the API's own Service, priority classes, flow control. */
 import type { KubeObject } from "@travelops/kube";
 import { formatTime } from "@travelops/kube/api/clock";
+import { bootstrapPolicy } from "./authorization/bootstrap-policy.ts";
 import type { ObjectKey } from "../store/store.ts";
 import type { ApiServerOptions, ServerCore } from "./server-options.ts";
 import { addressAt, parseRange } from "./registry/strategies/service-allocator.ts";
@@ -147,8 +148,9 @@ const payload = ({ metadata: _metadata, ...rest }: KubeObject): string => JSON.s
 /** Makes what is missing and renews what changes with the server. What a user changed stays. */
 export async function bootstrap(core: ServerCore, options: ApiServerOptions): Promise<void> {
   const now = formatTime(core.clock.now());
-  await Promise.all(
-    furniture(options).map(({ table, object, renew }) =>
+  await Promise.all([
+    bootstrapPolicy(core.store, core.clock, core.uuid),
+    ...furniture(options).map(({ table, object, renew }) =>
       core.store.write(keyOf(table, object), systemActor("bootstrap"), (current) => {
         if (current === undefined) {
           const metadata = { ...object.metadata, uid: core.uuid(), creationTimestamp: now };
@@ -158,5 +160,5 @@ export async function bootstrap(core: ServerCore, options: ApiServerOptions): Pr
         return { op: "put", object: { ...object, metadata: { ...current.object.metadata, labels: object.metadata.labels ?? {} } } };
       }),
     ),
-  );
+  ]);
 }

@@ -12,7 +12,6 @@ import { createApiServer } from "../create-api-server.ts";
 import { openPki } from "../pki/cluster-pki.ts";
 import type { ApiServerOptions } from "../server-options.ts";
 import { createAccessControl } from "../access-control.ts";
-import { bootstrapPolicy } from "../authorization/bootstrap-policy.ts";
 import { randomBytes, randomUUID } from "node:crypto";
 
 export interface TestServer {
@@ -49,7 +48,6 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const log = options.log ?? silentLogger;
   const pki = await openPki({ dir: join(dir, "pki"), clock, clusterName: "test", serviceAddress: "10.64.0.1", serverNames: ["localhost", "127.0.0.1"] });
   const store = await openStore({ dir: join(dir, "store"), clock, log });
-  await bootstrapPolicy(store, clock, randomUUID);
   const adminToken = randomBytes(16).toString("hex");
   const access =
     options.access ??
