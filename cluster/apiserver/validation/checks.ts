@@ -17,6 +17,13 @@ const SUBDOMAIN_TEXT = regex(
   "'example.com'",
   SUBDOMAIN,
 );
+const SEARCH_LABEL = "_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?";
+const SEARCH = `${SEARCH_LABEL}(\\.${SEARCH_LABEL})*`;
+const SEARCH_TEXT = regex(
+  "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and must start and end with an alphanumeric character",
+  "'example.com'",
+  SEARCH,
+);
 const LABEL_TEXT = regex(
   "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character",
   "'my-name',  or '123-abc'",
@@ -63,6 +70,8 @@ const limited = (max: number, pattern: RegExp, message: string): TextCheck => (v
 
 export const dnsLabel = limited(63, RE_LABEL, LABEL_TEXT);
 export const dnsSubdomain = limited(253, RE_SUBDOMAIN, SUBDOMAIN_TEXT);
+/** Where names are looked up; underscores are allowed there. */
+export const searchDomain = limited(253, whole(SEARCH), SEARCH_TEXT);
 export const dns1035Label = limited(63, RE_1035, DNS_1035_TEXT);
 export const wildcardSubdomain = limited(253, RE_WILDCARD, WILDCARD_TEXT);
 

@@ -129,7 +129,9 @@ function timeZone(spec: Fields, errors: Errors): void {
 
 function isZone(zone: string): boolean {
   try {
-    return new Intl.DateTimeFormat("en", { timeZone: zone }) !== undefined && /^[A-Za-z]/.test(zone);
+    new Intl.DateTimeFormat("en", { timeZone: zone }).format(0);
+    // Offsets (`+01:00`) are no names.
+    return /^[A-Za-z]/.test(zone);
   } catch {
     return false;
   }

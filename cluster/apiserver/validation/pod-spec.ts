@@ -1,6 +1,6 @@
 /** The spec of a pod or of a template. */
 import { fieldDuplicate, fieldForbidden, fieldInvalid, fieldRequired } from "@travelops/kube";
-import { checkLabels, checkText, dnsLabel, dnsSubdomain, type Errors, inRange, ipAddress, oneOf, qualifiedName, requireText } from "./checks.ts";
+import { checkLabels, checkText, dnsLabel, dnsSubdomain, type Errors, inRange, ipAddress, oneOf, qualifiedName, requireText, searchDomain } from "./checks.ts";
 import { checkContainers, checkSeccomp } from "./containers.ts";
 import { child, entries, type Fields, has, items, list, number, strings, text } from "./fields.ts";
 import { checkQuantity, checkResources } from "./resources.ts";
@@ -21,8 +21,7 @@ function checkDns(spec: Fields, path: string, errors: Errors): void {
   if (servers.length > 3) errors.push(fieldInvalid(`${at}.nameservers`, servers, "must not have more than 3 nameservers"));
   servers.forEach((server, i) => checkText(server, `${at}.nameservers[${i}]`, ipAddress, errors));
   strings(config, "searches").forEach((search, i) => {
-    const name = search.replace(/\.$/, "").replaceAll("_", "-");
-    if (search !== "." && dnsSubdomain(name).length > 0) checkText(search, `${at}.searches[${i}]`, dnsSubdomain, errors);
+    if (search !== "." && searchDomain(search.replace(/\.$/, "")).length > 0) checkText(search, `${at}.searches[${i}]`, searchDomain, errors);
   });
   items(config, "options").forEach((option, i) => requireText(text(option, "name"), `${at}.options[${i}]`, errors, "must not be empty"));
 }

@@ -33,12 +33,14 @@ function settled(spec: Fields, before: Fields): Fields {
 
 const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value)) as unknown;
 
-function deadline(spec: Fields, before: Fields, errors: Errors): void {
+/** Whether the deadline may become what it is to be: only shorter. */
+function deadlineHolds(spec: Fields, before: Fields, errors: Errors): boolean {
   const old = number(before, "activeDeadlineSeconds");
   const next = number(spec, "activeDeadlineSeconds");
-  if (old === undefined) return;
+  if (old === undefined) return true;
   if (next === undefined) errors.push(fieldInvalid("spec.activeDeadlineSeconds", null, "must not update from a positive integer to nil value"));
   else if (next > old) errors.push(fieldInvalid("spec.activeDeadlineSeconds", next, "must be less than or equal to previous value"));
+  return next !== undefined && next <= old;
 }
 
 function checkUpdate(spec: Fields, before: Fields, errors: Errors): void {
@@ -51,7 +53,7 @@ function checkUpdate(spec: Fields, before: Fields, errors: Errors): void {
   items(spec, "containers").forEach((container, i) => {
     if (text(container, "image") === "") errors.push(fieldRequired(`spec.containers[${i}].image`));
   });
-  deadline(spec, before, errors);
+  if (!deadlineHolds(spec, before, errors)) return;
   const kept = list(before, "tolerations").every((old) => list(spec, "tolerations").some((next) => equalJson(next, old)));
   const gates = items(before, "schedulingGates").map((gate) => text(gate, "name"));
   items(spec, "schedulingGates").forEach((gate, i) => {

@@ -15,11 +15,11 @@ const isLinkLocal = (ip: string): boolean => ip.startsWith("169.254.") || /^fe[8
 
 /** Addresses that other machines can reach. */
 function reachable(ip: string, path: string, errors: Errors): void {
-  if (isIP(ip) === 0) return errors.push(fieldInvalid(path, ip, "must be a valid IP address")), undefined;
+  if (isIP(ip) === 0) return void errors.push(fieldInvalid(path, ip, "must be a valid IP address"));
   if (ip === "0.0.0.0" || ip === "::") errors.push(fieldInvalid(path, ip, `may not be unspecified (${ip})`));
   if (isLoopback(ip)) errors.push(fieldInvalid(path, ip, LOOPBACK_TEXT));
   if (isLinkLocal(ip)) errors.push(fieldInvalid(path, ip, "may not be in the link-local range (169.254.0.0/16, fe80::/10)"));
-  if (/^224\.0\.0\./.test(ip)) errors.push(fieldInvalid(path, ip, "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)"));
+  if (ip.startsWith("224.0.0.")) errors.push(fieldInvalid(path, ip, "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)"));
 }
 
 function checkPort(port: Fields, path: string, many: boolean, headless: boolean, names: Set<string>, errors: Errors): void {

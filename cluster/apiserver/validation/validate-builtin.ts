@@ -11,6 +11,7 @@ import { checkIngress, checkIngressClass, checkNetworkPolicy } from "./networkin
 import { checkPodTemplate } from "./pod-spec.ts";
 import { checkPod } from "./pods.ts";
 import { checkBinding, checkRole } from "./rbac.ts";
+import { checkApiService, checkSigningRequest } from "./registrations.ts";
 import { checkAutoscaler, checkDisruptionBudget, checkPriorityClass } from "./scaling.ts";
 import { checkEndpoints, checkEndpointSlice, checkService } from "./services.ts";
 import { checkClaim, checkStorageClass, checkVolume } from "./storage.ts";
@@ -58,6 +59,8 @@ const CHECKS: ReadonlyMap<string, Check> = new Map<string, Check>([
   ["horizontalpodautoscalers.autoscaling", alone(checkAutoscaler)],
   ["poddisruptionbudgets.policy", alone(checkDisruptionBudget)],
   ["priorityclasses.scheduling.k8s.io", checkPriorityClass],
+  ["apiservices.apiregistration.k8s.io", alone(checkApiService)],
+  ["certificatesigningrequests.certificates.k8s.io", alone(checkSigningRequest)],
   ["leases.coordination.k8s.io", alone(checkLease)],
   ["runtimeclasses.node.k8s.io", checkRuntimeClass],
   ["validatingwebhookconfigurations.admissionregistration.k8s.io", alone(checkWebhooks)],

@@ -17,6 +17,7 @@ function checkSelector(spec: Fields, old: Fields | undefined, kind: string, requ
   } else {
     labelSelector(selector, "spec.selector", errors);
     if (isEmptySelector(selector)) errors.push(fieldInvalid("spec.selector", selector, `empty selector is invalid for ${kind}`));
+    else if (kind === "deployment" && !isSound(selector)) errors.push(fieldInvalid("spec.selector", selector, "invalid label selector"));
   }
   if (old !== undefined && !equalJson(selector ?? null, child(old, "selector") ?? null)) {
     errors.push(fieldInvalid("spec.selector", selector, "field is immutable"));

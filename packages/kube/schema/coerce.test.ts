@@ -51,7 +51,7 @@ describe("values of the wrong type, in the words of kube-apiserver 1.35", () => 
   it("takes null for unset, and every value its schema allows", () => {
     expect(decodeTypeError(node("", "Pod"), { metadata: null, spec: { containers: [null], nodeSelector: { a: null } } })).toBeUndefined();
     for (const row of builtinRows()) {
-      fc.assert(fc.property(arbitraryOf(row.schema), (value) => void expect(decodeTypeError(row.schema, value)).toBeUndefined()), { numRuns: 10 });
+      fc.assert(fc.property(arbitraryOf(row.schema), (value) => decodeTypeError(row.schema, value) === undefined), { numRuns: 10 });
     }
   });
 

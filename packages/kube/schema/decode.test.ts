@@ -8,6 +8,15 @@ const pod = kindNode("", "v1", "Pod");
 const configMap = kindNode("", "v1", "ConfigMap");
 if (pod === undefined || configMap === undefined) throw new Error("the table has lost its pods");
 
+/** The value, or 400 for what is refused as it should be. */
+function outcome(read: () => unknown): unknown {
+  try {
+    return read();
+  } catch (error) {
+    return error instanceof SyntaxError || (error instanceof StatusError && error.code === 400) ? "400" : error;
+  }
+}
+
 describe("JSON bodies", () => {
   // The texts on the right are what kube-apiserver 1.35 answers.
   it.each([
@@ -51,14 +60,11 @@ describe("JSON bodies", () => {
   it("takes any text as a value or as 400, and walks every value", () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.json(), fc.json().map((text) => text.slice(0, -1))), (text) => {
-        try {
-          const { value } = decodeJson(text, { duplicates: true });
-          expect(JSON.stringify(value)).toBe(JSON.stringify(JSON.parse(text)));
-          strictFaults(pod, text);
-        } catch (error) {
-          expect(error).toBeInstanceOf(StatusError);
-          expect((error as StatusError).code).toBe(400);
-        }
+        const read = (): unknown => {
+          strictFaults(pod, JSON.stringify(decodeJson(text, { duplicates: true }).value));
+          return decodeJson(text).value;
+        };
+        expect(outcome(read)).toEqual(outcome(() => JSON.parse(text) as unknown));
       }),
       { numRuns: 500 },
     );
@@ -94,12 +100,8 @@ describe("YAML bodies", () => {
 
   it("takes any text as a value or as 400", () => {
     fc.assert(
-      fc.property(fc.oneof(fc.string(), fc.string({ unit: fc.constantFrom(..."ab: -[]{}*&!|>\n\t\"'#%@?,1") })), (text) => {
-        try {
-          decodeYaml(text);
-        } catch (error) {
-          expect(error).toBeInstanceOf(StatusError);
-        }
+      fc.property(fc.oneof(fc.string(), fc.string({ unit: fc.constantFrom(..."ab: -[]{}*&!|>\n\t\"'#%@?,1".split("")) })), (text) => {
+        expect(outcome(() => typeof decodeYaml(text))).toMatch(/^(object|400)$/);
       }),
       { numRuns: 500 },
     );

@@ -83,8 +83,8 @@ export function decodeProtobuf(bytes: Uint8Array): DecodedProtobuf {
 
 /** Writes a built-in object as a protobuf body. Throws `StatusError` 400 for a kind that is not built in. */
 export function encodeProtobuf(object: Readonly<JsonObject>): Uint8Array {
-  const apiVersion = String(object["apiVersion"] ?? "");
-  const kind = String(object["kind"] ?? "");
+  const { apiVersion, kind } = object;
+  if (typeof apiVersion !== "string" || typeof kind !== "string") throw badRequest("Object 'apiVersion' or 'kind' is missing");
   const out = new WireWriter();
   const text = (value: string, number: number): void => {
     const before = out.length;

@@ -46,7 +46,7 @@ describe("the built-in table", () => {
       ["autoscaling", "v1", "Scale"], ["policy", "v1", "Eviction"], ["authentication.k8s.io", "v1", "TokenRequest"],
       ["", "v1", "Status"], ["apps", "v1", "DeleteOptions"], ["", "v1", "PodList"],
     ] as const) {
-      expect(kindNode(group, version, kind), kind).toBeDefined();
+      expect(kindNode(group, version, kind)).toBeDefined();
     }
     expect(kindNode("", "v1", "Nonsense")).toBeUndefined();
   });

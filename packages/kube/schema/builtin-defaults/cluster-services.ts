@@ -97,9 +97,11 @@ export const devices: Readonly<Record<string, Rule>> = {
   ResourceClaimTemplate: at("spec", at("spec", claimSpec)),
 };
 
+const kindOf = (names: JsonObject): string => (typeof names["kind"] === "string" ? names["kind"] : "");
+
 const names: Rule = all(
-  when("singular", (value) => String(value["kind"] ?? "").toLowerCase()),
-  when("listKind", (value) => (value["kind"] === undefined || value["kind"] === "" ? undefined : `${String(value["kind"])}List`)),
+  when("singular", (value) => kindOf(value).toLowerCase()),
+  when("listKind", (value) => (kindOf(value) === "" ? undefined : `${kindOf(value)}List`)),
 );
 
 export const extensions: Readonly<Record<string, Rule>> = {

@@ -1,0 +1,91 @@
+import { readFileSync } from "node:fs";
+import type { KubeObject } from "@travelops/kube";
+import { parseApiVersion } from "@travelops/kube";
+import { defaultBuiltin } from "@travelops/kube/schema/builtin-defaults";
+import type { ResourceRow } from "@travelops/kube/schema/node";
+import { builtinRows } from "@travelops/kube/schema/table";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { arbitraryOf, deepFreeze } from "@travelops/kube/schema/testdata/arbitrary";
+import { scheduleFault } from "./cron-schedule.ts";
+import { validateBuiltin } from "./validate-builtin.ts";
+
+interface Refused {
+  readonly old?: KubeObject;
+  readonly input: KubeObject;
+  /** `field: message`, as kube-apiserver 1.35 answered when asked; its diffs of internal structs are left out. */
+  readonly faults: readonly string[];
+}
+
+const load = <T>(path: string): T => JSON.parse(readFileSync(new URL(path, import.meta.url), "utf8")) as T;
+const refused = load<readonly Refused[]>("./testdata/refused.json");
+const accepted = load<readonly { expected: KubeObject }[]>("../../../packages/kube/schema/testdata/builtin-defaults.json");
+
+function rowOf(object: KubeObject): ResourceRow {
+  const { group, version } = parseApiVersion(object.apiVersion);
+  const row = builtinRows().find((r) => r.group === group && r.version === version && r.kind === object.kind);
+  if (row === undefined) throw new Error(`no row for ${object.apiVersion} ${object.kind}`);
+  return row;
+}
+
+function faultsOf(object: KubeObject, old?: KubeObject): string[] {
+  const row = rowOf(object);
+  const before = old === undefined ? undefined : deepFreeze(defaultBuiltin(row, old));
+  return validateBuiltin(row, deepFreeze(defaultBuiltin(row, object)), before).map((e) => `${e.field}: ${e.message}`);
+}
+
+/** Of a new job the server makes the selector, which the cases here do not have yet. */
+const isJob = (object: KubeObject): boolean => object.kind === "Job";
+
+describe("validation of built-in objects", () => {
+  it.each(refused.map((c) => [`${c.input.kind} ${c.input.metadata.name}`, c] as const))("says of %s what the real server says", (_name, c) => {
+    expect(faultsOf(c.input, c.old).sort()).toEqual([...c.faults].sort());
+  });
+
+  it("finds nothing wrong with what the real server accepts, new or unchanged", () => {
+    const objects = accepted.map((c) => c.expected).filter((object) => !isJob(object));
+    expect(objects.flatMap((object) => [...faultsOf(object), ...faultsOf(object, object)])).toEqual([]);
+  });
+
+  it("never throws, and never changes what it is shown", () => {
+    for (const row of builtinRows()) {
+      const apiVersion = row.group === "" ? row.version : `${row.group}/${row.version}`;
+      const objects = arbitraryOf(row.schema).map((value) => ({ ...(value as object), apiVersion, kind: row.kind, metadata: { name: "a" } }) as KubeObject);
+      fc.assert(
+        fc.property(objects, objects, (object, old) => {
+          expect([faultsOf(object), faultsOf(object, old)].every(Array.isArray)).toBe(true);
+        }),
+        { numRuns: 25 },
+      );
+    }
+  });
+
+  it("lets a running pod get another image, but nothing else", () => {
+    const pod = (image: string, extra: object = {}): KubeObject => ({
+      apiVersion: "v1", kind: "Pod", metadata: { name: "p" }, spec: { containers: [{ name: "c", image }], ...extra },
+    });
+    expect(faultsOf(pod("b"), pod("a"))).toEqual([]);
+    expect(faultsOf(pod("a", { tolerations: [{ operator: "Exists" }] }), pod("a"))).toEqual([]);
+    expect(faultsOf(pod("a", { hostNetwork: true }), pod("a"))[0]).toMatch(/^spec: Forbidden: pod updates may not change fields other than/);
+  });
+
+  it("takes the selector made from a job's uid", () => {
+    const labels = { "batch.kubernetes.io/controller-uid": "u" };
+    const job: KubeObject = {
+      apiVersion: "batch/v1", kind: "Job", metadata: { name: "j", uid: "u" },
+      spec: { selector: { matchLabels: labels }, template: { metadata: { labels }, spec: { restartPolicy: "Never", containers: [{ name: "c", image: "i" }] } } },
+    };
+    expect(faultsOf(job)).toEqual([]);
+    expect(faultsOf({ ...job, metadata: { name: "j", uid: "other" } })).toEqual([expect.stringMatching(/^spec.selector: .*`selector` not auto-generated$/)]);
+  });
+});
+
+describe("schedules", () => {
+  it.each(["* * * * *", "*/5 0-6,12 1,15 JAN-mar Mon", "@hourly", "@every 1h30m", "0 0 31 2 *", "? * * * ?", "10/5 * * * *"])("takes %s", (schedule) => {
+    expect(scheduleFault(schedule)).toBeUndefined();
+  });
+
+  it("answers any text", () => {
+    fc.assert(fc.property(fc.oneof(fc.string(), fc.string({ unit: fc.constantFrom(..."*/-,0123456789 @evry".split("")) })), (schedule) => expect(["undefined", "string"]).toContain(typeof scheduleFault(schedule))));
+  });
+});
