@@ -1,11 +1,12 @@
 /** One OpenShift-compatible cluster in one process: control plane, controllers, scheduler, nodes, network. No globals. */
 import path from "node:path";
 import { silentLogger, systemClock, type Clock, type KubeClient, type Logger } from "@travelops/kube";
-import { addressPlan } from "./address-plan.ts";
 import type { UserInfo } from "./apiserver/api-server.ts";
 import { startControlPlane, type ControlPlane } from "./control-plane.ts";
 import { sharedInformers } from "./controllers/informers.ts";
 import { startControllers } from "./controllers/start-controllers.ts";
+import { applyOwnRoles } from "./own-roles.ts";
+import { planNodes } from "./kubelet/node/node-plan.ts";
 import { startNodes, type Nodes } from "./nodes.ts";
 import { furnish } from "./openshift/furniture.ts";
 import { startScheduler } from "./scheduler/start-scheduler.ts";
@@ -51,18 +52,21 @@ export interface Cluster {
 
 const LOOPBACK = "127.0.0.1";
 const MASTERS = ["system:masters", "system:authenticated"];
+/** Rights come from the bootstrap roles of the name. */
+const AUTHENTICATED = ["system:authenticated"];
 
 export async function createCluster(options: ClusterOptions): Promise<Cluster> {
   const clock = options.clock ?? systemClock;
   const random = options.random ?? Math.random;
   const log = (options.log ?? silentLogger).child({ cluster: options.name });
-  const plan = addressPlan(options.index);
+  const plan = planNodes({ cluster: options.name, index: options.index, count: options.nodes });
   const stop = new AbortController();
   const { signal } = stop;
   const control = await startControlPlane({
     name: options.name,
     dataDir: options.dataDir,
-    plan,
+    podRange: plan.podRange,
+    serviceRange: plan.serviceRange,
     host: LOOPBACK,
     apiPort: options.apiPort,
     clock,
@@ -71,8 +75,9 @@ export async function createCluster(options: ClusterOptions): Promise<Cluster> {
   });
   let nodes: Nodes | undefined;
   try {
-    const client = (name: string, groups: readonly string[] = MASTERS): KubeClient =>
+    const client = (name: string, groups: readonly string[] = AUTHENTICATED): KubeClient =>
       control.server.clientFor({ name, groups });
+    await applyOwnRoles(client("system:bootstrap", MASTERS));
     const informers = sharedInformers({
       client: client("system:kube-controller-manager"),
       signal,
@@ -88,7 +93,6 @@ export async function createCluster(options: ClusterOptions): Promise<Cluster> {
       clock,
       random,
       log,
-
     });
     const scheduler = startScheduler({
       client: client("system:kube-scheduler"),
@@ -99,7 +103,7 @@ export async function createCluster(options: ClusterOptions): Promise<Cluster> {
       log,
     });
     nodes = await startNodes({ cluster: options, plan, control, client, clock, log, signal });
-    control.server.setNodeAccess(nodes.access);
+    control.setNodeAccess(nodes.access);
     const apiServer = `https://${LOOPBACK}:${control.port}`;
     const furniture = furnishWhenReady(client("system:openshift-furniture"), nodes.network, {
       name: options.name,

@@ -3,22 +3,23 @@ import { randomUUID } from "node:crypto";
 import path from "node:path";
 import type { Clock, Logger } from "@travelops/kube";
 import { createAccessControl } from "./apiserver/access-control.ts";
-import type { ApiServer } from "./apiserver/api-server.ts";
+import type { ApiServer, NodeAccess } from "./apiserver/api-server.ts";
 import { bootstrapPolicy } from "./apiserver/authorization/bootstrap-policy.ts";
 import { createApiServer } from "./apiserver/create-api-server.ts";
 import { openPki, type ClusterPki } from "./apiserver/pki/cluster-pki.ts";
-import type { Upgrade } from "./apiserver/server-options.ts";
-import type { AddressPlan } from "./address-plan.ts";
+import { createUpgrade } from "./apiserver/streaming/upgrade.ts";
+import { validateBuiltin } from "./apiserver/validation/validate-builtin.ts";
+import { clusterAddresses } from "./network/address.ts";
 import { openStore } from "./store/open-store.ts";
 import type { Store } from "./store/store.ts";
 
 export interface ControlPlaneOptions {
   readonly name: string;
   readonly dataDir: string;
-  readonly plan: AddressPlan;
+  readonly podRange: string;
+  readonly serviceRange: string;
   readonly host: string;
   readonly apiPort: number;
-  readonly upgrade?: Upgrade;
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Logger;
@@ -29,19 +30,23 @@ export interface ControlPlane {
   readonly store: Store;
   readonly pki: ClusterPki;
   readonly port: number;
+  /** From now on logs, exec and port-forward reach the pods. */
+  setNodeAccess(access: NodeAccess): void;
   close(): Promise<void>;
 }
 
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
-  const { name, dataDir, plan, clock, random, log } = options;
+  const { name, dataDir, podRange, serviceRange, clock, random, log } = options;
+  const addresses = clusterAddresses(podRange, serviceRange);
+  let nodes: NodeAccess | undefined;
   const store = await openStore({ dir: path.join(dataDir, "store"), clock, log });
   try {
     const pki = await openPki({
       dir: path.join(dataDir, "pki"),
       clock,
       clusterName: name,
-      serviceAddress: plan.apiService,
-      serverNames: ["localhost", options.host, plan.gateway],
+      serviceAddress: addresses.api,
+      serverNames: ["localhost", options.host, addresses.gateway],
     });
     const access = createAccessControl({
       store,
@@ -59,10 +64,11 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       random,
       log,
       tls: { cert: pki.serving.cert, key: pki.serving.key, clientCa: pki.ca },
-      serviceRange: plan.serviceRange,
-      advertise: { address: plan.gateway, port: INNER_API_PORT },
+      serviceRange,
+      advertise: { address: addresses.gateway, port: INNER_API_PORT },
       clientCaBundle: pki.ca,
-      ...(options.upgrade === undefined ? {} : { upgrade: options.upgrade }),
+      validate: validateBuiltin,
+      upgrade: createUpgrade({ nodes: () => nodes, log }),
     });
     const port = await server.listen(options.host, options.apiPort);
     return {
@@ -70,6 +76,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       store,
       pki,
       port,
+      setNodeAccess(access) {
+        nodes = access;
+        server.setNodeAccess(access);
+      },
       async close() {
         await server.close();
         access.close();

@@ -4,7 +4,6 @@ import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import type { Clock, KubeClient, Logger } from "@travelops/kube";
-import type { AddressPlan } from "./address-plan.ts";
 import type { NodeAccess } from "./apiserver/api-server.ts";
 import type { ClusterOptions } from "./cluster.ts";
 import { INNER_API_PORT, type ControlPlane } from "./control-plane.ts";
@@ -16,11 +15,13 @@ import { chooseSandbox } from "./kubelet/sandbox/probe.ts";
 import type { Sandbox } from "./kubelet/sandbox/sandbox.ts";
 import { startSandbox } from "./kubelet/sandbox/start-sandbox.ts";
 import { findProgram } from "./kubelet/sandbox/tools.ts";
+import type { NodePlan } from "./kubelet/node/node-plan.ts";
+import { clusterAddresses } from "./network/address.ts";
 import { startNetwork, type Network } from "./network/start-network.ts";
 
 export interface NodesOptions {
   readonly cluster: ClusterOptions;
-  readonly plan: AddressPlan;
+  readonly plan: NodePlan;
   readonly control: ControlPlane;
   readonly client: (user: string, groups?: readonly string[]) => KubeClient;
   readonly clock: Clock;
@@ -37,6 +38,7 @@ export interface Nodes {
 }
 
 const DOMAIN = "cluster.local";
+const NODE_GROUPS = ["system:nodes", "system:authenticated"];
 
 export async function startNodes(options: NodesOptions): Promise<Nodes> {
   const { cluster, plan, control, client, clock, log, signal } = options;
@@ -48,8 +50,9 @@ export async function startNodes(options: NodesOptions): Promise<Nodes> {
   let network: Network | undefined;
   try {
     if (sandbox.kind === "namespaces") {
-      control.server.serve(await sandbox.network.listen(plan.apiService, 443));
-      control.server.serve(await sandbox.network.listen(plan.gateway, INNER_API_PORT));
+      const { api, gateway } = clusterAddresses(plan.podRange, plan.serviceRange);
+      control.server.serve(await sandbox.network.listen(api, 443));
+      control.server.serve(await sandbox.network.listen(gateway, INNER_API_PORT));
     }
     const certificate = await control.pki.issueServer(`apps.${cluster.name}.travelops.localhost`, [
       `*.apps.${cluster.name}.travelops.localhost`,
@@ -74,20 +77,18 @@ export async function startNodes(options: NodesOptions): Promise<Nodes> {
       signal,
     });
     const { egressEnv } = network;
-    const sources = kubeletSources(client("system:nodes"), signal, { clock, log });
+    const sources = kubeletSources(client("system:node:sources", NODE_GROUPS), signal, { clock, log });
     const catalogue = openCatalogue(cluster, directory);
-    for (let index = 0; index < cluster.nodes; index++) {
-      const name = `${cluster.name}-node-${index + 1}`;
-      const { address, podCIDR } = plan.node(index);
+    for (const node of plan.nodes) {
       kubelets.push(
         await startKubelet({
-          client: client(`system:node:${name}`, ["system:nodes", "system:masters", "system:authenticated"]),
-          node: { name, address, podCIDR, labels: {} },
+          client: client(`system:node:${node.name}`, NODE_GROUPS),
+          node,
           sandbox,
           catalogue,
           sources,
           directory,
-          dns: { server: plan.dnsService, domain: DOMAIN },
+          dns: { server: plan.dnsServer, domain: DOMAIN },
           realHostPaths: [path.join(cluster.dataDir, "volumes")],
           podEnv: egressEnv(),
           clock,
@@ -128,9 +129,9 @@ async function openSandbox(
   return startSandbox(await chooseSandbox(cluster.sandbox), {
     directory,
     masked: [cluster.dataDir],
-    gateway: `${plan.gateway}/16`,
+    gateway: plan.gateway,
     serviceRange: plan.serviceRange,
-    nodeAddresses: Array.from({ length: cluster.nodes }, (_, index) => plan.node(index).address),
+    nodeAddresses: plan.nodeAddresses,
     clusterId: createHash("sha256").update(path.resolve(cluster.dataDir)).digest("hex").slice(0, 16),
     preload: path.join(import.meta.dirname, "network", "bare", "preload.cjs"),
     dataplaneSocket,

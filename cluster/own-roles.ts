@@ -1,0 +1,107 @@
+/** Rights of the parts that upstream has no bootstrap role for: exactly what they read and write. */
+import type { KubeClient, KubeObject } from "@travelops/kube";
+import { CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES } from "@travelops/kube/client/resources";
+
+interface Rule {
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  readonly verbs: readonly string[];
+}
+
+interface OwnRole {
+  readonly name: string;
+  readonly subject: { readonly kind: "User" | "Group"; readonly name: string };
+  readonly rules: readonly Rule[];
+}
+
+const READ = ["get", "list", "watch"];
+const GATEWAY = "gateway.networking.k8s.io";
+const ROUTES = ["httproutes", "grpcroutes", "tlsroutes"];
+
+const OWN_ROLES: readonly OwnRole[] = [
+  {
+    // The kubelets of a cluster share one look at volumes.
+    name: "travelops:node-volumes",
+    subject: { kind: "Group", name: "system:nodes" },
+    rules: [{ apiGroups: [""], resources: ["persistentvolumeclaims", "persistentvolumes"], verbs: READ }],
+  },
+  {
+    name: "travelops:network",
+    subject: { kind: "User", name: "system:network" },
+    rules: [
+      { apiGroups: [""], resources: ["services", "pods", "namespaces", "nodes", "secrets"], verbs: READ },
+      { apiGroups: [""], resources: ["services", "services/status"], verbs: ["patch", "update"] },
+      { apiGroups: ["discovery.k8s.io"], resources: ["endpointslices"], verbs: READ },
+      {
+        apiGroups: ["networking.k8s.io"],
+        resources: ["ingresses", "ingressclasses"],
+        verbs: [...READ, "create", "patch"],
+      },
+      { apiGroups: ["networking.k8s.io"], resources: ["ingresses/status"], verbs: ["patch", "update"] },
+      {
+        apiGroups: ["route.openshift.io"],
+        resources: ["routes", "routes/status", "routes/custom-host"],
+        verbs: [...READ, "patch", "update"],
+      },
+      {
+        apiGroups: [GATEWAY],
+        resources: ["gatewayclasses", "gateways", "referencegrants", ...ROUTES],
+        verbs: [...READ, "create", "patch", "update"],
+      },
+      {
+        apiGroups: [GATEWAY],
+        resources: ["gatewayclasses/status", "gateways/status", ...ROUTES.map((route) => `${route}/status`)],
+        verbs: ["patch", "update"],
+      },
+      {
+        apiGroups: ["apiextensions.k8s.io"],
+        resources: ["customresourcedefinitions"],
+        verbs: [...READ, "create"],
+      },
+      { apiGroups: ["", "events.k8s.io"], resources: ["events"], verbs: ["create", "patch", "update"] },
+    ],
+  },
+  {
+    name: "travelops:openshift-furniture",
+    subject: { kind: "User", name: "system:openshift-furniture" },
+    rules: [
+      {
+        apiGroups: ["config.openshift.io"],
+        resources: ["infrastructures", "ingresses", "clusterversions"].flatMap((each) => [
+          each,
+          `${each}/status`,
+        ]),
+        verbs: [...READ, "create", "patch", "update"],
+      },
+    ],
+  },
+];
+
+/** Brings them to what this version needs. `client` may do everything. */
+export async function applyOwnRoles(client: KubeClient): Promise<void> {
+  await Promise.all(OWN_ROLES.flatMap((role) => [applyRole(client, role), applyBinding(client, role)]));
+}
+
+const applied = { fieldManager: "travelops", force: true } as const;
+const metadata = (name: string) => ({ name, labels: { "kubernetes.io/bootstrapping": "rbac-defaults" } });
+
+function applyRole(client: KubeClient, { name, rules }: OwnRole): Promise<KubeObject> {
+  const role = {
+    apiVersion: "rbac.authorization.k8s.io/v1",
+    kind: "ClusterRole",
+    metadata: metadata(name),
+    rules,
+  };
+  return client.apply(CLUSTER_ROLES as never, role as never, applied);
+}
+
+function applyBinding(client: KubeClient, { name, subject }: OwnRole): Promise<KubeObject> {
+  const binding = {
+    apiVersion: "rbac.authorization.k8s.io/v1",
+    kind: "ClusterRoleBinding",
+    metadata: metadata(name),
+    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name },
+    subjects: [{ apiGroup: "rbac.authorization.k8s.io", ...subject }],
+  };
+  return client.apply(CLUSTER_ROLE_BINDINGS as never, binding as never, applied);
+}
