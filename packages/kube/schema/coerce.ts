@@ -11,8 +11,16 @@ const QUANTITY = "quantities must match the regular expression '^([+-]?[0-9.]+)(
 
 /** Where the decoder stands: Go names the innermost struct and the path of field names, without indexes. */
 interface Place {
-  readonly struct: string;
-  readonly fields: readonly string[];
+  readonly parent: Place | undefined;
+  readonly node: StructNode;
+  /** The Go struct that holds the field, when the JSON shows that struct inline. */
+  readonly holder: StructNode | undefined;
+  readonly key: string;
+}
+
+function pathTo(place: Place): string {
+  const own = place.holder === undefined ? place.key : `${goStruct(place.holder)}.${place.key}`;
+  return place.parent === undefined ? own : `${pathTo(place.parent)}.${own}`;
 }
 
 const jsonType = (value: unknown): string =>
@@ -54,18 +62,18 @@ function goScalar(node: ScalarNode): string {
   }
 }
 
-function mismatch(node: SchemaNode, value: unknown, place: Place, detail = ""): string {
-  const where = place.fields.length === 0 ? "Go value" : `Go struct field ${place.struct}.${place.fields.join(".")}`;
+function mismatch(node: SchemaNode, value: unknown, place: Place | undefined, detail = ""): string {
+  const where = place === undefined ? "Go value" : `Go struct field ${goStruct(place.holder ?? place.node)}.${pathTo(place)}`;
   return `json: cannot unmarshal ${jsonType(value)}${detail} into ${where} of type ${goType(node)}`;
 }
 
-function integerError(node: SchemaNode, value: unknown, place: Place, bits: number): string | undefined {
+function integerError(node: SchemaNode, value: unknown, place: Place | undefined, bits: number): string | undefined {
   if (typeof value !== "number") return mismatch(node, value, place);
   const fits = Number.isInteger(value) && value >= -(2 ** (bits - 1)) && value <= 2 ** (bits - 1) - (bits === 32 ? 1 : 0);
   return fits ? undefined : mismatch(node, value, place, ` ${value}`);
 }
 
-function scalarError(node: ScalarNode, value: unknown, place: Place): string | undefined {
+function scalarError(node: ScalarNode, value: unknown, place: Place | undefined): string | undefined {
   switch (node.type) {
     case "string":
     case "duration":
@@ -102,23 +110,19 @@ function inlineHolder(node: StructNode, key: string): StructNode | undefined {
   return undefined;
 }
 
-function structError(node: StructNode, value: JsonObject, place: Place): string | undefined {
+function structError(node: StructNode, value: JsonObject, place: Place | undefined): string | undefined {
   for (const key of Object.keys(value)) {
     const field = node.fields.get(key);
     const item = value[key];
     if (field === undefined || item === null || item === undefined) continue;
     const holder = field.pb === undefined ? inlineHolder(node, key) : undefined;
-    const inner: Place =
-      holder === undefined
-        ? { struct: goStruct(node), fields: [...place.fields, key] }
-        : { struct: goStruct(holder), fields: [...place.fields, goStruct(holder), key] };
-    const error = decodeError(field.node, item, inner);
+    const error = decodeError(field.node, item, { parent: place, node, holder, key });
     if (error !== undefined) return error;
   }
   return undefined;
 }
 
-function decodeError(node: SchemaNode, value: unknown, place: Place): string | undefined {
+function decodeError(node: SchemaNode, value: unknown, place: Place | undefined): string | undefined {
   if (value === null || value === undefined) return undefined;
   switch (node.kind) {
     case "any":
@@ -151,7 +155,7 @@ function first<T>(items: readonly T[], find: (item: T) => string | undefined): s
  * undefined when it can.
  */
 export function decodeTypeError(node: StructNode, value: unknown): string | undefined {
-  return decodeError(node, value, { struct: goStruct(node), fields: [] });
+  return decodeError(node, value, undefined);
 }
 
 const SCALAR_TYPES: Readonly<Record<ScalarNode["type"], string>> = {

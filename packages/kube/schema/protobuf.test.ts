@@ -98,13 +98,14 @@ describe("protobuf bodies", () => {
       const empty = Buffer.from(encodeProtobuf({ apiVersion: row?.group === "" ? "v1" : `${row?.group}/${row?.version}`, kind: row?.kind }));
       return Buffer.concat([empty.subarray(0, -4), Buffer.from([0x12, raw.length, ...raw])]);
     };
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => expect(isFine(bytes)).toBe(true)));
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 100 }), fc.nat(), (raw, index) => expect(isFine(envelope(raw, index))).toBe(true)), { numRuns: 1000 });
+    expect(isFine(Buffer.alloc(0))).toBe(true);
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => isFine(bytes)));
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 100 }), fc.nat(), (raw, index) => isFine(envelope(raw, index))), { numRuns: 1000 });
     fc.assert(
       fc.property(fc.nat(golden.length - 1), fc.nat(), fc.nat(255), (which, at, byte) => {
         const bytes = bytesOf(golden[which] as Golden);
         bytes[4 + (at % (bytes.length - 4))] = byte;
-        expect(isFine(bytes)).toBe(true);
+        return isFine(bytes);
       }),
       { numRuns: 2000 },
     );

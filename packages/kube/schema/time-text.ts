@@ -13,6 +13,8 @@ const PARTS: readonly (readonly [name: string, pattern: RegExp])[] = [
   [":", /^:/],
   ["05", /^\d{2}/],
 ];
+/** What nearly every time looks like. */
+const PLAIN = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{6})?Z$/;
 const ZONE = /^(?:Z|[+-]\d{2}:\d{2})/;
 
 function outOfRange(text: string): string | undefined {
@@ -27,6 +29,7 @@ function outOfRange(text: string): string | undefined {
 
 /** Why `text` is no time of the API, in the words of Go's `time.Parse`; undefined when it is one. */
 export function timeError(text: string, micro: boolean): string | undefined {
+  if (PLAIN.test(text) && text.length === (micro ? 27 : 20) && outOfRange(text) === undefined) return undefined;
   const layout = micro ? "2006-01-02T15:04:05.000000Z07:00" : "2006-01-02T15:04:05Z07:00";
   const fail = (rest: string, part: string): string =>
     `parsing time ${JSON.stringify(text)} as ${JSON.stringify(layout)}: cannot parse ${JSON.stringify(rest)} as ${JSON.stringify(part)}`;
