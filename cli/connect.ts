@@ -9,7 +9,7 @@ export interface Connection {
   close(): void;
 }
 
-export async function connect(kubeconfig: string): Promise<Connection> {
-  const transport = httpsTransport(await loadKubeconfig(kubeconfig));
+export function connect(kubeconfig: string): Connection {
+  const transport = httpsTransport(loadKubeconfig(kubeconfig));
   return { client: createKubeClient(transport), close: () => transport.close() };
 }

@@ -1,5 +1,4 @@
 /** One OpenShift-compatible cluster in one process: control plane, controllers, scheduler, nodes, network. No globals. */
-import path from "node:path";
 import { silentLogger, systemClock, type Clock, type KubeClient, type Logger } from "@travelops/kube";
 import type { UserInfo } from "./apiserver/api-server.ts";
 import { startControlPlane, type ControlPlane } from "./control-plane.ts";

@@ -28,7 +28,7 @@ export async function applyManifests(
   objects: readonly KubeObject[],
   signal: AbortSignal,
 ): Promise<void> {
-  const discovery = await discover(client.transport);
+  const discovery = discover(client.transport);
   for (const object of objects) {
     const { group, version } = parseApiVersion(object.apiVersion);
     const resource = await discovery.resourceFor({ group, version, kind: object.kind });

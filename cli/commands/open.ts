@@ -19,7 +19,7 @@ export function addOpen(program: Command, context: CliContext): void {
       const run = await liveRunState(dir);
       const hub = run?.clusters[0];
       if (run === undefined || hub === undefined) throw notRunning(dir.root);
-      const connection = await connect(hub.kubeconfig);
+      const connection = connect(hub.kubeconfig);
       const rows = await collectUrls(connection.client, run.ingress).finally(() => connection.close());
       const row = rows.find((each) => each.name === name || `${each.namespace}/${each.name}` === name);
       if (row === undefined) throw urlUnknown(name, [...new Set(rows.map((each) => each.name))]);

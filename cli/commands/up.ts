@@ -2,7 +2,7 @@
 import path from "node:path";
 import { Option, type Command } from "commander";
 import { BRANCH } from "../bootstrap/root-application.ts";
-import { startClusterProcess, type ClusterProcess, type ClusterProcessOptions } from "../cluster-process.ts";
+import { startClusterProcess, type ClusterProcess } from "../cluster-process.ts";
 import { choosePorts, type Ports } from "../config.ts";
 import type { CliContext } from "../context.ts";
 import { prepareDataDir, type DataDir } from "../data-dir.ts";

@@ -44,7 +44,7 @@ async function collectCluster(run: RunState, cluster: ClusterRun, report: Status
     report.clusters.push(row);
     return;
   }
-  const connection = await connect(cluster.kubeconfig);
+  const connection = connect(cluster.kubeconfig);
   try {
     const [applications, pods, urls] = await Promise.all([
       listApplications(connection.client),

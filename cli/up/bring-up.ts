@@ -37,7 +37,7 @@ export async function bringUpPattern(work: BringUp): Promise<void> {
   const { context, steps, ports, dir } = work;
   const deadline = AbortSignal.timeout(work.timeoutMs);
   const signal = AbortSignal.any([deadline, context.stop]);
-  const connection = await connect(work.kubeconfig);
+  const connection = connect(work.kubeconfig);
   const { client } = connection;
   let waitingFor = "the components";
   try {

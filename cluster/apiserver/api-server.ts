@@ -1,4 +1,6 @@
 /** The server's outward face: what `createCluster` starts, and what the other parts of a cluster get from it. */
+import type { Server } from "node:net";
+import type { Duplex } from "node:stream";
 import type { KubeClient } from "@travelops/kube";
 
 export interface UserInfo {
@@ -49,7 +51,7 @@ export interface NodeAccess {
   exec(request: ExecRequest, streams: ExecStreams, signal: AbortSignal): Promise<number>;
   attach(request: Omit<ExecRequest, "command">, streams: ExecStreams, signal: AbortSignal): Promise<void>;
   /** A duplex byte stream to a port of the pod. */
-  dial(pod: { namespace: string; name: string }, port: number): Promise<import("node:stream").Duplex>;
+  dial(pod: { namespace: string; name: string }, port: number): Promise<Duplex>;
 }
 
 export interface ApiServer {
@@ -60,7 +62,7 @@ export interface ApiServer {
   /** Serves HTTPS (HTTP/2 and 1.1) on `host:port` (0: any); resolves with the port. */
   listen(host: string, port: number): Promise<number>;
   /** Serves on a listening socket made elsewhere (inside the pods' network), TLS as above. */
-  serve(server: import("node:net").Server): void;
+  serve(server: Server): void;
   /** Ends watches, finishes requests in flight, closes listeners. */
   close(): Promise<void>;
 }

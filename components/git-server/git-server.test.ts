@@ -129,7 +129,7 @@ describe("git-server", () => {
       ),
       {
         fetch: (_url, init) => {
-          seen.push({ headers: new Headers(init?.headers), body: String(init?.body) });
+          seen.push({ headers: new Headers(init?.headers), body: init?.body as string });
           return Promise.resolve(new Response("", { status: answers.shift() ?? 500 }));
         },
         wait: () => Promise.resolve(),

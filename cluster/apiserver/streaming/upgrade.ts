@@ -1,5 +1,4 @@
 /** Takes over upgraded connections: exec, attach, port-forward. */
-import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { badRequest, notImplemented, serviceUnavailable, type StatusError } from "@travelops/kube";
 import type { Logger } from "@travelops/kube/api/logger.ts";

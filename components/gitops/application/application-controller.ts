@@ -6,7 +6,7 @@ import { sleep, type Clock } from "@travelops/kube/api/clock";
 import type { Logger } from "@travelops/kube/api/logger";
 import type { EventRecorder } from "@travelops/kube/controller/events";
 import { keyOf as queueKey, splitKey, type Informer } from "@travelops/kube/controller/informer";
-import { isNotFound, type KubeClient, type KubeObject, type Resource } from "@travelops/kube";
+import type { KubeClient, KubeObject, Resource } from "@travelops/kube";
 import type { LiveCache } from "../cluster/live-cache.ts";
 import { Comparer } from "../diff/compare.ts";
 import { UnsupportedJqPath } from "../diff/ignore-differences.ts";
