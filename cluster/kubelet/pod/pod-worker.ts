@@ -5,22 +5,21 @@
 import { rm } from "node:fs/promises";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { isNotFound, StatusError } from "@travelops/kube";
-import type { Pod } from "@travelops/kube/api/types/index.ts";
-import { PODS } from "@travelops/kube/client/resources.ts";
+import type { Pod, PodStatus } from "@travelops/kube/api/types/index.ts";
 import type { PodSandbox } from "../sandbox/sandbox.ts";
 import { PodVolumes } from "../volumes/pod-volumes.ts";
 import { PodTokens } from "../volumes/tokens.ts";
+import { showBackoff, type SayEvent } from "./backoff-state.ts";
 import { ContainerRunner } from "./container-runner.ts";
 import { Deadline } from "./deadline.ts";
 import { podLabel, type KubeletContext } from "./kubelet-context.ts";
+import { podLimitations } from "./limitations.ts";
 import { podHostname } from "./pod-files.ts";
 import { planPod } from "./pod-plan.ts";
 import { allRecords, isRunning, newRecord, recordOf, type ContainerRecord, type PodRecord } from "./pod-record.ts";
 import { podReferences, type ReferenceKind } from "./references.ts";
 import { podStatus } from "./pod-status.ts";
-import { statusPatch } from "./status-patch.ts";
-import { SIMULATED_ANNOTATION } from "./simulated.ts";
+import { markSimulated, removePod, writeStatus } from "./status-writer.ts";
 
 export interface AddressPool {
   /** `wanted` where it is free. */
@@ -166,7 +165,8 @@ export class PodWorker {
     }
     if (!this.#prepare(now)) return;
     const plan = planPod(this.#pod, this.record, now);
-    for (const one of plan.backoff) this.#showBackoff(one);
+    const say: SayEvent = (type, reason, message, container) => this.#event(type, reason, message, container);
+    for (const one of plan.backoff) if (showBackoff(this.#pod, one, say)) this.wake();
     this.#wakeBy(plan.wakeAt);
     if (plan.stopSidecars) {
       this.#end(now);
@@ -244,11 +244,11 @@ export class PodWorker {
         shareProcessNamespace: spec.shareProcessNamespace === true,
         directory: this.directory,
         memoryVolumes: PodVolumes.memoryVolumes(this.#pod),
-        sysctls: spec.securityContext?.sysctls ?? [],
       });
       this.record.podIP = this.#address;
       this.record.sandboxReady = true;
-      for (const limitation of this.#sandbox.limitations) this.#event("Warning", "SandboxLimitation", limitation);
+      const limitations = podLimitations(this.#pod, sandbox.kind);
+      if (limitations.length > 0) this.#event("Normal", "SandboxLimitation", `The ${sandbox.kind} sandbox: ${limitations.join("; ")}`);
     } catch (error) {
       this.#event("Warning", "FailedCreatePodSandBox", `Failed to create pod sandbox: ${error instanceof Error ? error.message : String(error)}`);
       await new Promise<void>((resolve) => this.#context.clock.setTimeout(resolve, RETRY_MS));
@@ -276,30 +276,6 @@ export class PodWorker {
     if (key === this.#volumeFailures) return;
     this.#volumeFailures = key;
     for (const { volume, message } of failures) this.#event("Warning", "FailedMount", `MountVolume.SetUp failed for volume "${volume}" : ${message}`);
-  }
-
-  #showBackoff(record: ContainerRecord): void {
-    if (record.pull !== undefined && (record.state.kind !== "terminated")) {
-      const image = [...this.#pod.spec.containers, ...(this.#pod.spec.initContainers ?? [])].find((one) => one.name === record.name)?.image;
-      if (record.state.kind === "waiting" && record.state.reason === "ErrImagePull" && record.said.has("pull-shown")) {
-        record.state = { kind: "waiting", reason: "ImagePullBackOff", message: `Back-off pulling image "${image}": ErrImagePull: ${record.pull.failure}` };
-        this.#event("Normal", "BackOff", `Back-off pulling image "${image}"`, record.name);
-        this.#event("Warning", "Failed", "Error: ImagePullBackOff", record.name);
-      }
-      record.said.add("pull-shown");
-      this.wake();
-      return;
-    }
-    if (record.state.kind !== "terminated") return;
-    const { kind: _, ...ended } = record.state;
-    record.last = ended;
-    const label = podLabel(this.#pod);
-    record.state = {
-      kind: "waiting",
-      reason: "CrashLoopBackOff",
-      message: `back-off ${formatDelay(record.backoff.delayMs)} restarting failed container=${record.name} pod=${label}`,
-    };
-    this.#event("Warning", "BackOff", `Back-off restarting failed container ${record.name} in pod ${label}`, record.name);
   }
 
   /** Ends the containers, main ones first; then the sandbox; then, for a deleted pod, the object. */
@@ -345,7 +321,7 @@ export class PodWorker {
     const ending = this.#ending;
     if (ending === undefined || ending.removed) return;
     ending.removed = true;
-    void this.#delete().then(
+    void (this.#gone ? Promise.resolve() : removePod(this.#context.client, this.#pod)).then(
       () => this.#finish(),
       (error: unknown) => {
         this.#context.log.warn("a pod's object was not removed", { pod: podLabel(this.#pod), err: error });
@@ -354,16 +330,6 @@ export class PodWorker {
         this.#armTimer();
       },
     );
-  }
-
-  async #delete(): Promise<void> {
-    if (this.#gone) return;
-    const { namespace = "", name = "", uid } = this.#pod.metadata;
-    try {
-      await this.#context.client.delete(PODS, namespace, name, { gracePeriodSeconds: 0, preconditions: { uid } });
-    } catch (error) {
-      if (!isNotFound(error) && !(error instanceof StatusError && error.code === 409)) throw error;
-    }
   }
 
   #finish(): void {
@@ -376,39 +342,26 @@ export class PodWorker {
   /** True once the API has what is known here, or wants to know no more. */
   async #publish(): Promise<boolean> {
     if (this.#gone || this.#closed) return true;
-    const { client, clock, node, log } = this.#context;
-    const running = allRecords(this.record).some(isRunning);
-    const over = this.#ending !== undefined;
-    const status = podStatus(this.#pod, this.record, { hostIP: node.hostIP, now: clock.now(), over });
-    // Final only once nothing runs any more.
-    if ((status.phase === "Succeeded" || status.phase === "Failed") && (running || (over && this.#ending?.done !== true))) status.phase = this.#pod.status?.phase === "Pending" && !running ? "Pending" : "Running";
-    const patch = statusPatch(this.#pod.status, status);
-    const { namespace = "", name = "", uid } = this.#pod.metadata;
-    try {
-      await this.#markSimulated();
-      if (patch === undefined) return true;
-      const answer = await client.patch(PODS, namespace, name, "application/strategic-merge-patch+json", { metadata: { uid }, status: patch }, { subresource: "status" });
-      this.update(answer);
-      return true;
-    } catch (error) {
-      if (isNotFound(error) || (error instanceof StatusError && error.code === 409 && error.reason === "Conflict")) {
-        log.debug("the pod is gone, or another has its name", { pod: podLabel(this.#pod) });
-        return true;
-      }
-      log.warn("a pod's status was not written", { pod: podLabel(this.#pod), err: error });
-      this.#wakeBy(clock.now() + RETRY_MS);
-      return false;
-    }
+    const { client, clock, log } = this.#context;
+    const simulated = allRecords(this.record).filter((one) => one.simulated);
+    const marked = await markSimulated(client, this.#pod, simulated.map((one) => one.name));
+    if (marked.kind === "written") this.update(marked.pod);
+    const written = await writeStatus(client, this.#pod, this.#status());
+    if (written.kind === "written") this.update(written.pod);
+    if (written.kind !== "failed") return true;
+    log.warn("a pod's status was not written", { pod: podLabel(this.#pod), err: written.error });
+    this.#wakeBy(clock.now() + RETRY_MS);
+    return false;
   }
 
-  async #markSimulated(): Promise<void> {
-    const names = allRecords(this.record)
-      .filter((one) => one.simulated)
-      .map((one) => one.name);
-    const { metadata } = this.#pod;
-    if (names.length === 0 || metadata.annotations?.[SIMULATED_ANNOTATION] === names.join(",")) return;
-    const patch = { metadata: { uid: metadata.uid, annotations: { [SIMULATED_ANNOTATION]: names.join(",") } } };
-    this.update(await this.#context.client.patch(PODS, metadata.namespace ?? "", metadata.name ?? "", "application/merge-patch+json", patch));
+  #status(): PodStatus {
+    const over = this.#ending !== undefined;
+    const status = podStatus(this.#pod, this.record, { hostIP: this.#context.node.hostIP, now: this.#context.clock.now(), over });
+    if (status.phase !== "Succeeded" && status.phase !== "Failed") return status;
+    // Final only once nothing runs any more.
+    const running = allRecords(this.record).some(isRunning);
+    if (!running && (!over || this.#ending?.done === true)) return status;
+    return { ...status, phase: this.#pod.status?.phase === "Pending" && !running ? "Pending" : "Running" };
   }
 
   #event(type: "Normal" | "Warning", reason: string, message: string, container?: string): void {
@@ -428,10 +381,4 @@ export class PodWorker {
     this.#cancelTimer = this.#context.clock.setTimeout(() => this.wake(), Math.max(1, this.#wakeAt - this.#context.clock.now()));
   }
 
-}
-
-/** As Go prints a duration: 10s, 2m40s, 5m0s. */
-function formatDelay(ms: number): string {
-  const seconds = Math.round(ms / 1000);
-  return seconds < 60 ? `${seconds}s` : `${Math.floor(seconds / 60)}m${seconds % 60}s`;
 }

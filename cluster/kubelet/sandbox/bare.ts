@@ -11,6 +11,7 @@ import { podhostNetwork } from "./podhost-network.ts";
 import { PODHOST } from "./podhost-file.ts";
 import type { ContainerSpec, PodSandbox, PodSandboxSpec, Sandbox, SandboxContainer } from "./sandbox.ts";
 import { findProgram } from "./tools.ts";
+import { SERVICE_ACCOUNT_MOUNT } from "@travelops/kube/client/in-cluster.ts";
 
 export interface BareOptions {
   readonly directory: string;
@@ -112,7 +113,6 @@ command -v "$1" >/dev/null || { printf 'exec: "%s": executable file not found in
 exec "$@"`;
 
 class BarePod implements PodSandbox {
-  readonly limitations: readonly string[];
   readonly #sandbox: BareSandbox;
   readonly #spec: PodSandboxSpec;
   readonly #running = new Set<SandboxContainer>();
@@ -120,11 +120,6 @@ class BarePod implements PodSandbox {
   constructor(sandbox: BareSandbox, spec: PodSandboxSpec) {
     this.#sandbox = sandbox;
     this.#spec = spec;
-    this.limitations = [
-      "The bare sandbox runs containers as plain processes of this machine's user: no isolation between pods, no users, no read-only root, and pod addresses exist for Node programs alone",
-      ...(spec.shareProcessNamespace ? ["shareProcessNamespace: all processes of the machine are visible in the bare sandbox"] : []),
-      ...spec.sysctls.map(({ name }) => `sysctl ${name} is not set: the sandbox does not change kernel parameters`),
-    ];
   }
 
   async startContainer(spec: ContainerSpec): Promise<SandboxContainer> {
@@ -208,6 +203,7 @@ class BarePod implements PodSandbox {
     }
     const temporary = join(spec.directory, "tmp");
     mkdirSync(temporary, { recursive: true });
-    return { TRAVELOPS_MOUNTS: root, TMPDIR: temporary };
+    const account = spec.mounts.find((mount) => mount.target === SERVICE_ACCOUNT_MOUNT);
+    return { TRAVELOPS_MOUNTS: root, TMPDIR: temporary, ...(account === undefined ? {} : { TRAVELOPS_SERVICE_ACCOUNT_MOUNT: account.source }) };
   }
 }

@@ -126,7 +126,6 @@ class NamespacesSandbox implements Sandbox {
 }
 
 class NamespacesPod implements PodSandbox {
-  readonly limitations: readonly string[];
   readonly #sandbox: NamespacesSandbox;
   readonly #spec: PodSandboxSpec;
   readonly #link: string;
@@ -137,7 +136,6 @@ class NamespacesPod implements PodSandbox {
     this.#sandbox = sandbox;
     this.#spec = spec;
     this.#link = link;
-    this.limitations = spec.sysctls.map(({ name }) => `sysctl ${name} is not set: the sandbox does not change kernel parameters`);
   }
 
   /** A process that keeps the shared process namespace and reaps what is orphaned in it, as upstream's pause does. */

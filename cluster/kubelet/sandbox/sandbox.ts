@@ -27,12 +27,9 @@ export interface PodSandboxSpec {
   readonly directory: string;
   /** emptyDirs in memory; a mount of type `tmpfs` names one as its source. */
   readonly memoryVolumes: ReadonlyArray<{ name: string; sizeBytes?: number }>;
-  readonly sysctls: ReadonlyArray<{ name: string; value: string }>;
 }
 
 export interface PodSandbox {
-  /** What cannot be real in this sandbox, said once on the pod. */
-  readonly limitations: readonly string[];
   startContainer(spec: ContainerSpec): Promise<SandboxContainer>;
   /** Ends what still runs and takes the network away; the pod's directory stays. */
   remove(): Promise<void>;

@@ -3,10 +3,13 @@ import { mkdtempSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { KubeClient } from "@travelops/kube";
 import { createLogger } from "@travelops/kube/api/logger.ts";
 import type { Pod } from "@travelops/kube/api/types/index.ts";
 import { NAMESPACES, PODS, SERVICE_ACCOUNTS } from "@travelops/kube/client/resources.ts";
+import { startNetwork, type Network } from "../../network/start-network.ts";
+import { testCertificate } from "../../network/testing/certificate.ts";
 import { startApiUnderTest, type ApiUnderTest } from "../../../test/api-under-test.ts";
 import { createCatalogue, type UnknownImages } from "../images/catalogue.ts";
 import { startKubelet, type Kubelet } from "../kubelet.ts";
@@ -17,6 +20,7 @@ import { startSandbox } from "../sandbox/start-sandbox.ts";
 import { findProgram } from "../sandbox/tools.ts";
 
 export const NODE = "node-1";
+const PRELOAD = fileURLToPath(new URL("../../network/bare/preload.cjs", import.meta.url));
 
 export interface Lab {
   readonly api: ApiUnderTest;
@@ -24,6 +28,7 @@ export interface Lab {
   readonly directory: string;
   sandbox: Sandbox;
   kubelet: Kubelet;
+  network: Network | undefined;
   /** Creates a pod bound to the node. */
   run(name: string, spec: Record<string, unknown>, metadata?: Record<string, unknown>): Promise<Pod>;
   get(name: string): Promise<Pod>;
@@ -40,6 +45,8 @@ export interface LabOptions {
   readonly unknownImages?: UnknownImages;
   readonly packages?: string[];
   readonly api?: ApiUnderTest;
+  /** With DNS, Services and dials. */
+  readonly network?: boolean;
 }
 
 export async function startLab(kind: "namespaces" | "bare", options: LabOptions = {}): Promise<Lab> {
@@ -55,7 +62,8 @@ export async function startLab(kind: "namespaces" | "bare", options: LabOptions 
     node: process.execPath,
     host: { programs: { node: process.execPath }, find: (name) => findProgram(name), linkDirectory: join(directory, "bin") },
   });
-  const start = async (): Promise<{ sandbox: Sandbox; kubelet: Kubelet }> => {
+  const socketPath = join(directory, "d.sock");
+  const start = async (): Promise<{ sandbox: Sandbox; kubelet: Kubelet; network: Network | undefined }> => {
     const sandbox = await startSandbox(decision, {
       directory,
       masked: [directory],
@@ -63,7 +71,20 @@ export async function startLab(kind: "namespaces" | "bare", options: LabOptions 
       serviceRange: "10.64.0.0/16",
       nodeAddresses: [],
       clusterId: `test-${directory.slice(-6)}`,
+      ...(options.network === true ? { preload: PRELOAD, dataplaneSocket: socketPath } : {}),
     });
+    const network =
+      options.network === true
+        ? await startNetwork({
+            client,
+            host: sandbox.network,
+            cluster: { name: "hub", podRange: "10.128.0.0/16", serviceRange: "10.64.0.0/16", domain: "cluster.local" },
+            ingress: { http: [0], https: [0] },
+            certificate: testCertificate(["*.apps.hub.travelops.localhost"]),
+            socketPath,
+          })
+        : undefined;
+    network?.ingressReady.catch(() => {});
     const kubelet = await startKubelet({
       client,
       node: { name: NODE, address: "10.128.0.1", podCIDR: "10.128.0.0/24", labels: {} },
@@ -74,7 +95,7 @@ export async function startLab(kind: "namespaces" | "bare", options: LabOptions 
       dns: { server: "10.64.0.10", domain: "cluster.local" },
       log: createLogger({ level: process.env["DEBUG_KUBELET"] === undefined ? "error" : "debug" }),
     });
-    return { sandbox, kubelet };
+    return { sandbox, kubelet, network };
   };
   await namespaceReady(client);
   const running = await start();
@@ -111,12 +132,14 @@ export async function startLab(kind: "namespaces" | "bare", options: LabOptions 
       await client.delete(PODS, "default", name, { gracePeriodSeconds: 0 }).catch(() => {});
     },
     async restart() {
+      await lab.network?.close();
       await lab.sandbox.close();
       await lab.kubelet.close();
       Object.assign(lab, await start());
     },
     async close() {
       await lab.kubelet.close();
+      await lab.network?.close();
       await lab.sandbox.close();
       stop.abort();
       await api.close();

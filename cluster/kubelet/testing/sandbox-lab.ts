@@ -43,7 +43,7 @@ export async function startSandboxLab(kind: "namespaces" | "bare", directory: st
       const ip = `10.128.0.${10 + number}`;
       const pod = await sandbox.createPod({
         ...{ uid, namespace: "default", name: uid, hostname: uid, ip, hostNetwork: false, shareProcessNamespace: false },
-        ...{ directory: podDirectory, memoryVolumes: [], sysctls: [], ...spec },
+        ...{ directory: podDirectory, memoryVolumes: [], ...spec },
       });
       let containers = 0;
       const start = (argv: readonly string[], more: Partial<ContainerSpec> = {}): Promise<SandboxContainer> => {
