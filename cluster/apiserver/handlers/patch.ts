@@ -103,6 +103,9 @@ export async function patcherOf(type: string, body: RequestBody, schema: ServedR
 const patchInvalid = (patched: unknown, fault: string): StatusError =>
   invalid("", "", "", [fieldInvalid("patch", JSON.stringify(patched), fault)]);
 
+/** For messages: what a client sent may be an object that has no text of its own. */
+const textOf = (value: unknown): string => (typeof value === "string" ? value : (JSON.stringify(value) ?? ""));
+
 /** Checks what a patch made: still an object of its kind, known fields, right types. */
 function checkPatched(
   call: ApiCall,
@@ -116,7 +119,7 @@ function checkPatched(
   const apiVersion = formatApiVersion(row.group, row.version);
   if (patched["apiVersion"] !== apiVersion || patched["kind"] !== row.kind) {
     throw badRequest(
-      `the API version or kind in the patched data (${String(patched["apiVersion"])}, ${String(patched["kind"])}) ` +
+      `the API version or kind in the patched data (${textOf(patched["apiVersion"])}, ${textOf(patched["kind"])}) ` +
         `does not match the expected ones (${apiVersion}, ${row.kind})`,
     );
   }
@@ -225,6 +228,10 @@ function appliedObject(value: unknown, resource: ServedResource, info: ResourceR
   }
   const metadata = value["metadata"] === undefined || value["metadata"] === null ? {} : value["metadata"];
   if (!isObject(metadata)) throw badRequest("error decoding YAML: metadata must be an object");
+  for (const field of ["name", "namespace"]) {
+    const given = metadata[field] ?? "";
+    if (typeof given !== "string") throw badRequest(`error decoding YAML: metadata.${field} must be a string`);
+  }
   const object = value as unknown as KubeObject;
   const named = {
     ...object,
