@@ -15,6 +15,7 @@ import { DEFAULT_LIMITS, type ApiServerOptions, type ServerCore, type Upgrade } 
 import { keepApiServices } from "./system/api-services.ts";
 import { expireObjects } from "./system/expiry.ts";
 import { Metrics } from "./system/metrics.ts";
+import { validateBuiltin } from "./validation/validate-builtin.ts";
 import { WatchHub } from "./watch/watch-hub.ts";
 
 /** Exec, attach and port-forward; loaded when somebody first asks for one. The socket waits, nothing of it is read. */
@@ -49,7 +50,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     watches: new WatchHub(store, metrics),
     metrics,
     limits: { ...DEFAULT_LIMITS, ...options.limits },
-    validate: options.validate ?? (() => []),
+    validate: options.validate ?? validateBuiltin,
     proxy: options.proxy,
     nodeAccess: undefined,
     ready: false,

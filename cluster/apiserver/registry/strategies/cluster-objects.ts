@@ -1,7 +1,6 @@
 /** Namespaces, nodes, events, secrets and other kinds with a particularity or two. */
-import { conflict, fieldForbidden, fieldInvalid, StatusError, type FieldError, type KubeObject } from "@travelops/kube";
+import { conflict, StatusError, type KubeObject } from "@travelops/kube";
 import { isDns1123Label } from "@travelops/kube/api/names";
-import { equalJson } from "@travelops/kube/schema/json-value";
 import { array, read, record, text } from "../printers/printer.ts";
 import { pathSegmentFault } from "../object-metadata.ts";
 import type { Strategy } from "../strategy.ts";
@@ -103,33 +102,10 @@ export const events: Partial<Strategy> = {
   },
 };
 
-function keptImmutable(fields: readonly string[]): NonNullable<Strategy["validate"]> {
-  return (object, old): FieldError[] => {
-    if (old?.["immutable"] !== true) return [];
-    const errors: FieldError[] = [];
-    if (object["immutable"] !== true) errors.push(fieldForbidden("immutable", "field is immutable when `immutable` is set"));
-    for (const field of fields) {
-      if (!equalJson(object[field], old[field])) errors.push(fieldForbidden(field, "field is immutable when `immutable` is set"));
-    }
-    return errors;
-  };
-}
-
-export const configMaps: Partial<Strategy> = { validate: keptImmutable(["data", "binaryData"]) };
-
-const secretFixed = keptImmutable(["data"]);
-
 export const secrets: Partial<Strategy> = {
   /** `stringData` is written over `data`, in base64. */
   prepareForCreate: mergeStringData,
   prepareForUpdate: mergeStringData,
-  validate(secret, old, subresource) {
-    const changed = old !== undefined && text(old["type"]) !== text(secret["type"]);
-    return [
-      ...(changed ? [fieldInvalid("type", secret["type"], "field is immutable")] : []),
-      ...secretFixed(secret, old, subresource),
-    ];
-  },
   selectableFields: { type: at("type") },
 };
 

@@ -6,7 +6,6 @@ import { baseStrategy } from "./base.ts";
 import {
   apiServices,
   certificateSigningRequests,
-  configMaps,
   events,
   namespaces,
   nodes,
@@ -17,19 +16,16 @@ import {
 } from "./cluster-objects.ts";
 import { crdStrategy } from "../../custom-resources/crd-strategy.ts";
 import { pods } from "./pods.ts";
-import { daemonSets, deployments, jobs, replicaSets, replicationControllers } from "./workloads.ts";
+import { jobs, replicaSets, replicationControllers } from "./workloads.ts";
 
 const PARTICULARS: Readonly<Record<string, Partial<Strategy>>> = {
   "pods.": pods,
   "replicationcontrollers.": replicationControllers,
-  "deployments.apps": deployments,
-  "daemonsets.apps": daemonSets,
   "replicasets.apps": replicaSets,
   "jobs.batch": jobs,
   "namespaces.": namespaces,
   "nodes.": nodes,
   "events.": events,
-  "configmaps.": configMaps,
   "secrets.": secrets,
   "persistentvolumes.": persistentVolumes,
   "persistentvolumeclaims.": persistentVolumeClaims,

@@ -1,5 +1,4 @@
-import { fieldForbidden, type FieldError, type KubeObject } from "@travelops/kube";
-import { equalJson } from "@travelops/kube/schema/json-value";
+import type { KubeObject } from "@travelops/kube";
 import { array, number, read, record, text } from "../printers/printer.ts";
 import type { Strategy } from "../strategy.ts";
 
@@ -28,28 +27,6 @@ export function qosClass(pod: KubeObject): string {
   return guaranteed ? "Guaranteed" : "Burstable";
 }
 
-const UPDATABLE =
-  "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`," +
-  "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations)," +
-  "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
-
-const withoutImages = (containers: unknown): unknown =>
-  array(containers).map((container) => ({ ...record(container), image: "" }));
-
-/** The part of a pod's spec that nobody may change. */
-const fixedSpec = (pod: KubeObject): unknown => {
-  const rest: Record<string, unknown> = { ...spec(pod) };
-  for (const field of ["activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds", "schedulingGates"]) delete rest[field];
-  rest["containers"] = withoutImages(rest["containers"]);
-  if (rest["initContainers"] !== undefined) rest["initContainers"] = withoutImages(rest["initContainers"]);
-  return rest;
-};
-
-function validate(pod: KubeObject, old: KubeObject | undefined, subresource: string): FieldError[] {
-  if (old === undefined || subresource !== "" || pod["spec"] === old["spec"]) return [];
-  return equalJson(fixedSpec(pod), fixedSpec(old)) ? [] : [fieldForbidden("spec", UPDATABLE)];
-}
-
 const at =
   (...path: string[]) =>
   (pod: KubeObject): string =>
@@ -57,7 +34,6 @@ const at =
 
 export const pods: Partial<Strategy> = {
   prepareForCreate: (pod) => ({ ...pod, status: { phase: "Pending", qosClass: qosClass(pod) } }),
-  validate,
   /** A pod that never ran goes at once; one that runs gets its grace, which a second deletion may shorten. */
   gracePeriod(pod, { gracePeriodSeconds }) {
     const wanted = gracePeriodSeconds ?? number(read(pod, "spec", "terminationGracePeriodSeconds"), 30);

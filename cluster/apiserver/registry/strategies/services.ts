@@ -156,12 +156,28 @@ function keepNodePorts(service: KubeObject, old: KubeObject): KubeObject {
   return { ...service, spec: { ...spec(service), ports } };
 }
 
-function validate(service: KubeObject, old: KubeObject | undefined, subresource: string): FieldError[] {
-  if (old === undefined || subresource !== "") return [];
-  const before = clusterIp(old);
-  const after = clusterIp(service);
-  if (before === after || before === "" || typeOf(old) === "ExternalName" || typeOf(service) === "ExternalName") return [];
-  return [fieldInvalid("spec.clusterIPs[0]", spec(service)["clusterIPs"] ?? [after], "may not change once set")];
+/** Fields that a type of Service knows and others do not. */
+const TYPED_FIELDS: readonly (readonly [field: string, knows: (service: KubeObject) => boolean])[] = [
+  ["externalTrafficPolicy", (service) => typeOf(service) === "NodePort" || typeOf(service) === "LoadBalancer" || array(spec(service)["externalIPs"]).length > 0],
+  ["allocateLoadBalancerNodePorts", (service) => typeOf(service) === "LoadBalancer"],
+  ["loadBalancerClass", (service) => typeOf(service) === "LoadBalancer"],
+  ["healthCheckNodePort", (service) => typeOf(service) === "LoadBalancer" && spec(service)["externalTrafficPolicy"] === "Local"],
+  ["internalTrafficPolicy", (service) => typeOf(service) !== "ExternalName"],
+  ["externalName", (service) => typeOf(service) === "ExternalName"],
+  ["clusterIP", wantsAddress],
+  ["clusterIPs", wantsAddress],
+  ["ipFamilies", wantsAddress],
+  ["ipFamilyPolicy", wantsAddress],
+];
+
+/** A change of type that leaves the fields of the old type as they were means to lose them. */
+function dropFieldsOfOldType(service: KubeObject, old: KubeObject): KubeObject {
+  if (typeOf(service) === typeOf(old)) return service;
+  const next: Record<string, unknown> = { ...spec(service) };
+  for (const [field, knows] of TYPED_FIELDS) {
+    if (knows(old) && !knows(service) && equalJson(next[field], spec(old)[field])) delete next[field];
+  }
+  return { ...service, spec: next };
 }
 
 /** The strategy of Services over the ranges of one cluster. */
@@ -191,8 +207,7 @@ export function serviceStrategy(
   return {
     nameFault: (name) => (isDns1035Label(name) ? undefined : NAME_FAULT),
     prepareForCreate: (service) => ({ ...service, status: { loadBalancer: {} } }),
-    prepareForUpdate: (service, old) => keepNodePorts(keepAddress(service, old), old),
-    validate,
+    prepareForUpdate: (service, old) => keepNodePorts(keepAddress(dropFieldsOfOldType(service, old), old), old),
     reserve,
     /** What the new state no longer holds is free again once it is written. */
     afterUpdate(service, old) {

@@ -1,33 +1,14 @@
-/** Deployments, ReplicaSets, Jobs and their like: fields to select by, and what may not change. */
-import { fieldInvalid, type FieldError, type KubeObject } from "@travelops/kube";
-import { equalJson } from "@travelops/kube/schema/json-value";
+/** ReplicaSets, Jobs and their like: fields to select by, and what is made for them. */
+import type { KubeObject } from "@travelops/kube";
 import { read, text } from "../printers/printer.ts";
 import type { Strategy } from "../strategy.ts";
-
-const IMMUTABLE = "field is immutable";
-
-/** Faults of fields that may not change once set. */
-function immutable(paths: readonly string[]): NonNullable<Strategy["validate"]> {
-  return (object, old, subresource): FieldError[] => {
-    if (old === undefined || subresource !== "") return [];
-    return paths.flatMap((path) => {
-      const keys = path.split(".");
-      const value = read(object, ...keys);
-      return equalJson(value, read(old, ...keys)) ? [] : [fieldInvalid(path, value ?? null, IMMUTABLE)];
-    });
-  };
-}
 
 const count =
   (...path: string[]) =>
   (object: KubeObject): string =>
     text(read(object, ...path), "0");
 
-export const deployments: Partial<Strategy> = { validate: immutable(["spec.selector"]) };
-export const daemonSets: Partial<Strategy> = { validate: immutable(["spec.selector"]) };
-
 export const replicaSets: Partial<Strategy> = {
-  validate: immutable(["spec.selector"]),
   selectableFields: { "status.replicas": count("status", "replicas") },
 };
 
