@@ -15,6 +15,8 @@ export interface ControllerContext {
   readonly signal: AbortSignal;
   /** PEM of the CA that pods verify the API with. */
   readonly rootCa?: string;
+  /** Absolute path of the directory that holds the volumes of the built-in storage class. */
+  readonly volumesDirectory?: string;
   /** Events as a component, made once each. */
   readonly recorder: (component: string) => EventRecorder;
 }

@@ -54,12 +54,10 @@ test("every namespace has its ServiceAccount and the CA, also after they are del
   });
   await eventually(
     async () =>
-      (await harness.client.get(SERVICE_ACCOUNTS, namespace, "default")).metadata.uid !==
-      account.metadata.uid,
+      (await harness.client.get(SERVICE_ACCOUNTS, namespace, "default")).metadata.uid !== account.metadata.uid,
   );
   await eventually(
-    async () =>
-      (await harness.client.get(CONFIG_MAPS, namespace, "kube-root-ca.crt")).data?.["ca.crt"] === "CA",
+    async () => (await harness.client.get(CONFIG_MAPS, namespace, "kube-root-ca.crt")).data?.["ca.crt"] === "CA",
   );
 });
 
@@ -113,9 +111,7 @@ test("a Service has slices and Endpoints of its ready pods", async () => {
       const inSlices = slices.flatMap((slice) =>
         (slice.endpoints ?? []).filter((one) => one.conditions?.ready === true),
       );
-      return (
-        inSlices.length === count && (endpoints.subsets?.[0]?.addresses ?? []).length === count && slices
-      );
+      return inSlices.length === count && (endpoints.subsets?.[0]?.addresses ?? []).length === count && slices;
     });
   expect(await ready(2)).toHaveLength(1);
   await harness.client.patch(DEPLOYMENTS, namespace, "web", "application/merge-patch+json", {
@@ -127,9 +123,7 @@ test("a Service has slices and Endpoints of its ready pods", async () => {
   });
   await ready(0);
   await harness.client.delete(SERVICES, namespace, "web");
-  await eventually(
-    async () => (await harness.client.list(ENDPOINT_SLICES, { namespace })).items.length === 0,
-  );
+  await eventually(async () => (await harness.client.list(ENDPOINT_SLICES, { namespace })).items.length === 0);
   await eventually(() => harness.client.get(ENDPOINTS, namespace, "web").then(() => false, isNotFound));
 });
 
@@ -150,9 +144,9 @@ test("what has lost its owners is collected, in the background, down the whole c
     }),
   );
   await gone(namespace, orphan.metadata.name ?? "");
-  expect(
-    (await harness.client.list(CONFIG_MAPS, { namespace, fieldSelector: "metadata.name=orphan" })).items,
-  ).toEqual([]);
+  expect((await harness.client.list(CONFIG_MAPS, { namespace, fieldSelector: "metadata.name=orphan" })).items).toEqual(
+    [],
+  );
 });
 
 test("one living owner is enough; the reference to the dead one is dropped", async () => {
@@ -181,9 +175,7 @@ test("in the foreground the owner goes last; as orphans the dependents stay", as
   // The collector learns of the child before the owner's deletion begins.
   await eventually(async () => (await harness.client.list(CONFIG_MAPS, { namespace })).items.length >= 2);
   await harness.client.delete(CONFIG_MAPS, namespace, "owner", { propagationPolicy: "Foreground" });
-  await eventually(
-    async () => (await harness.client.get(CONFIG_MAPS, namespace, "child")).metadata.deletionTimestamp,
-  );
+  await eventually(async () => (await harness.client.get(CONFIG_MAPS, namespace, "child")).metadata.deletionTimestamp);
   expect((await harness.client.get(CONFIG_MAPS, namespace, "owner")).metadata.finalizers).toEqual([
     "foregroundDeletion",
   ]);
@@ -195,9 +187,7 @@ test("in the foreground the owner goes last; as orphans the dependents stay", as
   await harness.client.create(CONFIG_MAPS, map(namespace, "stays", owned(other)));
   await harness.client.delete(CONFIG_MAPS, namespace, "other", { propagationPolicy: "Orphan" });
   await gone(namespace, "other");
-  expect(
-    (await harness.client.get(CONFIG_MAPS, namespace, "stays")).metadata.ownerReferences,
-  ).toBeUndefined();
+  expect((await harness.client.get(CONFIG_MAPS, namespace, "stays")).metadata.ownerReferences).toBeUndefined();
 });
 
 test("custom resources are collected and end with their namespace", async () => {
@@ -237,9 +227,7 @@ test("custom resources are collected and end with their namespace", async () => 
   await harness.client.delete(NAMESPACES, "", namespace);
   const condition = await eventually(async () => {
     const { status } = await harness.client.get(NAMESPACES, "", namespace);
-    return status?.conditions?.find(
-      (one) => one.type === "NamespaceFinalizersRemaining" && one.status === "True",
-    );
+    return status?.conditions?.find((one) => one.type === "NamespaceFinalizersRemaining" && one.status === "True");
   });
   expect(condition.message).toBe(
     "Some content in the namespace has finalizers remaining: test/hold in 1 resource instances",
@@ -255,8 +243,7 @@ test("a namespace takes everything along, running pods too", async () => {
   const namespace = await harness.namespace();
   await harness.client.create(DEPLOYMENTS, deploymentOf(namespace, "web", { replicas: 3 }));
   await eventually(
-    async () =>
-      (await podsOf(harness.client, namespace)).filter((pod) => pod.status?.phase === "Running").length === 3,
+    async () => (await podsOf(harness.client, namespace)).filter((pod) => pod.status?.phase === "Running").length === 3,
   );
   await harness.client.delete(NAMESPACES, "", namespace);
   await eventually(() => harness.client.get(NAMESPACES, "", namespace).then(() => false, isNotFound));

@@ -44,8 +44,7 @@ export function sharedInformers(options: SharedInformersOptions): SharedInformer
         log,
         indexes: {
           [BY_CONTROLLER]: (object) => uidOfController(object),
-          [ORPHANS]: (object) =>
-            controllerOf(object) === undefined ? [object.metadata.namespace ?? ""] : [],
+          [ORPHANS]: (object) => (controllerOf(object) === undefined ? [object.metadata.namespace ?? ""] : []),
         },
       });
       informers.set(key, informer as unknown as Informer);

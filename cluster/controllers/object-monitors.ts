@@ -253,8 +253,7 @@ const isFollowed = ({ resource, verbs }: DiscoveredResource): boolean =>
   resource !== "events" && ["list", "watch", "delete"].every((verb) => verbs.includes(verb));
 
 function isSameKind(a: KubeObject, b: KubeObject): boolean {
-  const conditions = (object: KubeObject) =>
-    (object["status"] as { conditions?: never[] } | undefined)?.conditions;
+  const conditions = (object: KubeObject) => (object["status"] as { conditions?: never[] } | undefined)?.conditions;
   return (
     a.metadata.generation === b.metadata.generation &&
     isTrue(conditions(a), "Established") === isTrue(conditions(b), "Established")

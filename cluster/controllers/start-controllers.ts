@@ -1,16 +1,21 @@
 /** Starts everything that upstream's kube-controller-manager runs, over one set of informers. */
 import type { Clock, EventRecorder, KubeClient, Logger } from "@travelops/kube";
 import { eventRecorder, silentLogger, systemClock } from "@travelops/kube";
+import { clusterRoleAggregationController } from "./cluster-role-aggregation.ts";
 import type { Controller, ControllerContext } from "./context.ts";
 import { cronJobController } from "./cron-job/controller.ts";
 import { daemonSetController } from "./daemon-set/controller.ts";
 import { deploymentController } from "./deployment/controller.ts";
+import { disruptionController } from "./disruption/controller.ts";
 import { endpointsController, endpointSliceController } from "./endpoints/controller.ts";
 import { garbageCollector } from "./garbage-collector/controller.ts";
 import { type SharedInformers, sharedInformers } from "./informers.ts";
 import { jobController } from "./job/controller.ts";
 import { namespaceController } from "./namespace/controller.ts";
+import { nodeLifecycleController, podGarbageController } from "./node-lifecycle/controller.ts";
 import { objectMonitors } from "./object-monitors.ts";
+import { persistentVolumeController } from "./persistent-volume/controller.ts";
+import { resourceQuotaController } from "./quota/controller.ts";
 import { replicaSetController } from "./replica-set/controller.ts";
 import { rootCaController, serviceAccountController } from "./service-account/controller.ts";
 import { tokenController } from "./service-account/tokens.ts";
@@ -26,6 +31,8 @@ export interface ControllersOptions {
   informers?: SharedInformers;
   /** PEM of the CA that pods verify the API with; published in every namespace. */
   rootCa?: string;
+  /** Absolute path for the volumes of the built-in storage class `local`; without it there is no such class. */
+  volumesDirectory?: string;
   /** Runs only these, by name. */
   only?: readonly string[];
 }
@@ -42,6 +49,12 @@ const CONTROLLERS: Readonly<Record<string, Controller>> = {
   "cronjob-controller": cronJobController,
   "namespace-controller": namespaceController,
   "garbage-collector-controller": garbageCollector,
+  "node-lifecycle-controller": nodeLifecycleController,
+  "pod-garbage-collector-controller": podGarbageController,
+  "persistentvolume-binder-controller": persistentVolumeController,
+  "disruption-controller": disruptionController,
+  "resourcequota-controller": resourceQuotaController,
+  "clusterrole-aggregation-controller": clusterRoleAggregationController,
   "serviceaccount-controller": serviceAccountController,
   "root-ca-certificate-publisher-controller": rootCaController,
   "serviceaccount-token-controller": tokenController,
@@ -64,6 +77,7 @@ export async function startControllers(options: ControllersOptions): Promise<voi
     log,
     signal,
     rootCa: options.rootCa,
+    volumesDirectory: options.volumesDirectory,
     recorder: recorders(client, clock, log),
   };
   const running = Object.entries(CONTROLLERS).filter(([name]) => options.only?.includes(name) ?? true);

@@ -78,18 +78,8 @@ test.each<[string, Pod, [Node, ...Pod[]][], string]>([
   ],
   ["taints", pod("p"), [[node("a", { taints: [{ key: "k", effect: "NoSchedule" }] })], [node("b")]], "b"],
   ["cordon", pod("p"), [[node("a", { unschedulable: true })], [node("b")]], "b"],
-  [
-    "pod affinity",
-    pod("p", near(HOST, "podAffinity")),
-    [[node("a")], [node("b"), pod("x", {}, { app: "a" })]],
-    "b",
-  ],
-  [
-    "the first of its own group may go anywhere",
-    pod("p", near(HOST, "podAffinity"), { app: "a" }),
-    [[node("a")]],
-    "a",
-  ],
+  ["pod affinity", pod("p", near(HOST, "podAffinity")), [[node("a")], [node("b"), pod("x", {}, { app: "a" })]], "b"],
+  ["the first of its own group may go anywhere", pod("p", near(HOST, "podAffinity"), { app: "a" }), [[node("a")]], "a"],
   [
     "pod anti-affinity",
     pod("p", near(HOST, "podAntiAffinity")),
@@ -105,10 +95,7 @@ test.each<[string, Pod, [Node, ...Pod[]][], string]>([
   [
     "host ports",
     pod("p", { containers: [{ name: "m", ports: [{ containerPort: 80, hostPort: 80 }] }] }),
-    [
-      [node("a"), pod("x", { containers: [{ name: "m", ports: [{ containerPort: 1, hostPort: 80 }] }] })],
-      [node("b")],
-    ],
+    [[node("a"), pod("x", { containers: [{ name: "m", ports: [{ containerPort: 1, hostPort: 80 }] }] })], [node("b")]],
     "b",
   ],
   [
@@ -237,7 +224,5 @@ test("requests: sidecars add up, init containers peak, the pod's own statement w
     overhead: { cpu: "100m" },
   });
   expect(podRequests(base).get("cpu")).toBe(2600);
-  expect(podRequests(pod("q", { ...base.spec, resources: { requests: { cpu: "1" } } })).get("cpu")).toBe(
-    1100,
-  );
+  expect(podRequests(pod("q", { ...base.spec, resources: { requests: { cpu: "1" } } })).get("cpu")).toBe(1100);
 });

@@ -27,11 +27,7 @@ export function decide(pod: Pod, around: Surroundings): Decision {
   if (!demand.ok)
     return {
       kind: "none",
-      message: nothingFits(
-        nodes.length,
-        [demand.reason],
-        `${nodes.length} Preemption is not helpful for scheduling`,
-      ),
+      message: nothingFits(nodes.length, [demand.reason], `${nodes.length} Preemption is not helpful for scheduling`),
     };
   const state = filterState(pod, nodes, demand.affinities, namespaceLabels);
   const fitting: NodeInfo[] = [];
@@ -41,8 +37,7 @@ export function decide(pod: Pod, around: Surroundings): Decision {
     if (why === undefined) fitting.push(info);
     else rejected.set(info, why);
   }
-  const best =
-    fitting.length === 0 ? undefined : bestNode(pod, fitting, nodes, namespaceLabels, around.random);
+  const best = fitting.length === 0 ? undefined : bestNode(pod, fitting, nodes, namespaceLabels, around.random);
   if (best !== undefined) return { kind: "node", name: best.name };
   const hopeful = [...rejected].filter(([, why]) => why.resolvable).map(([info]) => info);
   const awaited = nodes.some((info) => info.name === around.nominated && hasLeaving(pod, info));

@@ -52,8 +52,7 @@ const AFFINITY_REASONS: Readonly<Record<AffinityFault, Rejection>> = {
 export function rejection(pod: Pod, info: NodeInfo, state: FilterState): Rejection | undefined {
   if (isClosed(pod, info.node)) return hopeless("node(s) were unschedulable");
   const taint = forbiddingTaint(pod, info.node);
-  if (taint !== undefined)
-    return hopeless(`node(s) had untolerated taint {${taint.key}: ${taint.value ?? ""}}`);
+  if (taint !== undefined) return hopeless(`node(s) had untolerated taint {${taint.key}: ${taint.value ?? ""}}`);
   if (!podWantsNode(pod, info.node)) return hopeless("node(s) didn't match Pod's node affinity/selector");
   if (portsTaken(pod, info)) return crowded("node(s) didn't have free ports for the requested pod ports");
   const lacking = insufficient(pod, info);

@@ -41,8 +41,5 @@ export function podWantsNode(pod: Pod, node: Node): boolean {
 /** The weights of the preferred terms that hold. */
 export function nodePreference(pod: Pod, node: Node): number {
   const preferred = pod.spec.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
-  return preferred.reduce(
-    (sum, { weight, preference }) => (termMatches(preference, node) ? sum + weight : sum),
-    0,
-  );
+  return preferred.reduce((sum, { weight, preference }) => (termMatches(preference, node) ? sum + weight : sum), 0);
 }

@@ -108,6 +108,4 @@ export function hostPorts(pod: Pod): HostPort[] {
 }
 
 export const portsClash = (a: HostPort, b: HostPort): boolean =>
-  a.port === b.port &&
-  a.protocol === b.protocol &&
-  (a.ip === b.ip || a.ip === EVERYWHERE || b.ip === EVERYWHERE);
+  a.port === b.port && a.protocol === b.protocol && (a.ip === b.ip || a.ip === EVERYWHERE || b.ip === EVERYWHERE);

@@ -36,15 +36,9 @@ export function termMeans(term: PodAffinityTerm, owner: Pod, other: Pod, labelsO
   return (term.matchLabelKeys ?? []).every(same) && (term.mismatchLabelKeys ?? []).every(differs);
 }
 
-function namespaceMeant(
-  term: PodAffinityTerm,
-  owner: Pod,
-  namespace: string,
-  labelsOf: NamespaceLabels,
-): boolean {
+function namespaceMeant(term: PodAffinityTerm, owner: Pod, namespace: string, labelsOf: NamespaceLabels): boolean {
   const named = term.namespaces ?? [];
-  if (named.length === 0 && term.namespaceSelector === undefined)
-    return namespace === (owner.metadata.namespace ?? "");
+  if (named.length === 0 && term.namespaceSelector === undefined) return namespace === (owner.metadata.namespace ?? "");
   return named.includes(namespace) || selects(term.namespaceSelector, labelsOf(namespace) ?? {});
 }
 
@@ -53,12 +47,7 @@ export const topologyOf = (info: NodeInfo, key: string): string | undefined => {
   return value === undefined ? undefined : `${key}=${value}`;
 };
 
-function countTerm(
-  term: PodAffinityTerm,
-  pod: Pod,
-  nodes: readonly NodeInfo[],
-  labelsOf: NamespaceLabels,
-): Counts {
+function countTerm(term: PodAffinityTerm, pod: Pod, nodes: readonly NodeInfo[], labelsOf: NamespaceLabels): Counts {
   const counts: Counts = new Map();
   for (const info of nodes) {
     const topology = topologyOf(info, term.topologyKey);
@@ -90,8 +79,7 @@ export function affinityState(
   const apart = apartTerms(pod).map(count);
   if (kept.size === 0 && near.length === 0 && apart.length === 0) return undefined;
   const first =
-    near.every(({ counts }) => counts.size === 0) &&
-    near.every(({ term }) => termMeans(term, pod, pod, labelsOf));
+    near.every(({ counts }) => counts.size === 0) && near.every(({ term }) => termMeans(term, pod, pod, labelsOf));
   return { near, apart, kept, first };
 }
 
@@ -107,8 +95,7 @@ export function affinityFault(state: AffinityState, info: NodeInfo): AffinityFau
     const topology = topologyOf(info, term.topologyKey);
     if (topology !== undefined && counts.has(topology)) return "anti-affinity";
   }
-  for (const [key, value] of Object.entries(info.labels))
-    if (state.kept.has(`${key}=${value}`)) return "existing";
+  for (const [key, value] of Object.entries(info.labels)) if (state.kept.has(`${key}=${value}`)) return "existing";
   return undefined;
 }
 

@@ -20,9 +20,7 @@ export function findPreemption(
   stateWithout: StateWithout,
 ): Preemption | undefined {
   if (pod.spec.preemptionPolicy === "Never") return undefined;
-  const candidates = nodes
-    .map((info) => candidate(pod, info, stateWithout))
-    .filter((one) => one !== undefined);
+  const candidates = nodes.map((info) => candidate(pod, info, stateWithout)).filter((one) => one !== undefined);
   return candidates.toSorted(byLoss)[0];
 }
 
@@ -44,12 +42,10 @@ function candidate(pod: Pod, info: NodeInfo, stateWithout: StateWithout): Preemp
   return victims.length === 0 ? undefined : { node: info.name, victims };
 }
 
-const startOf = (pod: Pod): number =>
-  Date.parse(pod.status?.startTime ?? pod.metadata.creationTimestamp ?? "") || 0;
+const startOf = (pod: Pod): number => Date.parse(pod.status?.startTime ?? pod.metadata.creationTimestamp ?? "") || 0;
 
 function byLoss(a: Preemption, b: Preemption): number {
   const highest = (one: Preemption): number => Math.max(...one.victims.map(priorityOf));
-  const sum = (one: Preemption): number =>
-    one.victims.reduce((total, pod) => total + priorityOf(pod) + 2 ** 31, 0);
+  const sum = (one: Preemption): number => one.victims.reduce((total, pod) => total + priorityOf(pod) + 2 ** 31, 0);
   return highest(a) - highest(b) || sum(a) - sum(b) || a.victims.length - b.victims.length;
 }

@@ -26,9 +26,7 @@ function leastAllocated(pod: Pod, info: NodeInfo): number {
 function balanced(pod: Pod, info: NodeInfo): number {
   const used = (resource: "cpu" | "memory"): number => {
     const allocatable = info.allocatable(resource);
-    return allocatable === 0
-      ? 0
-      : Math.min(1, (info.weight(resource) + weightOf(pod, resource)) / allocatable);
+    return allocatable === 0 ? 0 : Math.min(1, (info.weight(resource) + weightOf(pod, resource)) / allocatable);
   };
   return TOP * (1 - Math.abs(used("cpu") - used("memory")) / 2);
 }
@@ -68,9 +66,7 @@ export function bestNode(
     { weight: 2, of: normalized(nodes, (info) => nodePreference(pod, info.node)) },
     {
       weight: 2,
-      of: normalized(nodes, (info) =>
-        spread.length > 0 ? spreadPreference(spread, info) : siblings(pod, info),
-      ),
+      of: normalized(nodes, (info) => (spread.length > 0 ? spreadPreference(spread, info) : siblings(pod, info))),
     },
     ...(affinity === undefined ? [] : [{ weight: 2, of: normalized(nodes, affinity) }]),
   ];

@@ -44,16 +44,12 @@ const placed = (name: string) => eventually(async () => (await get(name)).spec.n
 const gone = (...names: string[]) => Promise.all(names.map((name) => client.delete(PODS, "default", name)));
 
 test("pods are spread and bound, and the event says where", async () => {
-  await Promise.all([
-    make(pod("one", { requests: { cpu: "1" } })),
-    make(pod("two", { requests: { cpu: "1" } })),
-  ]);
+  await Promise.all([make(pod("one", { requests: { cpu: "1" } })), make(pod("two", { requests: { cpu: "1" } }))]);
   const nodes = await Promise.all([placed("one"), placed("two")]);
   expect(nodes.toSorted()).toEqual(["a", "b"]);
   expect(findCondition((await get("one")).status?.conditions, "PodScheduled")?.status).toBe("True");
   const event = await eventually(
-    async () =>
-      (await client.list(EVENTS, { fieldSelector: "involvedObject.name=one,reason=Scheduled" })).items[0],
+    async () => (await client.list(EVENTS, { fieldSelector: "involvedObject.name=one,reason=Scheduled" })).items[0],
   );
   expect(event.message).toBe(`Successfully assigned default/one to ${nodes[0]}`);
   await gone("one", "two");
@@ -75,8 +71,7 @@ test("a pod that fits nowhere says why, and is bound the moment there is room", 
   });
   await eventually(
     async () =>
-      (await client.list(EVENTS, { fieldSelector: "involvedObject.name=waits,reason=FailedScheduling" }))
-        .items[0],
+      (await client.list(EVENTS, { fieldSelector: "involvedObject.name=waits,reason=FailedScheduling" })).items[0],
   );
   await client.delete(PODS, "default", "big");
   await placed("waits");
@@ -84,9 +79,7 @@ test("a pod that fits nowhere says why, and is bound the moment there is room", 
   await client.patch(NODES, "", "b", "application/merge-patch+json", { spec: { unschedulable: true } });
   await make(pod("cordoned"));
   await eventually(async () =>
-    (await get("cordoned")).status?.conditions?.some((one) =>
-      one.message?.includes("2 node(s) were unschedulable"),
-    ),
+    (await get("cordoned")).status?.conditions?.some((one) => one.message?.includes("2 node(s) were unschedulable")),
   );
   await client.patch(NODES, "", "b", "application/merge-patch+json", { spec: { unschedulable: null } });
   expect(await placed("cordoned")).toBe("b");

@@ -1,14 +1,5 @@
 /** Binds pods to nodes, the moment they or the nodes change. */
-import type {
-  Clock,
-  Condition,
-  EventRecorder,
-  Informer,
-  KubeClient,
-  Logger,
-  Node,
-  Pod,
-} from "@travelops/kube";
+import type { Clock, Condition, EventRecorder, Informer, KubeClient, Logger, Node, Pod } from "@travelops/kube";
 import {
   eventRecorder,
   findCondition,
@@ -86,9 +77,7 @@ class Scheduler {
     const nodes = this.#informers.of(NODES);
     try {
       // Nothing is decided before everything is known.
-      await Promise.all(
-        [this.#pods, nodes, claims, volumes, namespaces].map((informer) => informer.synced()),
-      );
+      await Promise.all([this.#pods, nodes, claims, volumes, namespaces].map((informer) => informer.synced()));
     } catch (error) {
       if (this.#signal.aborted) return;
       throw error;
@@ -132,9 +121,7 @@ class Scheduler {
       else this.#view.setPod(pod);
       // A pod that left makes room; one that came or changed its labels may be what another wants to be near.
       const same =
-        old !== undefined &&
-        old.spec.nodeName === pod.spec.nodeName &&
-        old.status?.phase === pod.status?.phase;
+        old !== undefined && old.spec.nodeName === pod.spec.nodeName && old.status?.phase === pod.status?.phase;
       if (!same || !jsonEqual(old.metadata.labels, pod.metadata.labels)) this.#queue.wakeAll();
       return;
     }
@@ -148,11 +135,7 @@ class Scheduler {
       return;
     }
     if (this.#view.isPlaced(pod)) return;
-    if (
-      old === undefined ||
-      !jsonEqual(old.spec, pod.spec) ||
-      !jsonEqual(old.metadata.labels, pod.metadata.labels)
-    )
+    if (old === undefined || !jsonEqual(old.spec, pod.spec) || !jsonEqual(old.metadata.labels, pod.metadata.labels))
       this.#queue.offer(pod);
     else this.#queue.refresh(pod);
   }
@@ -213,12 +196,7 @@ class Scheduler {
       this.#clock.setTimeout(() => this.#again(pod), RETRY_BIND_MS);
       return;
     }
-    this.#recorder.record(
-      pod,
-      "Normal",
-      "Scheduled",
-      `Successfully assigned ${namespace}/${name} to ${node}`,
-    );
+    this.#recorder.record(pod, "Normal", "Scheduled", `Successfully assigned ${namespace}/${name} to ${node}`);
   }
 
   #again(pod: Pod): void {
@@ -238,10 +216,7 @@ class Scheduler {
     };
     const told = known?.status === "False" && known.reason === "Unschedulable" && known.message === message;
     const nominatedNodeName = preemption?.node;
-    if (
-      !told ||
-      (nominatedNodeName !== undefined && latest.status?.nominatedNodeName !== nominatedNodeName)
-    ) {
+    if (!told || (nominatedNodeName !== undefined && latest.status?.nominatedNodeName !== nominatedNodeName)) {
       this.#recorder.record(pod, "Warning", "FailedScheduling", message);
       await this.#patchStatus(latest, condition, nominatedNodeName);
     }
@@ -263,14 +238,9 @@ class Scheduler {
       metadata: { uid },
       status: { conditions: [next], ...(nominatedNodeName === undefined ? {} : { nominatedNodeName }) },
     };
-    const written = await this.#client.patch(
-      PODS,
-      namespace,
-      name,
-      "application/strategic-merge-patch+json",
-      patch,
-      { subresource: "status" },
-    );
+    const written = await this.#client.patch(PODS, namespace, name, "application/strategic-merge-patch+json", patch, {
+      subresource: "status",
+    });
     this.#pods.note(written);
   }
 
@@ -284,11 +254,6 @@ class Scheduler {
       message: `${this.#name}: preempting to accommodate a higher priority pod`,
     });
     await this.#client.delete(PODS, namespace, name, { preconditions: { uid } });
-    this.#recorder.record(
-      victim,
-      "Normal",
-      "Preempted",
-      `Preempted by pod ${pod.metadata.uid} on node ${node}`,
-    );
+    this.#recorder.record(victim, "Normal", "Preempted", `Preempted by pod ${pod.metadata.uid} on node ${node}`);
   }
 }

@@ -11,8 +11,7 @@ export function tolerates(toleration: Toleration, taint: Taint): boolean {
 
 const untolerated = (pod: Pod, node: Node, effects: readonly string[]): Taint[] =>
   (node.spec?.taints ?? []).filter(
-    (taint) =>
-      effects.includes(taint.effect) && !(pod.spec.tolerations ?? []).some((one) => tolerates(one, taint)),
+    (taint) => effects.includes(taint.effect) && !(pod.spec.tolerations ?? []).some((one) => tolerates(one, taint)),
   );
 
 /** The first taint that keeps the pod off the node. */
@@ -26,5 +25,4 @@ const UNSCHEDULABLE: Taint = { key: "node.kubernetes.io/unschedulable", effect: 
 
 /** A cordoned node takes only pods that tolerate it. */
 export const isClosed = (pod: Pod, node: Node): boolean =>
-  node.spec?.unschedulable === true &&
-  !(pod.spec.tolerations ?? []).some((one) => tolerates(one, UNSCHEDULABLE));
+  node.spec?.unschedulable === true && !(pod.spec.tolerations ?? []).some((one) => tolerates(one, UNSCHEDULABLE));

@@ -19,16 +19,13 @@ function matches(constraint: TopologySpreadConstraint, pod: Pod, other: Pod): bo
     return false;
   if (!selects(constraint.labelSelector, other.metadata.labels)) return false;
   return (constraint.matchLabelKeys ?? []).every(
-    (key) =>
-      pod.metadata.labels?.[key] === undefined || pod.metadata.labels[key] === other.metadata.labels?.[key],
+    (key) => pod.metadata.labels?.[key] === undefined || pod.metadata.labels[key] === other.metadata.labels?.[key],
   );
 }
 
 function counts(constraint: TopologySpreadConstraint, pod: Pod, info: NodeInfo): boolean {
   if ((constraint.nodeAffinityPolicy ?? "Honor") === "Honor" && !podWantsNode(pod, info.node)) return false;
-  return (
-    (constraint.nodeTaintsPolicy ?? "Ignore") === "Ignore" || forbiddingTaint(pod, info.node) === undefined
-  );
+  return (constraint.nodeTaintsPolicy ?? "Ignore") === "Ignore" || forbiddingTaint(pod, info.node) === undefined;
 }
 
 /** One state for each constraint of the given kind. */

@@ -87,9 +87,7 @@ class CronJobReconciler {
   }
 
   #activeOf(cron: CronJob): Job[] {
-    return this.#jobsOf(cron).filter(
-      (job) => !isFinishedJob(job) && job.metadata.deletionTimestamp === undefined,
-    );
+    return this.#jobsOf(cron).filter((job) => !isFinishedJob(job) && job.metadata.deletionTimestamp === undefined);
   }
 
   /** Makes the Job of the latest time that has passed; the time, when that is settled. */
@@ -170,14 +168,8 @@ class CronJobReconciler {
     const before = new Set((cron.status?.active ?? []).map((one) => one.uid));
     for (const job of this.#jobsOf(cron)) {
       if (!before.has(job.metadata.uid) || !isFinishedJob(job)) continue;
-      const how =
-        findCondition(job.status?.conditions, "Complete")?.status === "True" ? "Complete" : "Failed";
-      this.#record(
-        cron,
-        "Normal",
-        "SawCompletedJob",
-        `Saw completed job: ${job.metadata.name}, condition: ${how}`,
-      );
+      const how = findCondition(job.status?.conditions, "Complete")?.status === "True" ? "Complete" : "Failed";
+      this.#record(cron, "Normal", "SawCompletedJob", `Saw completed job: ${job.metadata.name}, condition: ${how}`);
     }
     await writeStatus(this.#context.client, this.#crons, cron, {
       active: active.length === 0 ? undefined : active,
@@ -191,8 +183,7 @@ class CronJobReconciler {
     const finished = this.#jobsOf(cron).filter(
       (job) => isFinishedJob(job) && job.metadata.deletionTimestamp === undefined,
     );
-    const succeeded = (job: Job): boolean =>
-      findCondition(job.status?.conditions, "Complete")?.status === "True";
+    const succeeded = (job: Job): boolean => findCondition(job.status?.conditions, "Complete")?.status === "True";
     const surplus = (jobs: Job[], limit: number): Job[] =>
       jobs.toSorted((a, b) => timeOf(b.status?.startTime) - timeOf(a.status?.startTime)).slice(limit);
     const old = [

@@ -46,8 +46,7 @@ function parseField(text: string, low: number, high: number, names: readonly str
     const step = stepText === undefined ? 1 : Number(stepText);
     if (!Number.isInteger(step) || step < 1)
       throw new ScheduleError(whole, `${JSON.stringify(part)} has no valid step`);
-    const [first = "", last] =
-      range === "*" || range === "?" ? [String(low), String(high)] : range.split("-");
+    const [first = "", last] = range === "*" || range === "?" ? [String(low), String(high)] : range.split("-");
     const start = number(first);
     const end = last !== undefined ? number(last) : stepText === undefined ? start : high;
     if (end < start) throw new ScheduleError(whole, `${JSON.stringify(range)} runs backwards`);

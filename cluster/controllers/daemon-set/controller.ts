@@ -49,9 +49,7 @@ export async function daemonSetController(context: ControllerContext): Promise<v
         pods,
         ownerKeys(sets, (set) => set.spec.selector),
       ),
-      sourceOf(nodes, ({ object, old }) =>
-        old !== undefined && sameNode(object, old) ? [] : sets.list().map(keyOf),
-      ),
+      sourceOf(nodes, ({ object, old }) => (old !== undefined && sameNode(object, old) ? [] : sets.list().map(keyOf))),
       sourceOf(informers.of(CONTROLLER_REVISIONS), () => []),
     ],
     reconcile: (key) => reconciler.reconcile(key),
@@ -127,11 +125,7 @@ class DaemonSetReconciler {
   }
 
   #base(set: DaemonSet, hash: string): Pod {
-    const pod = podFromTemplate(
-      set.spec.template,
-      set.metadata.namespace ?? "",
-      controllerReference(set, DAEMON_SETS),
-    );
+    const pod = podFromTemplate(set.spec.template, set.metadata.namespace ?? "", controllerReference(set, DAEMON_SETS));
     const labels = { ...pod.metadata.labels, [REVISION_HASH]: hash };
     return { ...pod, metadata: { ...pod.metadata, labels, generateName: podPrefix(set) } };
   }
@@ -143,8 +137,7 @@ class DaemonSetReconciler {
     for (const pod of failed) {
       const key = `${set.metadata.uid}/${nodeOf(pod) ?? ""}`;
       const known = this.#failures.get(key) ?? { count: 0, at: 0 };
-      const backoff =
-        known.count === 0 ? 0 : Math.min(FIRST_BACKOFF_MS * 2 ** (known.count - 1), LONGEST_BACKOFF_MS);
+      const backoff = known.count === 0 ? 0 : Math.min(FIRST_BACKOFF_MS * 2 ** (known.count - 1), LONGEST_BACKOFF_MS);
       const left = known.at + backoff - now;
       if (left > 0) {
         waits.push(left);
@@ -166,18 +159,11 @@ class DaemonSetReconciler {
     return waits.length === 0 ? undefined : { requeueAfterMs: Math.min(...waits) };
   }
 
-  async #report(
-    set: DaemonSet,
-    base: Pod,
-    revisions: Revisions,
-    isUpdated: (pod: Pod) => boolean,
-  ): Promise<void> {
+  async #report(set: DaemonSet, base: Pod, revisions: Revisions, isUpdated: (pod: Pod) => boolean): Promise<void> {
     const { client, clock } = this.#context;
     const minReady = set.spec.minReadySeconds ?? 0;
     const nodes = this.#nodes.list();
-    const wanted = new Set(
-      nodes.filter((node) => fitOf(base, node).shouldRun).map((node) => node.metadata.name),
-    );
+    const wanted = new Set(nodes.filter((node) => fitOf(base, node).shouldRun).map((node) => node.metadata.name));
     const running = this.#owned(set).filter((pod) => !this.#control.isDeleting(pod));
     const placed = running.filter((pod) => wanted.has(nodeOf(pod)));
     const available = countWhere(placed, (pod) => availableIn(pod, minReady, clock.now()) === 0);

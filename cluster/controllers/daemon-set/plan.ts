@@ -25,9 +25,7 @@ const NETWORK: Toleration = {
 function withTolerations(pod: Pod): Pod {
   const wanted = pod.spec.hostNetwork === true ? [...TOLERATIONS, NETWORK] : TOLERATIONS;
   const known = pod.spec.tolerations ?? [];
-  const missing = wanted.filter(
-    (one) => !known.some((other) => other.key === one.key && other.effect === one.effect),
-  );
+  const missing = wanted.filter((one) => !known.some((other) => other.key === one.key && other.effect === one.effect));
   return { ...pod, spec: { ...pod.spec, tolerations: [...known, ...missing] } };
 }
 
@@ -72,8 +70,7 @@ export function fitOf(base: Pod, node: Node): NodeFit {
   if (!podWantsNode(pod, node)) return { shouldRun: false, mayStay: false };
   const forbids = (effects: readonly string[]): boolean =>
     (node.spec?.taints ?? []).some(
-      (taint) =>
-        effects.includes(taint.effect) && !(pod.spec.tolerations ?? []).some((one) => tolerates(one, taint)),
+      (taint) => effects.includes(taint.effect) && !(pod.spec.tolerations ?? []).some((one) => tolerates(one, taint)),
     );
   return { shouldRun: !forbids(["NoSchedule", "NoExecute"]), mayStay: !forbids(["NoExecute"]) };
 }
@@ -110,9 +107,7 @@ export function daemonPlan(input: DaemonInput): DaemonPlan {
     const { shouldRun, mayStay } = fitOf(base, node);
     const leaving = here.some((pod) => isDeleting(pod));
     const staying = here.filter((pod) => !isDeleting(pod));
-    const ended = staying.filter(
-      (pod) => pod.status?.phase === "Failed" || pod.status?.phase === "Succeeded",
-    );
+    const ended = staying.filter((pod) => pod.status?.phase === "Failed" || pod.status?.phase === "Succeeded");
     failed.push(...ended);
     const [first, ...others] = staying.filter((pod) => !ended.includes(pod));
     if (!mayStay) {
@@ -140,10 +135,7 @@ function outdated(
   const well = (pod: Pod): boolean => isAvailable(pod, minReady, now) && !isTerminating(pod);
   const old = kept.filter((pod) => !isUpdated(pod));
   const broken = old.filter((pod) => !well(pod));
-  const most = Math.max(
-    1,
-    scaled(set.spec.updateStrategy?.rollingUpdate?.maxUnavailable ?? 1, nodes.length, "up"),
-  );
+  const most = Math.max(1, scaled(set.spec.updateStrategy?.rollingUpdate?.maxUnavailable ?? 1, nodes.length, "up"));
   const leaving = pods.filter(isDeleting).length;
   const unwell = kept.filter((pod) => !well(pod)).length + missing + leaving;
   return [...broken, ...old.filter(well).slice(0, Math.max(0, most - unwell))];

@@ -15,8 +15,7 @@ beforeAll(async () => {
 }, 90_000);
 afterAll(() => harness.close());
 
-const get = (namespace: string, name: string): Promise<Deployment> =>
-  harness.client.get(DEPLOYMENTS, namespace, name);
+const get = (namespace: string, name: string): Promise<Deployment> => harness.client.get(DEPLOYMENTS, namespace, name);
 const patch = (namespace: string, name: string, body: unknown): Promise<Deployment> =>
   harness.client.patch(DEPLOYMENTS, namespace, name, "application/strategic-merge-patch+json", body);
 const image = (value: string) => ({
@@ -77,15 +76,11 @@ test("a Deployment becomes pods, and says so in upstream's words", async () => {
 
 test("a new template rolls within maxSurge and maxUnavailable; undoing it brings the old ReplicaSet back", async () => {
   const namespace = await harness.namespace();
-  await harness.client.create(
-    DEPLOYMENTS,
-    deploymentOf(namespace, "web", { replicas: 4, revisionHistoryLimit: 1 }),
-  );
+  await harness.client.create(DEPLOYMENTS, deploymentOf(namespace, "web", { replicas: 4, revisionHistoryLimit: 1 }));
   await complete(namespace, "web");
   await patch(namespace, "web", image("app:2"));
   const rolling = eventually(
-    async () =>
-      (await complete(namespace, "web")).metadata.annotations?.["deployment.kubernetes.io/revision"] === "2",
+    async () => (await complete(namespace, "web")).metadata.annotations?.["deployment.kubernetes.io/revision"] === "2",
   );
   let most = 0;
   let over = false;
@@ -104,8 +99,7 @@ test("a new template rolls within maxSurge and maxUnavailable; undoing it brings
   expect(most).toBe(5);
   await patch(namespace, "web", image("app:1"));
   await eventually(
-    async () =>
-      (await complete(namespace, "web")).metadata.annotations?.["deployment.kubernetes.io/revision"] === "3",
+    async () => (await complete(namespace, "web")).metadata.annotations?.["deployment.kubernetes.io/revision"] === "3",
   );
   const sets = (await harness.client.list(REPLICA_SETS, { namespace })).items;
   expect(sets).toHaveLength(2);
@@ -115,8 +109,7 @@ test("a new template rolls within maxSurge and maxUnavailable; undoing it brings
   });
   await patch(namespace, "web", image("app:3"));
   await eventually(
-    async () =>
-      (await complete(namespace, "web")).metadata.annotations?.["deployment.kubernetes.io/revision"] === "4",
+    async () => (await complete(namespace, "web")).metadata.annotations?.["deployment.kubernetes.io/revision"] === "4",
   );
   await eventually(async () => (await harness.client.list(REPLICA_SETS, { namespace })).items.length === 2);
 });
@@ -130,9 +123,7 @@ test("scaling, pausing, resuming", async () => {
   await patch(namespace, "web", { spec: { paused: true, replicas: 2, ...image("app:2").spec } });
   await eventually(async () => {
     const { status } = await get(namespace, "web");
-    return (
-      status?.replicas === 2 && findCondition(status.conditions, "Progressing")?.reason === "DeploymentPaused"
-    );
+    return status?.replicas === 2 && findCondition(status.conditions, "Progressing")?.reason === "DeploymentPaused";
   });
   expect((await harness.client.list(REPLICA_SETS, { namespace })).items).toHaveLength(1);
   await patch(namespace, "web", { spec: { paused: false } });
@@ -160,10 +151,7 @@ test("Recreate ends the old pods before it makes new ones", async () => {
 
 test("a rollout that does not get ready passes its deadline, and keeps the old pods", async () => {
   const namespace = await harness.namespace();
-  await harness.client.create(
-    DEPLOYMENTS,
-    deploymentOf(namespace, "web", { replicas: 4, progressDeadlineSeconds: 1 }),
-  );
+  await harness.client.create(DEPLOYMENTS, deploymentOf(namespace, "web", { replicas: 4, progressDeadlineSeconds: 1 }));
   await complete(namespace, "web");
   await patch(namespace, "web", image("broken"));
   const condition = await eventually(async () => {

@@ -70,11 +70,7 @@ export async function deploymentController(context: ControllerContext): Promise<
   });
 }
 
-function deploymentOf(
-  deployments: Informer<Deployment>,
-  sets: Informer<ReplicaSet>,
-  setKey: string,
-): string[] {
+function deploymentOf(deployments: Informer<Deployment>, sets: Informer<ReplicaSet>, setKey: string): string[] {
   const { namespace, name } = splitKey(setKey);
   const set = sets.get(namespace, name);
   const owner = set === undefined ? undefined : controllerOf(set);
@@ -132,9 +128,7 @@ class DeploymentReconciler {
       selector: requirementsOf(deployment.spec.selector),
     });
     const outcome =
-      deployment.metadata.deletionTimestamp === undefined
-        ? await this.#roll(deployment)
-        : this.#look(deployment);
+      deployment.metadata.deletionTimestamp === undefined ? await this.#roll(deployment) : this.#look(deployment);
     return this.#report(deployment, outcome);
   }
 
@@ -153,9 +147,7 @@ class DeploymentReconciler {
       await this.#take(deployment, scalingSteps(deployment, outcome.fresh, outcome.old));
       return { ...outcome, ...this.#look(deployment) };
     }
-    return isRollingUpdate(deployment)
-      ? this.#rollingUpdate(deployment, before)
-      : this.#recreate(deployment, before);
+    return isRollingUpdate(deployment) ? this.#rollingUpdate(deployment, before) : this.#recreate(deployment, before);
   }
 
   async #rollingUpdate(deployment: Deployment, before: Sets): Promise<Outcome> {
@@ -181,9 +173,7 @@ class DeploymentReconciler {
   }
 
   #oldPodsRun(old: readonly ReplicaSet[]): boolean {
-    return old.some((set) =>
-      this.#pods.byIndex(BY_CONTROLLER, set.metadata.uid ?? "").some((pod) => !isFinished(pod)),
-    );
+    return old.some((set) => this.#pods.byIndex(BY_CONTROLLER, set.metadata.uid ?? "").some((pod) => !isFinished(pod)));
   }
 
   /** Finds or makes the new ReplicaSet, and keeps revisions and handed-on annotations right. */
@@ -249,18 +239,14 @@ class DeploymentReconciler {
   #latest(deployment: Deployment): Deployment {
     const known = this.#deployments.get(deployment.metadata.namespace ?? "", deployment.metadata.name ?? "");
     // A newer spec is the matter of the next pass: only what this pass wrote itself may be built on.
-    return known !== undefined && known.metadata.generation === deployment.metadata.generation
-      ? known
-      : deployment;
+    return known !== undefined && known.metadata.generation === deployment.metadata.generation ? known : deployment;
   }
 
   async #take(deployment: Deployment, steps: readonly Step[]): Promise<void> {
     for (const { set, size } of steps) {
       const annotations = sizeAnnotations(deployment);
       const before = sizeOf(set);
-      const annotated = Object.entries(annotations).every(
-        ([key, value]) => set.metadata.annotations?.[key] === value,
-      );
+      const annotated = Object.entries(annotations).every(([key, value]) => set.metadata.annotations?.[key] === value);
       if (before === size && annotated) continue;
       await patched(this.#context.client, this.#sets, set, {
         metadata: { annotations },
@@ -272,12 +258,7 @@ class DeploymentReconciler {
 
   #scaled(deployment: Deployment, set: string, from: number, to: number): void {
     const way = to > from ? "up" : "down";
-    this.#record(
-      deployment,
-      "Normal",
-      "ScalingReplicaSet",
-      `Scaled ${way} replica set ${set} from ${from} to ${to}`,
-    );
+    this.#record(deployment, "Normal", "ScalingReplicaSet", `Scaled ${way} replica set ${set} from ${from} to ${to}`);
   }
 
   async #report(deployment: Deployment, outcome: Outcome): Promise<ReconcileResult> {

@@ -19,8 +19,7 @@ export interface Step {
 }
 
 /** Those with pods, or meant to have some. */
-export const activeSets = (sets: readonly ReplicaSet[]): ReplicaSet[] =>
-  sets.filter((set) => sizeOf(set) > 0);
+export const activeSets = (sets: readonly ReplicaSet[]): ReplicaSet[] => sets.filter((set) => sizeOf(set) > 0);
 
 /** How large the new ReplicaSet may be, next to `others` pods wanted by the old ones. */
 export function newSize(deployment: Deployment, current: number, others: number): number {

@@ -27,8 +27,7 @@ export const availableOf = (set: ReplicaSet): number => set.status?.availableRep
 export const totalOf = (sets: readonly ReplicaSet[], of: (set: ReplicaSet) => number): number =>
   sets.reduce((sum, set) => sum + of(set), 0);
 
-export const isRollingUpdate = (deployment: Deployment): boolean =>
-  deployment.spec.strategy?.type !== "Recreate";
+export const isRollingUpdate = (deployment: Deployment): boolean => deployment.spec.strategy?.type !== "Recreate";
 
 export function maxSurge(deployment: Deployment): number {
   if (!isRollingUpdate(deployment)) return 0;

@@ -17,8 +17,7 @@ type Input = Pick<Condition, "type" | "status" | "reason" | "message">;
  */
 function withCondition(list: readonly Condition[], condition: Input, now: number): Condition[] {
   const known = findCondition(list, condition.type);
-  if (known !== undefined && known.status === condition.status && known.reason === condition.reason)
-    return [...list];
+  if (known !== undefined && known.status === condition.status && known.reason === condition.reason) return [...list];
   return replaced(list, condition, known, now);
 }
 
@@ -143,11 +142,9 @@ function progressing(input: StatusInput, status: DeploymentStatus, conditions: C
   const subject =
     fresh === undefined ? `Deployment "${deployment.metadata.name}"` : `ReplicaSet "${fresh.metadata.name}"`;
   const known = findCondition(list, "Progressing");
-  const done =
-    (status.replicas ?? 0) === (status.updatedReplicas ?? 0) && known?.reason === "NewReplicaSetAvailable";
+  const done = (status.replicas ?? 0) === (status.updatedReplicas ?? 0) && known?.reason === "NewReplicaSetAvailable";
   if (done) return list;
-  if (isComplete(deployment, status))
-    return set("NewReplicaSetAvailable", `${subject} has successfully progressed.`);
+  if (isComplete(deployment, status)) return set("NewReplicaSetAvailable", `${subject} has successfully progressed.`);
   if (isProgressing(deployment.status ?? {}, status)) {
     // Every step restarts the deadline, so the time moves though the reason stays.
     const condition: Input = {

@@ -18,8 +18,7 @@ export function addressTypes(service: Service): AddressType[] {
 }
 
 export function addressOf(pod: Pod, type: AddressType): string | undefined {
-  const all =
-    pod.status?.podIPs?.map(({ ip }) => ip) ?? (pod.status?.podIP === undefined ? [] : [pod.status.podIP]);
+  const all = pod.status?.podIPs?.map(({ ip }) => ip) ?? (pod.status?.podIP === undefined ? [] : [pod.status.podIP]);
   return all.find((ip) => ip.includes(":") === (type === "IPv6"));
 }
 
@@ -58,9 +57,7 @@ export const hasEndpoint = (pod: Pod, type: AddressType): boolean =>
 
 /** A pod's own name below a headless Service's. */
 export const hostnameOf = (service: Service, pod: Pod): string | undefined =>
-  (pod.spec.hostname ?? "") !== "" && pod.spec.subdomain === service.metadata.name
-    ? pod.spec.hostname
-    : undefined;
+  (pod.spec.hostname ?? "") !== "" && pod.spec.subdomain === service.metadata.name ? pod.spec.hostname : undefined;
 
 export function endpointOf(service: Service, pod: Pod, type: AddressType, node: Node | undefined): Endpoint {
   const serving = isReady(pod);

@@ -55,9 +55,7 @@ function samePlace(a: Pod, b: Pod): boolean {
 }
 
 const podsOf = (pods: Informer<Pod>, service: Service): Pod[] =>
-  pods
-    .list(service.metadata.namespace ?? "")
-    .filter((pod) => selectsMap(service.spec.selector, pod.metadata.labels));
+  pods.list(service.metadata.namespace ?? "").filter((pod) => selectsMap(service.spec.selector, pod.metadata.labels));
 
 /** Runs the controller of EndpointSlices until the signal aborts. */
 export async function endpointSliceController(context: ControllerContext): Promise<void> {
@@ -97,8 +95,7 @@ export async function endpointSliceController(context: ControllerContext): Promi
         .filter((slice) => slice.metadata.deletionTimestamp === undefined);
       if (service === undefined || !followsPods(service)) {
         // A Service that is gone takes its slices along by its owner references.
-        if (service !== undefined)
-          for (const slice of existing) await deleteExactly(client, ENDPOINT_SLICES, slice);
+        if (service !== undefined) for (const slice of existing) await deleteExactly(client, ENDPOINT_SLICES, slice);
         return;
       }
       if (service.metadata.deletionTimestamp !== undefined) return;

@@ -73,13 +73,14 @@ test("a slice holds the pods with their ports and conditions", () => {
 });
 
 test("named ports that differ between pods make slices of their own; none makes an empty one", () => {
-  expect(
-    plan(service(), [pod("10.0.0.1"), pod("10.0.0.2", { port: 9090 })]).create.map((one) => one.ports),
-  ).toEqual([[{ name: "", port: 8080, protocol: "TCP" }], [{ name: "", port: 9090, protocol: "TCP" }]]);
+  expect(plan(service(), [pod("10.0.0.1"), pod("10.0.0.2", { port: 9090 })]).create.map((one) => one.ports)).toEqual([
+    [{ name: "", port: 8080, protocol: "TCP" }],
+    [{ name: "", port: 9090, protocol: "TCP" }],
+  ]);
   expect(plan(service(), []).create).toMatchObject([{ endpoints: [], ports: [] }]);
   expect(
-    plan(service({ publishNotReadyAddresses: true }), [pod("10.0.0.1", { ready: false })]).create[0]
-      ?.endpoints[0]?.conditions,
+    plan(service({ publishNotReadyAddresses: true }), [pod("10.0.0.1", { ready: false })]).create[0]?.endpoints[0]
+      ?.conditions,
   ).toEqual({ ready: true, serving: false, terminating: false });
 });
 
@@ -103,30 +104,27 @@ test("Endpoints tell ready from not ready, in order", () => {
 test("whatever changes, every address is in one slice, none is too full, and nothing is written twice", () => {
   const number = fc.integer({ min: 1, max: 250 });
   fc.assert(
-    fc.property(
-      fc.array(fc.uniqueArray(number, { maxLength: 220 }), { minLength: 1, maxLength: 4 }),
-      (steps) => {
-        let slices: EndpointSlice[] = [];
-        let count = 0;
-        for (const step of steps) {
-          const pods = step.map((n) => pod(`10.0.0.${n}`));
-          const { create, update, remove } = plan(service(), pods, slices);
-          const updated = new Map(update.map((slice) => [slice.metadata.name, slice]));
-          slices = [
-            ...slices
-              .filter((slice) => !remove.includes(slice))
-              .map((slice) => updated.get(slice.metadata.name) ?? slice),
-            ...create.map((slice) => ({ ...slice, metadata: { ...slice.metadata, name: `s${count++}` } })),
-          ];
-          const written = slices.flatMap((slice) => slice.endpoints.map((one) => one.addresses[0] ?? ""));
-          expect(written).toHaveLength(pods.length);
-          expect(new Set(written)).toEqual(new Set(pods.map((one) => one.status?.podIP)));
-          expect(Math.max(...slices.map((slice) => slice.endpoints.length))).toBeLessThanOrEqual(100);
-          const again = plan(service(), pods, slices);
-          expect([again.create, again.update, again.remove]).toEqual([[], [], []]);
-        }
-      },
-    ),
+    fc.property(fc.array(fc.uniqueArray(number, { maxLength: 220 }), { minLength: 1, maxLength: 4 }), (steps) => {
+      let slices: EndpointSlice[] = [];
+      let count = 0;
+      for (const step of steps) {
+        const pods = step.map((n) => pod(`10.0.0.${n}`));
+        const { create, update, remove } = plan(service(), pods, slices);
+        const updated = new Map(update.map((slice) => [slice.metadata.name, slice]));
+        slices = [
+          ...slices
+            .filter((slice) => !remove.includes(slice))
+            .map((slice) => updated.get(slice.metadata.name) ?? slice),
+          ...create.map((slice) => ({ ...slice, metadata: { ...slice.metadata, name: `s${count++}` } })),
+        ];
+        const written = slices.flatMap((slice) => slice.endpoints.map((one) => one.addresses[0] ?? ""));
+        expect(written).toHaveLength(pods.length);
+        expect(new Set(written)).toEqual(new Set(pods.map((one) => one.status?.podIP)));
+        expect(Math.max(...slices.map((slice) => slice.endpoints.length))).toBeLessThanOrEqual(100);
+        const again = plan(service(), pods, slices);
+        expect([again.create, again.update, again.remove]).toEqual([[], [], []]);
+      }
+    }),
     { numRuns: 30 },
   );
 });

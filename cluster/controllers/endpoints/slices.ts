@@ -141,9 +141,7 @@ function newSlice(
       generateName: `${name}-`,
       namespace,
       labels,
-      ownerReferences: [
-        { apiVersion: "v1", kind: "Service", name, uid, controller: true, blockOwnerDeletion: true },
-      ],
+      ownerReferences: [{ apiVersion: "v1", kind: "Service", name, uid, controller: true, blockOwnerDeletion: true }],
     },
     addressType: group.type,
     endpoints,

@@ -13,8 +13,7 @@ interface Group {
   readonly notReady: EndpointAddress[];
 }
 
-const byAddress = (a: EndpointAddress, b: EndpointAddress): number =>
-  a.ip < b.ip ? -1 : a.ip > b.ip ? 1 : 0;
+const byAddress = (a: EndpointAddress, b: EndpointAddress): number => (a.ip < b.ip ? -1 : a.ip > b.ip ? 1 : 0);
 
 /** Addresses with the same ports, ready and not, in a fixed order. */
 export function subsetsOf(service: Service, pods: readonly Pod[]): EndpointSubset[] {

@@ -6,8 +6,7 @@ export const ORPHAN = "orphan";
 
 export const awaitsDependents = (object: Observed): boolean =>
   object.deleting && object.finalizers.includes(FOREGROUND);
-export const orphansDependents = (object: Observed): boolean =>
-  object.deleting && object.finalizers.includes(ORPHAN);
+export const orphansDependents = (object: Observed): boolean => object.deleting && object.finalizers.includes(ORPHAN);
 
 /** Work that follows from an observation, by uid. */
 export interface Agenda {
@@ -64,10 +63,7 @@ export class OwnerGraph {
       const known = this.#objects.get(owner.uid);
       if (known !== undefined && awaitsDependents(known) && !sameOwners(object, before)) check.add(owner.uid);
     }
-    if (
-      object.owners.some((owner) => isAwaiting(this.#objects.get(owner.uid))) &&
-      !sameOwners(object, before)
-    )
+    if (object.owners.some((owner) => isAwaiting(this.#objects.get(owner.uid))) && !sameOwners(object, before))
       check.add(object.uid);
     if (check.size === 0 && !orphansDependents(object)) return NOTHING;
     return { check: [...check], orphan: orphansDependents(object) ? [object.uid] : [] };
@@ -98,8 +94,7 @@ export class OwnerGraph {
   }
 }
 
-const isAwaiting = (object: Observed | undefined): boolean =>
-  object !== undefined && awaitsDependents(object);
+const isAwaiting = (object: Observed | undefined): boolean => object !== undefined && awaitsDependents(object);
 
 function sameOwners(object: Observed, before: Observed | undefined): boolean {
   if (before === undefined || before.owners.length !== object.owners.length) return false;

@@ -18,12 +18,7 @@ beforeAll(async () => {
 }, 90_000);
 afterAll(() => harness.close());
 
-const create = (
-  namespace: string,
-  name: string,
-  spec: Partial<JobSpec> = {},
-  image = "works",
-): Promise<Job> =>
+const create = (namespace: string, name: string, spec: Partial<JobSpec> = {}, image = "works"): Promise<Job> =>
   harness.client.create(JOBS, {
     apiVersion: "batch/v1",
     kind: "Job",
@@ -58,9 +53,9 @@ test("each index is done once", async () => {
   const { status } = await ended(namespace, "j", "Complete");
   expect(status).toMatchObject({ succeeded: 4, completedIndexes: "0-3" });
   const pods = await podsOf(harness.client, namespace);
-  expect(
-    new Set(pods.map((pod) => pod.metadata.labels?.["batch.kubernetes.io/job-completion-index"])),
-  ).toEqual(new Set(["0", "1", "2", "3"]));
+  expect(new Set(pods.map((pod) => pod.metadata.labels?.["batch.kubernetes.io/job-completion-index"]))).toEqual(
+    new Set(["0", "1", "2", "3"]),
+  );
   expect(pods[0]?.spec.containers[0]?.env?.[0]?.name).toBe("JOB_COMPLETION_INDEX");
   expect(pods[0]?.spec.hostname).toMatch(/^j-\d$/);
 });

@@ -62,9 +62,7 @@ export async function jobController(context: ControllerContext): Promise<void> {
       ...common,
       name: "job-orphans",
       sources: [
-        sourceOf(pods, ({ type, object }) =>
-          type !== "deleted" && isTracked(object) ? [keyOf(object)] : [],
-        ),
+        sourceOf(pods, ({ type, object }) => (type !== "deleted" && isTracked(object) ? [keyOf(object)] : [])),
         sourceOf(jobs, ({ type, object }) =>
           type === "deleted" ? pods.byIndex(BY_CONTROLLER, object.metadata.uid ?? "").map(keyOf) : [],
         ),
@@ -117,9 +115,7 @@ class JobReconciler {
     await this.#release(now.pods, now.counts);
     if (error !== undefined && !isNamespaceTerminating(error)) throw error;
     if (isFinishedJob(written)) return this.#afterEnd(written);
-    const waits = [wait, deadlineIn(written, clock.now())].filter(
-      (one) => one !== undefined && one > 0,
-    ) as number[];
+    const waits = [wait, deadlineIn(written, clock.now())].filter((one) => one !== undefined && one > 0) as number[];
     return waits.length === 0 ? undefined : { requeueAfterMs: Math.min(...waits) };
   }
 
@@ -188,9 +184,7 @@ class JobReconciler {
   /** Pods that the status now lists may lose the finalizer. */
   async #release(pods: readonly Pod[], { uncounted }: Tally): Promise<void> {
     const listed = new Set([...uncounted.succeeded, ...uncounted.failed]);
-    await Promise.all(
-      pods.filter((pod) => listed.has(pod.metadata.uid ?? "")).map((pod) => this.#untrack(pod)),
-    );
+    await Promise.all(pods.filter((pod) => listed.has(pod.metadata.uid ?? "")).map((pod) => this.#untrack(pod)));
   }
 
   async #untrack(pod: Pod): Promise<void> {
@@ -199,9 +193,7 @@ class JobReconciler {
     const left = (pod.metadata.finalizers ?? []).filter((one) => one !== TRACKING);
     const patch = { metadata: { uid, resourceVersion, finalizers: left.length === 0 ? null : left } };
     try {
-      this.#pods.note(
-        await this.#context.client.patch(PODS, namespace, name, "application/merge-patch+json", patch),
-      );
+      this.#pods.note(await this.#context.client.patch(PODS, namespace, name, "application/merge-patch+json", patch));
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }

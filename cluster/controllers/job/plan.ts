@@ -35,15 +35,10 @@ export function surplusIndexed(job: Job, active: readonly Pod[]): Pod[] {
 }
 
 export function jobPod(job: Job, index: number | undefined): Pod {
-  const pod = podFromTemplate(
-    job.spec.template,
-    job.metadata.namespace ?? "",
-    controllerReference(job, JOBS),
-  );
+  const pod = podFromTemplate(job.spec.template, job.metadata.namespace ?? "", controllerReference(job, JOBS));
   const name = job.metadata.name ?? "";
   const finalizers = [...(pod.metadata.finalizers ?? []).filter((one) => one !== TRACKING), TRACKING];
-  if (index === undefined)
-    return { ...pod, metadata: { ...pod.metadata, finalizers, generateName: `${name}-` } };
+  if (index === undefined) return { ...pod, metadata: { ...pod.metadata, finalizers, generateName: `${name}-` } };
   const mark = { [COMPLETION_INDEX]: String(index) };
   const variable = {
     name: "JOB_COMPLETION_INDEX",
@@ -68,9 +63,7 @@ export function jobPod(job: Job, index: number | undefined): Pod {
       ...pod.spec,
       hostname: `${name}-${index}`.slice(0, 63),
       containers: withIndex(pod.spec.containers) ?? [],
-      ...(pod.spec.initContainers === undefined
-        ? {}
-        : { initContainers: withIndex(pod.spec.initContainers) }),
+      ...(pod.spec.initContainers === undefined ? {} : { initContainers: withIndex(pod.spec.initContainers) }),
     },
   };
 }

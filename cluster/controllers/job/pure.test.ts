@@ -53,9 +53,7 @@ test("every pod counts once, wherever the process dies between the steps", () =>
           ]);
           if (step === "release")
             pods = pods.map((pod) =>
-              listed.has(pod.metadata.uid ?? "")
-                ? { ...pod, metadata: { ...pod.metadata, finalizers: [] } }
-                : pod,
+              listed.has(pod.metadata.uid ?? "") ? { ...pod, metadata: { ...pod.metadata, finalizers: [] } } : pod,
             );
           if (step === "forget") pods = pods.filter((pod) => pod.metadata.finalizers?.length !== 0);
         }
@@ -92,7 +90,7 @@ test("missed times: the latest, and how many", () => {
     last: at("2026-01-01T03:00:00Z"),
     count: 3,
   });
-  expect(
-    missedTimes(parseSchedule("* * * * *"), at("2020-01-01T00:00:00Z"), at("2026-01-01T00:00:30Z")).last,
-  ).toBe(at("2026-01-01T00:00:00Z"));
+  expect(missedTimes(parseSchedule("* * * * *"), at("2020-01-01T00:00:00Z"), at("2026-01-01T00:00:30Z")).last).toBe(
+    at("2026-01-01T00:00:00Z"),
+  );
 });

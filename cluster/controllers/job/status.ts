@@ -41,8 +41,7 @@ export function jobStatus(input: StatusInput): JobStatus {
   };
 }
 
-const hasUncounted = ({ uncounted }: Tally): boolean =>
-  uncounted.succeeded.length + uncounted.failed.length > 0;
+const hasUncounted = ({ uncounted }: Tally): boolean => uncounted.succeeded.length + uncounted.failed.length > 0;
 
 function conditionsOf({ job, verdict, now }: StatusInput, settled: boolean): Condition[] {
   let list: Condition[] = job.status?.conditions ?? [];
@@ -57,8 +56,7 @@ function conditionsOf({ job, verdict, now }: StatusInput, settled: boolean): Con
     const known = findCondition(list, "Suspended");
     if (job.spec.suspend === true && known?.status !== "True")
       set("Suspended", "True", "JobSuspended", "Job suspended");
-    if (job.spec.suspend !== true && known?.status === "True")
-      set("Suspended", "False", "JobResumed", "Job resumed");
+    if (job.spec.suspend !== true && known?.status === "True") set("Suspended", "False", "JobResumed", "Job resumed");
     return list;
   }
   const interim = verdict.success ? "SuccessCriteriaMet" : "FailureTarget";

@@ -50,8 +50,7 @@ export function tally(job: Job, pods: readonly Pod[], ending: boolean): Tally {
   const tracked = new Map(pods.filter(isTracked).map((pod) => [pod.metadata.uid ?? "", pod]));
   const before = status.uncountedTerminatedPods ?? {};
   const indexes = new Set(parseIndexes(status.completedIndexes));
-  const released = (uids: readonly string[] | undefined): number =>
-    countWhere(uids ?? [], (uid) => !tracked.has(uid));
+  const released = (uids: readonly string[] | undefined): number => countWhere(uids ?? [], (uid) => !tracked.has(uid));
   let succeeded = (status.succeeded ?? 0) + (isIndexed(job) ? 0 : released(before.succeeded));
   const failed = (status.failed ?? 0) + released(before.failed);
   const uncounted = {
@@ -62,8 +61,7 @@ export function tally(job: Job, pods: readonly Pod[], ending: boolean): Tally {
   for (const [uid, pod] of tracked) {
     if (uncounted.succeeded.includes(uid) || uncounted.failed.includes(uid)) continue;
     const success = isSucceeded(pod);
-    if (!success && !isFailed(pod, job) && !(ending && pod.metadata.deletionTimestamp !== undefined))
-      continue;
+    if (!success && !isFailed(pod, job) && !(ending && pod.metadata.deletionTimestamp !== undefined)) continue;
     if (uncounted.succeeded.length + uncounted.failed.length >= MAX_UNCOUNTED) {
       more = true;
       break;
@@ -74,8 +72,7 @@ export function tally(job: Job, pods: readonly Pod[], ending: boolean): Tally {
     for (const pod of pods) {
       const index = indexOf(pod);
       const counts = isSucceeded(pod) && index !== undefined && index < (job.spec.completions ?? 0);
-      if (counts && (!isTracked(pod) || uncounted.succeeded.includes(pod.metadata.uid ?? "")))
-        indexes.add(index);
+      if (counts && (!isTracked(pod) || uncounted.succeeded.includes(pod.metadata.uid ?? ""))) indexes.add(index);
     }
     succeeded = indexes.size;
   }

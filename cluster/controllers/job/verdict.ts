@@ -84,9 +84,7 @@ function endOf(pod: Pod): number {
     (status) => Date.parse(status.state?.terminated?.finishedAt ?? "") || 0,
   );
   const last = Math.max(0, ...ends);
-  return last > 0
-    ? last
-    : Date.parse(pod.metadata.deletionTimestamp ?? pod.metadata.creationTimestamp ?? "") || 0;
+  return last > 0 ? last : Date.parse(pod.metadata.deletionTimestamp ?? pod.metadata.creationTimestamp ?? "") || 0;
 }
 
 /** Milliseconds to wait before the next pod, after failures that no success has followed. */

@@ -12,10 +12,7 @@ export interface Remaining {
 
 type Said = Omit<Condition, "lastTransitionTime">;
 
-const counted = (
-  counts: ReadonlyMap<string, number>,
-  text: (name: string, count: number) => string,
-): string =>
+const counted = (counts: ReadonlyMap<string, number>, text: (name: string, count: number) => string): string =>
   [...counts]
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, count]) => text(name, count))
@@ -37,11 +34,7 @@ function said(remaining: Remaining): Said[] {
   });
   return [
     discoveryError === undefined
-      ? ok(
-          "NamespaceDeletionDiscoveryFailure",
-          "ResourcesDiscovered",
-          "All resources successfully discovered",
-        )
+      ? ok("NamespaceDeletionDiscoveryFailure", "ResourcesDiscovered", "All resources successfully discovered")
       : bad(
           "NamespaceDeletionDiscoveryFailure",
           "DiscoveryFailed",
@@ -71,11 +64,7 @@ function said(remaining: Remaining): Said[] {
           `Some resources are remaining: ${counted(resources, (name, count) => `${name} has ${count} resource instances`)}`,
         ),
     finalizers.size === 0
-      ? ok(
-          "NamespaceFinalizersRemaining",
-          "ContentHasNoFinalizers",
-          "All content-preserving finalizers finished",
-        )
+      ? ok("NamespaceFinalizersRemaining", "ContentHasNoFinalizers", "All content-preserving finalizers finished")
       : bad(
           "NamespaceFinalizersRemaining",
           "SomeFinalizersRemain",

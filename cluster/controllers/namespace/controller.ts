@@ -1,14 +1,6 @@
 /** Ends namespaces: everything in them is deleted, kind by kind, and then they are let go. */
 import type { DiscoveredResource, KubeClient, KubeList, Namespace } from "@travelops/kube";
-import {
-  isNotFound,
-  NAMESPACES,
-  resourcePath,
-  runController,
-  sourceOf,
-  StatusError,
-  WorkQueue,
-} from "@travelops/kube";
+import { isNotFound, NAMESPACES, resourcePath, runController, sourceOf, StatusError, WorkQueue } from "@travelops/kube";
 import type { ControllerContext } from "../context.ts";
 import { messageOf } from "../shared/pod-control.ts";
 import { writeStatus } from "../shared/write.ts";
@@ -20,8 +12,7 @@ const AT_ONCE = 8;
 const METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
 
 const isEnding = (namespace: Namespace | undefined): namespace is Namespace =>
-  namespace?.metadata.deletionTimestamp !== undefined &&
-  (namespace.spec?.finalizers ?? []).includes(FINALIZER);
+  namespace?.metadata.deletionTimestamp !== undefined && (namespace.spec?.finalizers ?? []).includes(FINALIZER);
 
 /** Runs the controller until the signal aborts. */
 export async function namespaceController(context: ControllerContext): Promise<void> {
@@ -107,8 +98,7 @@ async function clear(
         for (const finalizer of left.flat()) finalizers.set(finalizer, (finalizers.get(finalizer) ?? 0) + 1);
       } catch (error) {
         // A kind that has just gone took its objects along.
-        if (!isNotFound(error))
-          deletionErrors.push(`${resource.resource}.${resource.group}: ${messageOf(error)}`);
+        if (!isNotFound(error)) deletionErrors.push(`${resource.resource}.${resource.group}: ${messageOf(error)}`);
       }
     }
   };
@@ -120,19 +110,14 @@ const isContent = ({ namespaced, verbs }: DiscoveredResource): boolean =>
   namespaced && verbs.includes("list") && verbs.includes("delete");
 
 /** Deletes all of a kind; the finalizers of each object that is still there. */
-async function clearKind(
-  client: KubeClient,
-  resource: DiscoveredResource,
-  namespace: string,
-): Promise<string[][]> {
+async function clearKind(client: KubeClient, resource: DiscoveredResource, namespace: string): Promise<string[][]> {
   const path = resourcePath(resource, namespace);
   const listed = await list(client, path);
   if (listed.length === 0) return [];
   const body = { kind: "DeleteOptions", apiVersion: "v1", propagationPolicy: "Background" };
   const waiting = listed.filter((item) => item.metadata.deletionTimestamp === undefined);
   if (waiting.length > 0) {
-    if (resource.verbs.includes("deletecollection"))
-      await client.transport.call({ method: "DELETE", path, body });
+    if (resource.verbs.includes("deletecollection")) await client.transport.call({ method: "DELETE", path, body });
     else for (const item of waiting) await deleteOne(client, resource, namespace, item.metadata.name ?? "");
   }
   return (await list(client, path)).map((item) => item.metadata.finalizers ?? []);

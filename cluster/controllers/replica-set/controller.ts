@@ -99,20 +99,14 @@ class ReplicaSetReconciler {
   async #create(set: ReplicaSet, count: number): Promise<ManageFailure | undefined> {
     const { template } = set.spec;
     if (template === undefined) return undefined;
-    const pod = podFromTemplate(
-      template,
-      set.metadata.namespace ?? "",
-      controllerReference(set, REPLICA_SETS),
-    );
+    const pod = podFromTemplate(template, set.metadata.namespace ?? "", controllerReference(set, REPLICA_SETS));
     const named = { ...pod, metadata: { ...pod.metadata, generateName: podPrefix(set) } };
     const error = await slowStart(count, () => this.#control.create(set, named));
     return error === undefined ? undefined : { reason: "FailedCreate", error };
   }
 
   async #delete(set: ReplicaSet, active: readonly Pod[], count: number): Promise<ManageFailure | undefined> {
-    const victims = active
-      .toSorted(byDeletionRank(this.#related(set), this.#context.clock.now()))
-      .slice(0, count);
+    const victims = active.toSorted(byDeletionRank(this.#related(set), this.#context.clock.now())).slice(0, count);
     const results = await Promise.allSettled(victims.map((pod) => this.#control.delete(set, pod)));
     const failed = results.find((result) => result.status === "rejected");
     return failed === undefined ? undefined : { reason: "FailedDelete", error: failed.reason };

@@ -45,11 +45,7 @@ function conditionsWith(
 ): Condition[] {
   if (failure === undefined) return removeCondition(known, "ReplicaFailure");
   const message = messageOf(failure.error);
-  return setCondition(
-    known,
-    { type: "ReplicaFailure", status: "True", reason: failure.reason, message },
-    now,
-  );
+  return setCondition(known, { type: "ReplicaFailure", status: "True", reason: failure.reason, message }, now);
 }
 
 /** Milliseconds until the next pod that is ready becomes available. */

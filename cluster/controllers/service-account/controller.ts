@@ -22,11 +22,7 @@ const isLive = (namespace: Namespace | undefined): boolean =>
   namespace.metadata.deletionTimestamp === undefined &&
   namespace.status?.phase !== "Terminating";
 
-async function create<T extends KubeObject>(
-  client: KubeClient,
-  informer: Informer<T>,
-  object: T,
-): Promise<void> {
+async function create<T extends KubeObject>(client: KubeClient, informer: Informer<T>, object: T): Promise<void> {
   try {
     await created(client, informer, object);
   } catch (error) {
@@ -72,9 +68,7 @@ export async function rootCaController(context: ControllerContext): Promise<void
     log,
     sources: [
       sourceOf(namespaces, (event) => [event.object.metadata.name ?? ""]),
-      sourceOf(maps, ({ object }) =>
-        object.metadata.name === ROOT_CA ? [object.metadata.namespace ?? ""] : [],
-      ),
+      sourceOf(maps, ({ object }) => (object.metadata.name === ROOT_CA ? [object.metadata.namespace ?? ""] : [])),
     ],
     async reconcile(namespace) {
       if (!isLive(namespaces.get("", namespace))) return;

@@ -14,11 +14,7 @@ const TEN_YEARS_S = 10 * 365 * 24 * 3600;
 const base64 = (text: string): string => Buffer.from(text).toString("base64");
 
 /** What is missing from a token Secret, or undefined when nothing is. */
-export function missingFrom(
-  secret: Secret,
-  account: ServiceAccount,
-  rootCa: string | undefined,
-): "data" | undefined {
+export function missingFrom(secret: Secret, account: ServiceAccount, rootCa: string | undefined): "data" | undefined {
   const { data } = secret;
   const whole =
     data?.["token"] !== undefined &&
@@ -50,9 +46,7 @@ export async function tokenController(context: ControllerContext): Promise<void>
       },
     };
     const kept =
-      secret.metadata.annotations?.[ACCOUNT_UID] === account.metadata.uid
-        ? secret.data?.["token"]
-        : undefined;
+      secret.metadata.annotations?.[ACCOUNT_UID] === account.metadata.uid ? secret.data?.["token"] : undefined;
     let token = kept;
     if (token === undefined) {
       const answer = await client.createSubresource(
@@ -87,12 +81,7 @@ export async function tokenController(context: ControllerContext): Promise<void>
       const { namespace, name } = splitKey(key);
       const secret = secrets.get(namespace, name);
       const accountName = secret?.metadata.annotations?.[ACCOUNT];
-      if (
-        secret === undefined ||
-        accountName === undefined ||
-        secret.metadata.deletionTimestamp !== undefined
-      )
-        return;
+      if (secret === undefined || accountName === undefined || secret.metadata.deletionTimestamp !== undefined) return;
       const account = accounts.get(namespace, accountName);
       const bound = secret.metadata.annotations?.[ACCOUNT_UID];
       if (account !== undefined && (bound === undefined || bound === account.metadata.uid)) {

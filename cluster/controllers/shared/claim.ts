@@ -14,17 +14,14 @@ export interface Claim<O extends KubeObject, T extends KubeObject> {
 }
 
 /** The children after adoption and release. */
-export async function claimChildren<O extends KubeObject, T extends KubeObject>(
-  claim: Claim<O, T>,
-): Promise<T[]> {
+export async function claimChildren<O extends KubeObject, T extends KubeObject>(claim: Claim<O, T>): Promise<T[]> {
   const { owner, children, selector, client } = claim;
   const deleting = owner.metadata.deletionTimestamp !== undefined;
   const owned: T[] = [];
   for (const child of children.byIndex(BY_CONTROLLER, owner.metadata.uid ?? "")) {
     if (child.metadata.namespace !== owner.metadata.namespace) continue;
     if (matchesLabels(selector, child.metadata.labels)) owned.push(child);
-    else if (!deleting && child.metadata.deletionTimestamp === undefined)
-      await release(client, children, owner, child);
+    else if (!deleting && child.metadata.deletionTimestamp === undefined) await release(client, children, owner, child);
   }
   if (deleting) return owned;
   const orphans = children
@@ -58,10 +55,7 @@ async function stillOwns<O extends KubeObject, T extends KubeObject>({
   }
 }
 
-async function adopt<O extends KubeObject, T extends KubeObject>(
-  claim: Claim<O, T>,
-  child: T,
-): Promise<T | undefined> {
+async function adopt<O extends KubeObject, T extends KubeObject>(claim: Claim<O, T>, child: T): Promise<T | undefined> {
   const reference = controllerReference(claim.owner, claim.ownerResource);
   const ownerReferences = [...(child.metadata.ownerReferences ?? []), reference];
   return patchOwners(claim.client, claim.children, child, ownerReferences);
@@ -74,9 +68,7 @@ async function release<T extends KubeObject>(
   child: T,
 ): Promise<void> {
   if (!isControlledBy(child, owner)) return;
-  const ownerReferences = (child.metadata.ownerReferences ?? []).filter(
-    (one) => one.uid !== owner.metadata.uid,
-  );
+  const ownerReferences = (child.metadata.ownerReferences ?? []).filter((one) => one.uid !== owner.metadata.uid);
   await patchOwners(client, children, child, ownerReferences.length === 0 ? null : ownerReferences);
 }
 
@@ -90,13 +82,7 @@ async function patchOwners<T extends KubeObject>(
   const { namespace = "", name = "", uid, resourceVersion } = child.metadata;
   try {
     const patch = { metadata: { uid, resourceVersion, ownerReferences } };
-    const written = await client.patch(
-      children.resource,
-      namespace,
-      name,
-      "application/merge-patch+json",
-      patch,
-    );
+    const written = await client.patch(children.resource, namespace, name, "application/merge-patch+json", patch);
     children.note(written);
     return written;
   } catch (error) {

@@ -13,8 +13,7 @@ export function ownerKeys<O extends KubeObject>(
   const { kind, group } = owners.resource;
   const controllerKey = (child: KubeObject): string[] => {
     const reference = controllerOf(child);
-    if (reference === undefined || reference.kind !== kind || groupOf(reference.apiVersion) !== group)
-      return [];
+    if (reference === undefined || reference.kind !== kind || groupOf(reference.apiVersion) !== group) return [];
     const owner = owners.get(child.metadata.namespace ?? "", reference.name);
     return owner?.metadata.uid === reference.uid ? [keyOf(owner)] : [];
   };

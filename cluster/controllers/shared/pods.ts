@@ -2,19 +2,16 @@
 import type { Pod } from "@travelops/kube";
 import { findCondition } from "@travelops/kube";
 
-export const isFinished = (pod: Pod): boolean =>
-  pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed";
+export const isFinished = (pod: Pod): boolean => pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed";
 
 export const isTerminating = (pod: Pod): boolean => pod.metadata.deletionTimestamp !== undefined;
 
 /** Neither finished nor on its way out. */
 export const isActive = (pod: Pod): boolean => !isFinished(pod) && !isTerminating(pod);
 
-export const isReady = (pod: Pod): boolean =>
-  findCondition(pod.status?.conditions, "Ready")?.status === "True";
+export const isReady = (pod: Pod): boolean => findCondition(pod.status?.conditions, "Ready")?.status === "True";
 
-const time = (text: string | null | undefined): number =>
-  text === undefined || text === null ? 0 : Date.parse(text);
+const time = (text: string | null | undefined): number => (text === undefined || text === null ? 0 : Date.parse(text));
 
 /** Milliseconds until the pod counts as available: 0 when it does, undefined while it is not even ready. */
 export function availableIn(pod: Pod, minReadySeconds: number, now: number): number | undefined {
@@ -38,12 +35,10 @@ function deletionCost(pod: Pod): number {
   return Number.isInteger(cost) ? cost : 0;
 }
 
-const readySince = (pod: Pod): number =>
-  time(findCondition(pod.status?.conditions, "Ready")?.lastTransitionTime);
+const readySince = (pod: Pod): number => time(findCondition(pod.status?.conditions, "Ready")?.lastTransitionTime);
 
 /** Ages are compared by their order of magnitude, so that not always the newest of many goes. */
-const magnitude = (since: number, now: number): number =>
-  Math.floor(Math.log2(Math.max(1, (now - since) / 1e3)));
+const magnitude = (since: number, now: number): number => Math.floor(Math.log2(Math.max(1, (now - since) / 1e3)));
 
 /**
  * The order in which pods are given up, the cheapest first: those that do not run, cheap ones, those whose node

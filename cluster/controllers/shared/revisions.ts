@@ -1,19 +1,6 @@
 /** The history of a template as ControllerRevisions: StatefulSets and DaemonSets keep theirs so. */
-import type {
-  ControllerRevision,
-  Informer,
-  KubeClient,
-  KubeObject,
-  PodTemplateSpec,
-  Resource,
-} from "@travelops/kube";
-import {
-  CONTROLLER_REVISIONS,
-  controllerReference,
-  isAlreadyExists,
-  isControlledBy,
-  jsonEqual,
-} from "@travelops/kube";
+import type { ControllerRevision, Informer, KubeClient, KubeObject, PodTemplateSpec, Resource } from "@travelops/kube";
+import { CONTROLLER_REVISIONS, controllerReference, isAlreadyExists, isControlledBy, jsonEqual } from "@travelops/kube";
 import { BY_CONTROLLER } from "../informers.ts";
 import { templateHash } from "./template.ts";
 import { created, deleteExactly, patched } from "./write.ts";
@@ -65,8 +52,7 @@ export async function syncRevisions<O extends Owner>(
   const known = all.findLast((one) => jsonEqual(one.data, data));
   let collisionCount = owner.status?.collisionCount ?? 0;
   if (known !== undefined) {
-    const update =
-      known.revision === newest ? known : await patched(client, informer, known, { revision: newest + 1 });
+    const update = known.revision === newest ? known : await patched(client, informer, known, { revision: newest + 1 });
     return { update, all: own(), collisionCount };
   }
   for (;;) {
@@ -108,9 +94,7 @@ export async function trimRevisions(
   used: ReadonlySet<string>,
   limit: number,
 ): Promise<void> {
-  const idle = all.filter(
-    (revision) => !used.has(revision.metadata.name ?? "") && !used.has(hashOf(revision)),
-  );
+  const idle = all.filter((revision) => !used.has(revision.metadata.name ?? "") && !used.has(hashOf(revision)));
   for (const revision of idle.slice(0, Math.max(0, idle.length - limit))) {
     await deleteExactly(client, CONTROLLER_REVISIONS, revision);
   }

@@ -27,23 +27,14 @@ export async function patched<T extends KubeObject>(
 ): Promise<T> {
   const { namespace = "", name = "", resourceVersion } = object.metadata;
   const body = { ...patch, metadata: { ...patch.metadata, resourceVersion } };
-  const written = await client.patch(
-    informer.resource,
-    namespace,
-    name,
-    "application/merge-patch+json",
-    body,
-    { subresource },
-  );
+  const written = await client.patch(informer.resource, namespace, name, "application/merge-patch+json", body, {
+    subresource,
+  });
   informer.note(written);
   return written;
 }
 
-export async function created<T extends KubeObject>(
-  client: KubeClient,
-  informer: Informer<T>,
-  object: T,
-): Promise<T> {
+export async function created<T extends KubeObject>(client: KubeClient, informer: Informer<T>, object: T): Promise<T> {
   const made = await client.create(informer.resource, object);
   informer.note(made);
   return made;

@@ -1,12 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { DaemonSet, StatefulSet } from "@travelops/kube";
-import {
-  CONTROLLER_REVISIONS,
-  DAEMON_SETS,
-  NODES,
-  PERSISTENT_VOLUME_CLAIMS,
-  STATEFUL_SETS,
-} from "@travelops/kube";
+import { CONTROLLER_REVISIONS, DAEMON_SETS, NODES, PERSISTENT_VOLUME_CLAIMS, STATEFUL_SETS } from "@travelops/kube";
 import { eventually } from "../../../test/api-under-test.ts";
 import { startScheduler } from "../../scheduler/start-scheduler.ts";
 import { node } from "../../scheduler/testing/objects.ts";
@@ -92,9 +86,7 @@ test("pods come in order, with names, claims and a place in DNS", async () => {
     ["db-1", "db-1", "db", "data-db-1"],
   ]);
   expect(
-    (await harness.client.list(PERSISTENT_VOLUME_CLAIMS, { namespace })).items.map(
-      (one) => one.metadata.name,
-    ),
+    (await harness.client.list(PERSISTENT_VOLUME_CLAIMS, { namespace })).items.map((one) => one.metadata.name),
   ).toEqual(["data-db-0", "data-db-1"]);
 });
 
@@ -109,8 +101,7 @@ test("scales up and down in order, rolls from the last to the first, and comes b
   const patch = (body: unknown) =>
     harness.client.patch(STATEFUL_SETS, namespace, "db", "application/merge-patch+json", body);
   await patch({ spec: { updateStrategy: { rollingUpdate: { partition: 2 } }, ...image("app:2").spec } });
-  const images = async () =>
-    (await podsOf(harness.client, namespace)).map((pod) => pod.spec.containers[0]?.image);
+  const images = async () => (await podsOf(harness.client, namespace)).map((pod) => pod.spec.containers[0]?.image);
   await eventually(async () => (await images()).join() === "app:1,app:1,app:2");
   await patch({ spec: { updateStrategy: { rollingUpdate: { partition: 0 } } } });
   const second = await settled(namespace);
@@ -146,14 +137,12 @@ test("a DaemonSet has a pod on every node that will have it, and rolls them", as
       );
     });
   await done(2);
-  expect((await podsOf(harness.client, namespace)).map((pod) => pod.spec.nodeName).join()).toMatch(
-    /^(a,b|b,a)$/,
-  );
+  expect((await podsOf(harness.client, namespace)).map((pod) => pod.spec.nodeName).join()).toMatch(/^(a,b|b,a)$/);
   await harness.client.patch(DAEMON_SETS, namespace, "agent", "application/merge-patch+json", image("app:2"));
   await done(2);
-  expect(
-    new Set((await podsOf(harness.client, namespace)).map((pod) => pod.spec.containers[0]?.image)),
-  ).toEqual(new Set(["app:2"]));
+  expect(new Set((await podsOf(harness.client, namespace)).map((pod) => pod.spec.containers[0]?.image))).toEqual(
+    new Set(["app:2"]),
+  );
   await harness.client.patch(NODES, "", "b", "application/merge-patch+json", {
     spec: { taints: [{ key: "away", effect: "NoExecute" }] },
   });

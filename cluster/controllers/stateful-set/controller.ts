@@ -96,8 +96,7 @@ class StatefulSetReconciler {
     });
     if (set.metadata.deletionTimestamp !== undefined) return;
     const revisions = await syncRevisions(client, this.#revisions, set, STATEFUL_SETS);
-    const current =
-      revisions.all.find((one) => one.metadata.name === set.status?.currentRevision) ?? revisions.update;
+    const current = revisions.all.find((one) => one.metadata.name === set.status?.currentRevision) ?? revisions.update;
     const steps = nextSteps({
       set,
       pods: this.#owned(set),
@@ -105,9 +104,7 @@ class StatefulSetReconciler {
       isDeleting: (pod) => this.#deleting.has(pod.metadata.uid ?? ""),
       now: clock.now(),
     });
-    const errors = (
-      await Promise.allSettled(steps.map((step) => this.#take(set, step, current, revisions.update)))
-    )
+    const errors = (await Promise.allSettled(steps.map((step) => this.#take(set, step, current, revisions.update))))
       .filter((result) => result.status === "rejected")
       .map((result) => result.reason as unknown);
     await this.#report(set, current, revisions);
@@ -123,22 +120,11 @@ class StatefulSetReconciler {
     return this.#pods.byIndex(BY_CONTROLLER, set.metadata.uid ?? "");
   }
 
-  async #take(
-    set: StatefulSet,
-    step: Step,
-    current: ControllerRevision,
-    update: ControllerRevision,
-  ): Promise<void> {
-    if (step.do === "create")
-      return this.#create(set, step.ordinal, step.revision === "current" ? current : update);
+  async #take(set: StatefulSet, step: Step, current: ControllerRevision, update: ControllerRevision): Promise<void> {
+    if (step.do === "create") return this.#create(set, step.ordinal, step.revision === "current" ? current : update);
     const { name, uid = "" } = step.pod.metadata;
     if (step.why === "failed") {
-      this.#record(
-        set,
-        "Warning",
-        "RecreatingFailedPod",
-        `StatefulSet ${keyOf(set)} is recreating failed Pod ${name}`,
-      );
+      this.#record(set, "Warning", "RecreatingFailedPod", `StatefulSet ${keyOf(set)} is recreating failed Pod ${name}`);
     }
     if (step.why === "scale" && set.spec.persistentVolumeClaimRetentionPolicy?.whenScaled === "Delete") {
       await this.#handClaims(set, step.pod);
@@ -179,11 +165,7 @@ class StatefulSetReconciler {
           `create Claim ${claim.metadata.name} Pod ${name} in StatefulSet ${set.metadata.name} success`,
         );
       }
-      await created(
-        client,
-        this.#pods,
-        statefulPod(set, templateOf(revision), ordinal, revision.metadata.name ?? ""),
-      );
+      await created(client, this.#pods, statefulPod(set, templateOf(revision), ordinal, revision.metadata.name ?? ""));
       this.#record(
         set,
         "Normal",
@@ -211,10 +193,7 @@ class StatefulSetReconciler {
     for (const wanted of claimsFor(set, ordinalOf(set, pod) ?? 0)) {
       const { namespace = "", name = "" } = wanted.metadata;
       const known = claims.get(namespace, name);
-      if (
-        known === undefined ||
-        known.metadata.ownerReferences?.some((one) => one.uid === pod.metadata.uid) === true
-      )
+      if (known === undefined || known.metadata.ownerReferences?.some((one) => one.uid === pod.metadata.uid) === true)
         continue;
       const ownerReferences = [...(known.metadata.ownerReferences ?? []), owner];
       await client

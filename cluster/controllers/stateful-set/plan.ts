@@ -85,10 +85,7 @@ function rollingSteps(
 ): Step[] {
   const first = firstOrdinal(set);
   const replicas = replicasOf(set);
-  const most = Math.max(
-    1,
-    scaled(set.spec.updateStrategy?.rollingUpdate?.maxUnavailable ?? 1, replicas, "up"),
-  );
+  const most = Math.max(1, scaled(set.spec.updateStrategy?.rollingUpdate?.maxUnavailable ?? 1, replicas, "up"));
   const unwell = [...byOrdinal.values()].filter((pod) => !healthy(pod)).length;
   let allowed = most - unwell;
   const steps: Step[] = [];

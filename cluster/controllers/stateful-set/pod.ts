@@ -1,32 +1,16 @@
 /** The pods and claims of a StatefulSet, by their ordinal. Pure. */
-import type {
-  OwnerReference,
-  PersistentVolumeClaim,
-  Pod,
-  PodTemplateSpec,
-  StatefulSet,
-} from "@travelops/kube";
+import type { OwnerReference, PersistentVolumeClaim, Pod, PodTemplateSpec, StatefulSet } from "@travelops/kube";
 import { controllerReference, STATEFUL_SETS } from "@travelops/kube";
 import { REVISION_HASH } from "../shared/revisions.ts";
 import { podFromTemplate } from "../shared/template.ts";
 
 export const podName = (set: StatefulSet, ordinal: number): string => `${set.metadata.name}-${ordinal}`;
 
-const claimName = (template: PersistentVolumeClaim, pod: string): string =>
-  `${template.metadata.name}-${pod}`;
+const claimName = (template: PersistentVolumeClaim, pod: string): string => `${template.metadata.name}-${pod}`;
 
-export function statefulPod(
-  set: StatefulSet,
-  template: PodTemplateSpec,
-  ordinal: number,
-  revision: string,
-): Pod {
+export function statefulPod(set: StatefulSet, template: PodTemplateSpec, ordinal: number, revision: string): Pod {
   const name = podName(set, ordinal);
-  const pod = podFromTemplate(
-    template,
-    set.metadata.namespace ?? "",
-    controllerReference(set, STATEFUL_SETS),
-  );
+  const pod = podFromTemplate(template, set.metadata.namespace ?? "", controllerReference(set, STATEFUL_SETS));
   const templates = set.spec.volumeClaimTemplates ?? [];
   const claims = new Set(templates.map((claim) => claim.metadata.name));
   const volumes = [

@@ -1,5 +1,5 @@
 /** An API under test with controllers and a fake node on it. */
-import type { Deployment, KubeClient, Pod } from "@travelops/kube";
+import type { Clock, Deployment, KubeClient, Pod } from "@travelops/kube";
 import { createLogger, NAMESPACES, PODS } from "@travelops/kube";
 import { type ApiUnderTest, startApiUnderTest } from "../../../test/api-under-test.ts";
 import { startControllers } from "../start-controllers.ts";
@@ -16,6 +16,8 @@ export interface Harness {
 export interface HarnessOptions {
   only?: readonly string[];
   rootCa?: string;
+  volumesDirectory?: string;
+  clock?: Clock;
   kubelet?: Partial<FakeKubeletOptions> | false;
   /** Further parts to run beside, until the signal aborts. */
   beside?: (client: KubeClient, signal: AbortSignal) => Promise<void>;
@@ -29,7 +31,15 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
   const { client } = api;
   const log = createLogger({ level: process.env["TEST_LOG"] === undefined ? "silent" : "debug" });
   const parts = [
-    startControllers({ client, signal: abort.signal, only: options.only, rootCa: options.rootCa, log }),
+    startControllers({
+      client,
+      signal: abort.signal,
+      only: options.only,
+      rootCa: options.rootCa,
+      volumesDirectory: options.volumesDirectory,
+      clock: options.clock,
+      log,
+    }),
   ];
   if (options.kubelet !== false)
     parts.push(startFakeKubelet({ client, signal: abort.signal, ...options.kubelet }).done);

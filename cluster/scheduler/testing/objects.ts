@@ -22,7 +22,7 @@ export function node(
     kind: "Node",
     metadata: { name, labels: { "kubernetes.io/hostname": name, ...options.labels } },
     spec: { taints: options.taints, unschedulable: options.unschedulable },
-    status: { allocatable, capacity: allocatable },
+    status: { allocatable, capacity: allocatable, conditions: [{ type: "Ready", status: "True" }] },
   };
 }
 
@@ -39,9 +39,7 @@ export function pod(
     kind: "Pod",
     metadata: { name, namespace: "default", uid: `uid-${name}-${count++}`, labels },
     spec: {
-      containers: [
-        { name: "main", image: "app", ...(requests === undefined ? {} : { resources: { requests } }) },
-      ],
+      containers: [{ name: "main", image: "app", ...(requests === undefined ? {} : { resources: { requests } }) }],
       ...rest,
     },
   };

@@ -1,0 +1,65 @@
+/** What a node's conditions mean for its taints, and its taints for its pods. Pure. */
+import type { Node, Pod, Taint } from "@travelops/kube";
+import { findCondition } from "@travelops/kube";
+import { tolerates } from "../../scheduler/taints.ts";
+
+export const NOT_READY = "node.kubernetes.io/not-ready";
+export const UNREACHABLE = "node.kubernetes.io/unreachable";
+
+const BY_CONDITION: Readonly<Record<string, string>> = {
+  MemoryPressure: "node.kubernetes.io/memory-pressure",
+  DiskPressure: "node.kubernetes.io/disk-pressure",
+  PIDPressure: "node.kubernetes.io/pid-pressure",
+  NetworkUnavailable: "node.kubernetes.io/network-unavailable",
+};
+const UNSCHEDULABLE = "node.kubernetes.io/unschedulable";
+
+const MANAGED = new Set([NOT_READY, UNREACHABLE, UNSCHEDULABLE, ...Object.values(BY_CONDITION)]);
+
+interface Wanted {
+  readonly key: string;
+  readonly effect: string;
+}
+
+function wantedTaints(node: Node): Wanted[] {
+  const conditions = node.status?.conditions;
+  const ready = findCondition(conditions, "Ready")?.status;
+  const wanted: Wanted[] = [];
+  const key = ready === "True" ? undefined : ready === "Unknown" ? UNREACHABLE : NOT_READY;
+  // A node that has not reported yet is not ready, but nothing on it is to be driven away.
+  if (key !== undefined) wanted.push({ key, effect: "NoSchedule" });
+  if (key !== undefined && ready !== undefined) wanted.push({ key, effect: "NoExecute" });
+  for (const [type, taint] of Object.entries(BY_CONDITION)) {
+    if (findCondition(conditions, type)?.status === "True") wanted.push({ key: taint, effect: "NoSchedule" });
+  }
+  if (node.spec?.unschedulable === true) wanted.push({ key: UNSCHEDULABLE, effect: "NoSchedule" });
+  return wanted;
+}
+
+/** The node's taints as they should be; undefined where they are. Others' taints stay. */
+export function taintsAfter(node: Node, now: string): Taint[] | undefined {
+  const current = node.spec?.taints ?? [];
+  const wanted = wantedTaints(node);
+  const isSame = (a: Wanted, b: Wanted): boolean => a.key === b.key && a.effect === b.effect;
+  const kept = current.filter((taint) => !MANAGED.has(taint.key) || wanted.some((one) => isSame(one, taint)));
+  const missing = wanted.filter((one) => !current.some((taint) => isSame(one, taint)));
+  if (missing.length === 0 && kept.length === current.length) return undefined;
+  return [...kept, ...missing.map((one) => ({ ...one, timeAdded: now }))];
+}
+
+/** Milliseconds until a pod must leave its node; undefined when it may stay. */
+export function evictionIn(pod: Pod, node: Node, now: number): number | undefined {
+  const taints = (node.spec?.taints ?? []).filter((taint) => taint.effect === "NoExecute");
+  if (taints.length === 0) return undefined;
+  let least: number | undefined;
+  for (const taint of taints) {
+    const tolerating = (pod.spec.tolerations ?? []).filter((one) => tolerates(one, taint));
+    if (tolerating.length === 0) return 0;
+    const limits = tolerating.map((one) => one.tolerationSeconds).filter((seconds) => seconds !== undefined);
+    if (limits.length === 0) continue;
+    const since = taint.timeAdded === undefined ? now : Date.parse(taint.timeAdded);
+    const left = Math.max(0, since + Math.min(...limits) * 1000 - now);
+    least = Math.min(least ?? left, left);
+  }
+  return least;
+}
