@@ -10,6 +10,9 @@ import type { KubeClient } from "@travelops/kube";
 
 const ROOT = path.join(import.meta.dirname, "..");
 
+/** A start that takes longer has failed. */
+const START_MS = 30_000;
+
 export interface ClusterProcessOptions {
   readonly dataDir: string;
   readonly nodes?: number;
@@ -75,7 +78,8 @@ export async function startClusterProcess(options: ClusterProcessOptions): Promi
   const exited = new Promise<string>((resolve) =>
     child.once("exit", (code, signal) => resolve(signal ?? `exit code ${code}`)),
   );
-  const ready = await untilReady(child, exited, logFile);
+  const tooLate = setTimeout(() => child.kill("SIGKILL"), START_MS);
+  const ready = await untilReady(child, exited, logFile).finally(() => clearTimeout(tooLate));
   const startedMs = performance.now() - begin;
   let transport: HttpsTransport | undefined;
   const end = async (signal: NodeJS.Signals): Promise<void> => {
