@@ -2,12 +2,22 @@
 import type { KubeClient } from "@travelops/kube";
 import type { Clock } from "@travelops/kube/api/clock.ts";
 import type { Logger } from "@travelops/kube/api/logger.ts";
-import { CONFIG_MAPS, PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, SECRETS, SERVICES } from "@travelops/kube/client/resources.ts";
+import {
+  CONFIG_MAPS,
+  PERSISTENT_VOLUME_CLAIMS,
+  PERSISTENT_VOLUMES,
+  SECRETS,
+  SERVICES,
+} from "@travelops/kube/client/resources.ts";
 import { createInformer } from "@travelops/kube/controller/informer.ts";
 import type { KubeletSources } from "./pod/kubelet-context.ts";
 
 /** Starts the informers; they stop with `signal`. */
-export function kubeletSources(client: KubeClient, signal: AbortSignal, options: { clock?: Clock; log?: Logger } = {}): KubeletSources {
+export function kubeletSources(
+  client: KubeClient,
+  signal: AbortSignal,
+  options: { clock?: Clock; log?: Logger } = {},
+): KubeletSources {
   const sources: KubeletSources = {
     configMaps: createInformer(client, CONFIG_MAPS, options),
     secrets: createInformer(client, SECRETS, options),

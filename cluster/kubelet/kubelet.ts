@@ -72,7 +72,11 @@ class NodeKubelet implements Kubelet {
     this.#clock = options.clock ?? systemClock;
     this.#log = (options.log ?? silentLogger).child({ node: node.name });
     this.#addresses = new NodeAddressPool(node.podCIDR);
-    this.#informer = createInformer<Pod>(client, PODS, { fieldSelector: `spec.nodeName=${node.name}`, clock: this.#clock, log: this.#log });
+    this.#informer = createInformer<Pod>(client, PODS, {
+      fieldSelector: `spec.nodeName=${node.name}`,
+      clock: this.#clock,
+      log: this.#log,
+    });
     this.#context = {
       client,
       clock: this.#clock,
@@ -97,16 +101,35 @@ class NodeKubelet implements Kubelet {
     this.#following = this.#informer.run(this.#stop.signal);
     // An informer that is stopped before it has synced rejects; that is the end of a start that was called off.
     const synced = this.#informer.synced();
-    this.#registration = await registerNode({ client, clock: this.#clock, log: this.#log, settings: { ...node, images: catalogue.references }, sandbox: sandbox.kind });
-    await Promise.all([synced, sources.configMaps.synced(), sources.secrets.synced(), sources.services.synced(), sources.claims.synced(), sources.volumes.synced()]);
-    for (const pod of this.#informer.list()) if (pod.status?.podIP !== undefined) this.#addresses.reserve(pod.status.podIP);
-    this.#unsubscribe.push(this.#informer.onEvent((event) => (event.type === "deleted" ? this.#deleted(event.object) : this.#seen(event.object))));
+    this.#registration = await registerNode({
+      client,
+      clock: this.#clock,
+      log: this.#log,
+      settings: { ...node, images: catalogue.references },
+      sandbox: sandbox.kind,
+    });
+    await Promise.all([
+      synced,
+      sources.configMaps.synced(),
+      sources.secrets.synced(),
+      sources.services.synced(),
+      sources.claims.synced(),
+      sources.volumes.synced(),
+    ]);
+    for (const pod of this.#informer.list())
+      if (pod.status?.podIP !== undefined) this.#addresses.reserve(pod.status.podIP);
+    this.#unsubscribe.push(
+      this.#informer.onEvent((event) =>
+        event.type === "deleted" ? this.#deleted(event.object) : this.#seen(event.object),
+      ),
+    );
     this.#followSources();
   }
 
   #seen(pod: Pod): void {
     const uid = pod.metadata.uid ?? "";
-    for (const other of this.#workers.values()) if (other.pod.metadata.uid !== uid && sameName(other.pod, pod)) other.removed();
+    for (const other of this.#workers.values())
+      if (other.pod.metadata.uid !== uid && sameName(other.pod, pod)) other.removed();
     const known = this.#workers.get(uid);
     if (known !== undefined) {
       known.update(pod);
@@ -125,18 +148,27 @@ class NodeKubelet implements Kubelet {
   #followSources(): void {
     const { configMaps, secrets, claims, volumes } = this.#options.sources;
     const refresh = (namespace: string | undefined, refers: (worker: PodWorker) => boolean): void => {
-      for (const worker of this.#workers.values()) if ((namespace === undefined || worker.pod.metadata.namespace === namespace) && refers(worker)) worker.refresh();
+      for (const worker of this.#workers.values())
+        if ((namespace === undefined || worker.pod.metadata.namespace === namespace) && refers(worker))
+          worker.refresh();
     };
     this.#unsubscribe.push(
-      configMaps.onEvent(({ object }) => refresh(object.metadata.namespace, (worker) => worker.refersTo("configMap", object.metadata.name ?? ""))),
-      secrets.onEvent(({ object }) => refresh(object.metadata.namespace, (worker) => worker.refersTo("secret", object.metadata.name ?? ""))),
-      claims.onEvent(({ object }) => refresh(object.metadata.namespace, (worker) => worker.refersTo("claim", object.metadata.name ?? ""))),
+      configMaps.onEvent(({ object }) =>
+        refresh(object.metadata.namespace, (worker) => worker.refersTo("configMap", object.metadata.name ?? "")),
+      ),
+      secrets.onEvent(({ object }) =>
+        refresh(object.metadata.namespace, (worker) => worker.refersTo("secret", object.metadata.name ?? "")),
+      ),
+      claims.onEvent(({ object }) =>
+        refresh(object.metadata.namespace, (worker) => worker.refersTo("claim", object.metadata.name ?? "")),
+      ),
       volumes.onEvent(() => refresh(undefined, (worker) => worker.waitsForVolumes)),
     );
   }
 
   pod(namespace: string, name: string): PodWorker | undefined {
-    for (const worker of this.#workers.values()) if (worker.pod.metadata.namespace === namespace && worker.pod.metadata.name === name) return worker;
+    for (const worker of this.#workers.values())
+      if (worker.pod.metadata.namespace === namespace && worker.pod.metadata.name === name) return worker;
     return undefined;
   }
 
@@ -150,7 +182,8 @@ class NodeKubelet implements Kubelet {
   }
 }
 
-const sameName = (a: Pod, b: Pod): boolean => a.metadata.namespace === b.metadata.namespace && a.metadata.name === b.metadata.name;
+const sameName = (a: Pod, b: Pod): boolean =>
+  a.metadata.namespace === b.metadata.namespace && a.metadata.name === b.metadata.name;
 
 /** Removes the directories of pods that are gone; called once, with the pods of the whole cluster. */
 export async function removeOrphans(directory: string, pods: readonly Pod[]): Promise<void> {
@@ -161,5 +194,9 @@ export async function removeOrphans(directory: string, pods: readonly Pod[]): Pr
   } catch {
     return;
   }
-  await Promise.all(names.filter((name) => !known.has(name)).map((name) => rm(join(directory, "pods", name), { recursive: true, force: true }).catch(() => {})));
+  await Promise.all(
+    names
+      .filter((name) => !known.has(name))
+      .map((name) => rm(join(directory, "pods", name), { recursive: true, force: true }).catch(() => {})),
+  );
 }

@@ -7,7 +7,10 @@ import { WebSocketServer, type WebSocket } from "ws";
 const MAX_PAYLOAD = 8 * 1024 * 1024;
 
 export function offeredProtocols(req: IncomingMessage): string[] {
-  return (req.headers["sec-websocket-protocol"] ?? "").split(",").map((one) => one.trim()).filter((one) => one !== "");
+  return (req.headers["sec-websocket-protocol"] ?? "")
+    .split(",")
+    .map((one) => one.trim())
+    .filter((one) => one !== "");
 }
 
 export const isWebSocket = (req: IncomingMessage): boolean => req.headers.upgrade?.toLowerCase() === "websocket";

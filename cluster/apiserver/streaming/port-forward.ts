@@ -18,7 +18,12 @@ export interface PortForward {
   readonly nodes: NodeAccess;
 }
 
-export async function servePortForward(forward: PortForward, req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+export async function servePortForward(
+  forward: PortForward,
+  req: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+): Promise<void> {
   const ws = await acceptSocket(req, socket, head, forward.protocol);
   ws.on("error", () => {});
   if (forward.protocol === TUNNEL_PROTOCOL) serveTunnel(forward, ws);
@@ -72,9 +77,12 @@ function join(a: Duplex, b: Duplex, done: () => void): void {
 
 /** `ports=8080`: channel 2i carries the data of the i-th port, 2i+1 its errors; each begins with the port's number. */
 async function serveChannels({ info, query, nodes }: PortForward, ws: WebSocket): Promise<void> {
-  const ports = query.getAll("ports").flatMap((text) => text.split(",")).map(Number);
+  const ports = query
+    .getAll("ports")
+    .flatMap((text) => text.split(","))
+    .map(Number);
   if (ports.length === 0 || ports.some((port) => !Number.isInteger(port) || port < 1 || port > 65535)) {
-    ws.close(1008, "query parameter \"ports\" is required");
+    ws.close(1008, 'query parameter "ports" is required');
     return;
   }
   const upstreams: (Duplex | undefined)[] = [];
@@ -119,6 +127,14 @@ async function openChannel({ info, nodes, ws, port, index, upstreams }: Channel)
       if (upstreams.every((one) => one === undefined)) ws.close(1000);
     });
   } catch (error) {
-    await sendTo(ws, framed(index * 2 + 1, Buffer.from(`error forwarding port ${port} to pod ${info.name}: ${error instanceof Error ? error.message : String(error)}`)));
+    await sendTo(
+      ws,
+      framed(
+        index * 2 + 1,
+        Buffer.from(
+          `error forwarding port ${port} to pod ${info.name}: ${error instanceof Error ? error.message : String(error)}`,
+        ),
+      ),
+    );
   }
 }

@@ -22,10 +22,18 @@ export interface RemoteCommand {
 }
 
 /** Serves one session to its end. */
-export async function serveRemoteCommand(command: RemoteCommand, req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+export async function serveRemoteCommand(
+  command: RemoteCommand,
+  req: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+): Promise<void> {
   const ws = await acceptSocket(req, socket, head, command.protocol);
   const stop = new AbortController();
-  const stdin = new InputQueue<Uint8Array>((chunk) => chunk.byteLength, (high) => (high ? ws.pause() : ws.resume()));
+  const stdin = new InputQueue<Uint8Array>(
+    (chunk) => chunk.byteLength,
+    (high) => (high ? ws.pause() : ws.resume()),
+  );
   const sizes = new InputQueue<{ width: number; height: number }>();
   ws.on("message", (data: Buffer) => onMessage(data, stdin, sizes, command.protocol));
   ws.on("error", () => {});
@@ -53,8 +61,17 @@ async function run(
 ): Promise<unknown> {
   const flag = (name: string): boolean => ["true", "1", ""].includes(query.get(name) ?? "false");
   const tty = flag("tty");
-  const request = { namespace: info.namespace, pod: info.name, container: query.get("container") ?? "", tty, stdin: flag("stdin") };
-  const output = (channel: number, wanted: boolean) => (chunk: Uint8Array): void | Promise<void> => (wanted ? sendTo(ws, framed(channel, chunk)) : undefined);
+  const request = {
+    namespace: info.namespace,
+    pod: info.name,
+    container: query.get("container") ?? "",
+    tty,
+    stdin: flag("stdin"),
+  };
+  const output =
+    (channel: number, wanted: boolean) =>
+    (chunk: Uint8Array): void | Promise<void> =>
+      wanted ? sendTo(ws, framed(channel, chunk)) : undefined;
   const streams: ExecStreams = {
     stdin,
     stdout: output(CHANNEL.stdout, flag("stdout")),
@@ -86,7 +103,12 @@ function exitStatus(code: number): unknown {
   };
 }
 
-function onMessage(data: Buffer, stdin: InputQueue<Uint8Array>, sizes: InputQueue<{ width: number; height: number }>, protocol: string): void {
+function onMessage(
+  data: Buffer,
+  stdin: InputQueue<Uint8Array>,
+  sizes: InputQueue<{ width: number; height: number }>,
+  protocol: string,
+): void {
   const channel = data[0];
   const payload = data.subarray(1);
   if (channel === CHANNEL.stdin && payload.length > 0) stdin.push(payload);

@@ -51,7 +51,8 @@ function throughZlib(stream: Inflate | Deflate, data: Uint8Array): Promise<Buffe
     // What was written is all out once the callback of a flushing write has come and the buffer is read.
     stream.write(data, (error) => {
       if (error !== undefined && error !== null) return done(error);
-      for (let chunk = stream.read() as Buffer | null; chunk !== null; chunk = stream.read() as Buffer | null) onData(chunk);
+      for (let chunk = stream.read() as Buffer | null; chunk !== null; chunk = stream.read() as Buffer | null)
+        onData(chunk);
       setImmediate(done);
     });
   });

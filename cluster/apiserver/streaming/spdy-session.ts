@@ -10,7 +10,16 @@ export interface SpdyWire {
 }
 
 const VERSION = 3;
-const TYPE = { synStream: 1, synReply: 2, rstStream: 3, settings: 4, ping: 6, goAway: 7, headers: 8, windowUpdate: 9 } as const;
+const TYPE = {
+  synStream: 1,
+  synReply: 2,
+  rstStream: 3,
+  settings: 4,
+  ping: 6,
+  goAway: 7,
+  headers: 8,
+  windowUpdate: 9,
+} as const;
 const FLAG_FIN = 1;
 /** Kubernetes' clients send far smaller frames; the length field allows 16 MiB. */
 const MAX_FRAME = 4 * 1024 * 1024;
@@ -150,7 +159,8 @@ export class SpdySession {
     if (payload.length < 10) throw new SpdyProtocolError("a SYN_STREAM frame is too short");
     const id = payload.readUInt32BE(0) & 0x7fffffff;
     const headers = await this.#codec.decode(payload.subarray(10));
-    if (this.#streams.has(id) || this.#streams.size >= MAX_STREAMS || id % 2 === 0) throw new SpdyProtocolError("a stream that cannot be opened");
+    if (this.#streams.has(id) || this.#streams.size >= MAX_STREAMS || id % 2 === 0)
+      throw new SpdyProtocolError("a stream that cannot be opened");
     const stream = new SpdyStream(this, id, headers);
     stream.on("error", () => {});
     this.#streams.set(id, stream);

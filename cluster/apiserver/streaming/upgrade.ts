@@ -19,12 +19,24 @@ export function createUpgrade({ nodes, log }: UpgradeOptions): Upgrade {
   return (info, _user, req, socket, head) => {
     const refuse = (error: StatusError): void => refuseUpgrade(socket, error);
     const access = nodes();
-    if (access === undefined) return refuse(serviceUnavailable("no node serves streams yet: the kubelet has not registered"));
-    if (!isWebSocket(req)) return refuse(badRequest(`unable to upgrade: only WebSocket is supported for ${info.subresource}, and the client asked for ${req.headers.upgrade ?? "nothing"}`));
+    if (access === undefined)
+      return refuse(serviceUnavailable("no node serves streams yet: the kubelet has not registered"));
+    if (!isWebSocket(req))
+      return refuse(
+        badRequest(
+          `unable to upgrade: only WebSocket is supported for ${info.subresource}, and the client asked for ${req.headers.upgrade ?? "nothing"}`,
+        ),
+      );
     const query = new URL(req.url ?? "/", "https://server").searchParams;
-    const speaks = info.subresource === "portforward" ? [TUNNEL_PROTOCOL, ...CHANNEL_PROTOCOLS] : REMOTE_COMMAND_PROTOCOLS;
+    const speaks =
+      info.subresource === "portforward" ? [TUNNEL_PROTOCOL, ...CHANNEL_PROTOCOLS] : REMOTE_COMMAND_PROTOCOLS;
     const protocol = offeredProtocols(req).find((one) => speaks.some((own) => own === one));
-    if (protocol === undefined) return refuse(badRequest(`unable to upgrade: the client offers ${req.headers["sec-websocket-protocol"] ?? "no subprotocol"}, the server speaks ${speaks.join(", ")}`));
+    if (protocol === undefined)
+      return refuse(
+        badRequest(
+          `unable to upgrade: the client offers ${req.headers["sec-websocket-protocol"] ?? "no subprotocol"}, the server speaks ${speaks.join(", ")}`,
+        ),
+      );
     const session = { info, query, protocol, nodes: access };
     const serve = (): Promise<void> | undefined => {
       switch (info.subresource) {
@@ -39,7 +51,10 @@ export function createUpgrade({ nodes, log }: UpgradeOptions): Upgrade {
     };
     const serving = serve();
     if (serving === undefined) refuse(notImplemented(`an upgrade of ${info.resource}/${info.subresource}`));
-    else serving.catch((error: unknown) => log.debug("a stream ended with an error", { subresource: info.subresource, err: error }));
+    else
+      serving.catch((error: unknown) =>
+        log.debug("a stream ended with an error", { subresource: info.subresource, err: error }),
+      );
   };
 }
 

@@ -88,7 +88,7 @@ async function* fileLines(path: string, offset: number): AsyncGenerator<Buffer> 
 }
 
 async function* chunks(handle: FileHandle, from: number): AsyncGenerator<Buffer> {
-  for (let position = from; ; ) {
+  for (let position = from; ;) {
     const buffer = Buffer.allocUnsafe(CHUNK);
     const { bytesRead } = await handle.read(buffer, 0, CHUNK, position);
     if (bytesRead === 0) return;
@@ -98,7 +98,10 @@ async function* chunks(handle: FileHandle, from: number): AsyncGenerator<Buffer>
 }
 
 /** Where the last `tail` lines begin; without `tail`, at the very beginning. */
-async function startOf(file: string, tail: number | undefined): Promise<{ older: { path: string; offset: number }[]; offset: number }> {
+async function startOf(
+  file: string,
+  tail: number | undefined,
+): Promise<{ older: { path: string; offset: number }[]; offset: number }> {
   const older: { path: string; offset: number }[] = [];
   let missing = tail ?? Number.POSITIVE_INFINITY;
   const current = await lineStart(file, missing);
@@ -123,7 +126,7 @@ async function lineStart(path: string, wanted: number): Promise<{ offset: number
     if (wanted <= 0) return { offset: size, lines: 0 };
     let lines = 0;
     const buffer = Buffer.allocUnsafe(CHUNK);
-    for (let end = size; end > 0; ) {
+    for (let end = size; end > 0;) {
       const from = Math.max(0, end - CHUNK);
       await handle.read(buffer, 0, end - from, from);
       for (let i = end - from - 1; i >= 0; i--) {
@@ -142,7 +145,7 @@ async function lineStart(path: string, wanted: number): Promise<{ offset: number
 
 function formatLines(lines: Buffer, options: LogOptions): Buffer {
   const out: Buffer[] = [];
-  for (let at = 0; at < lines.length; ) {
+  for (let at = 0; at < lines.length;) {
     const end = lines.indexOf(10, at);
     const line = lines.subarray(at, end + 1);
     at = end + 1;

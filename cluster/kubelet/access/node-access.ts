@@ -61,7 +61,9 @@ export function createNodeAccess(options: NodeAccessOptions): NodeAccess {
       try {
         return await options.dial(ip, port);
       } catch (error) {
-        throw serviceUnavailable(`error dialing ${ip}:${port} of pod ${name}: ${error instanceof Error ? error.message : String(error)}`);
+        throw serviceUnavailable(
+          `error dialing ${ip}:${port} of pod ${name}: ${error instanceof Error ? error.message : String(error)}`,
+        );
       }
     },
   };
@@ -77,7 +79,10 @@ const streamOptions = (request: { tty: boolean; stdin: boolean }, streams: ExecS
 const DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container";
 
 function containerOf(worker: PodWorker, asked: string): ContainerRecord {
-  const name = asked === "" ? (worker.pod.metadata.annotations?.[DEFAULT_CONTAINER] ?? worker.pod.spec.containers[0]?.name ?? "") : asked;
+  const name =
+    asked === ""
+      ? (worker.pod.metadata.annotations?.[DEFAULT_CONTAINER] ?? worker.pod.spec.containers[0]?.name ?? "")
+      : asked;
   const record = allRecords(worker.record).find((one) => one.name === name);
   if (record === undefined) throw badRequest(`container ${name} is not valid for pod ${worker.pod.metadata.name}`);
   return record;
@@ -85,16 +90,26 @@ function containerOf(worker: PodWorker, asked: string): ContainerRecord {
 
 function runningContainer(worker: PodWorker, name: string): SandboxContainer {
   const phase = worker.pod.status?.phase;
-  if (phase === "Succeeded" || phase === "Failed") throw badRequest(`cannot exec into a container in a completed pod; current phase is ${phase}`);
+  if (phase === "Succeeded" || phase === "Failed")
+    throw badRequest(`cannot exec into a container in a completed pod; current phase is ${phase}`);
   const record = containerOf(worker, name);
-  if (record.state.kind !== "running") throw badRequest(`unable to upgrade connection: container not found ("${record.name}")`);
-  if (record.state.handle === undefined) throw badRequest(`container "${record.name}" is simulated: its image is not in the catalogue, so there is nothing to run a command in`);
+  if (record.state.kind !== "running")
+    throw badRequest(`unable to upgrade connection: container not found ("${record.name}")`);
+  if (record.state.handle === undefined)
+    throw badRequest(
+      `container "${record.name}" is simulated: its image is not in the catalogue, so there is nothing to run a command in`,
+    );
   return record.state.handle;
 }
 
 const waitingError = (record: ContainerRecord, { pod }: LogRequest): StatusError => {
   const reason = record.state.kind === "waiting" ? record.state.reason : "ContainerCreating";
-  const why = reason === "ErrImagePull" || reason === "ImagePullBackOff" ? (reason === "ErrImagePull" ? "image can't be pulled" : "trying and failing to pull image") : reason;
+  const why =
+    reason === "ErrImagePull" || reason === "ImagePullBackOff"
+      ? reason === "ErrImagePull"
+        ? "image can't be pulled"
+        : "trying and failing to pull image"
+      : reason;
   return badRequest(`container "${record.name}" in pod "${pod}" is waiting to start: ${why}`);
 };
 
@@ -104,7 +119,8 @@ function currentAttempt(record: ContainerRecord, request: LogRequest): number {
 }
 
 function previousAttempt(record: ContainerRecord, { pod }: LogRequest): number {
-  if (record.last === undefined) throw badRequest(`previous terminated container "${record.name}" in pod "${pod}" not found`);
+  if (record.last === undefined)
+    throw badRequest(`previous terminated container "${record.name}" in pod "${pod}" not found`);
   return record.state.kind === "waiting" ? record.restartCount : record.restartCount - 1;
 }
 

@@ -20,17 +20,37 @@ beforeAll(() => {
       name: "@acme/app",
       travelops: {
         images: [
-          { references: ["quay.io/acme/app", "*/mirror/app"], version: "v1", entrypoint: ["node", "src/main.ts"], cmd: ["--serve"], env: { A: "1" }, programs: { "app-server": ["node", "src/main.ts", "server"] } },
+          {
+            references: ["quay.io/acme/app", "*/mirror/app"],
+            version: "v1",
+            entrypoint: ["node", "src/main.ts"],
+            cmd: ["--serve"],
+            env: { A: "1" },
+            programs: { "app-server": ["node", "src/main.ts", "server"] },
+          },
         ],
       },
     }),
   );
-  writeFileSync(join(dir, "images.yaml"), "images:\n- reference: quay.io/me/tool:v2\n  command: [sh, -c, echo]\n- reference: quay.io/acme/app:mine\n  directory: ./app\n  command: [node, src/main.ts]\n");
+  writeFileSync(
+    join(dir, "images.yaml"),
+    "images:\n- reference: quay.io/me/tool:v2\n  command: [sh, -c, echo]\n- reference: quay.io/acme/app:mine\n  directory: ./app\n  command: [node, src/main.ts]\n",
+  );
 });
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 const catalogue = (more: Partial<CatalogueOptions> = {}) =>
-  createCatalogue({ packages: [join(dir, "app")], unknownImages: "fail", node: "/usr/bin/node", host: { programs: {}, find: (name) => (name === "kubectl" ? "/usr/bin/kubectl" : undefined), linkDirectory: join(dir, "bin") }, ...more });
+  createCatalogue({
+    packages: [join(dir, "app")],
+    unknownImages: "fail",
+    node: "/usr/bin/node",
+    host: {
+      programs: {},
+      find: (name) => (name === "kubectl" ? "/usr/bin/kubectl" : undefined),
+      linkDirectory: join(dir, "bin"),
+    },
+    ...more,
+  });
 
 describe("references", () => {
   test.each([
@@ -40,7 +60,9 @@ describe("references", () => {
     ["quay.io/kiali/demo_travels_cars:v1", "quay.io/kiali/demo_travels_cars", "v1"],
     ["quay.io/a/b:v1@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", "quay.io/a/b", "v1"],
   ])("%s", (text, repository, tag) => expect(parseReference(text)).toMatchObject({ repository, tag }));
-  test.each(["", "UPPER/case", "a b", "quay.io/x:", "-x"])("%j is none", (text) => expect(parseReference(text)).toBeUndefined());
+  test.each(["", "UPPER/case", "a b", "quay.io/x:", "-x"])("%j is none", (text) =>
+    expect(parseReference(text)).toBeUndefined(),
+  );
   test.each([
     ["*/hashicorp/vault", "hashicorp/vault:1.20", true],
     ["*/hashicorp/vault", "registry.connect.redhat.com/hashicorp/vault", true],
@@ -63,15 +85,30 @@ describe("the catalogue", () => {
     expect(commandLine(found.image, {})).toEqual(["/usr/bin/node", main, "--serve"]);
     expect(commandLine(found.image, { args: ["-x"] })).toEqual(["/usr/bin/node", main, "-x"]);
     expect(commandLine(found.image, { command: ["sh"] })).toEqual(["sh"]);
-    expect(commandLine(found.image, { command: ["/usr/local/bin/app-server"], args: ["-y"] })).toEqual(["/usr/bin/node", main, "server", "-y"]);
-    expect(found.image).toMatchObject({ origin: "@acme/app", version: "v1", env: { A: "1" }, workingDir: join(dir, "app") });
-    expect(found.image.view).toEqual(expect.arrayContaining([join(dir, "app"), join(dir, "node_modules"), join(dir, "lib"), "/usr/bin/node"]));
+    expect(commandLine(found.image, { command: ["/usr/local/bin/app-server"], args: ["-y"] })).toEqual([
+      "/usr/bin/node",
+      main,
+      "server",
+      "-y",
+    ]);
+    expect(found.image).toMatchObject({
+      origin: "@acme/app",
+      version: "v1",
+      env: { A: "1" },
+      workingDir: join(dir, "app"),
+    });
+    expect(found.image.view).toEqual(
+      expect.arrayContaining([join(dir, "app"), join(dir, "node_modules"), join(dir, "lib"), "/usr/bin/node"]),
+    );
     expect(found.imageID).toMatch(/^docker\.io\/mirror\/app@sha256:[0-9a-f]{64}$/);
   });
 
   test("users' images come first, and by tag", () => {
     const with_ = catalogue({ userFile: join(dir, "images.yaml") });
-    expect(with_.resolve("quay.io/acme/app:mine")).toMatchObject({ kind: "found", image: { origin: join(dir, "images.yaml") } });
+    expect(with_.resolve("quay.io/acme/app:mine")).toMatchObject({
+      kind: "found",
+      image: { origin: join(dir, "images.yaml") },
+    });
     expect(with_.resolve("quay.io/acme/app:v1")).toMatchObject({ kind: "found", image: { origin: "@acme/app" } });
     expect(with_.resolve("quay.io/me/tool:v3").kind).toBe("unknown");
   });
@@ -87,11 +124,16 @@ describe("the catalogue", () => {
     const unknown = catalogue().resolve("quay.io/other/app:v1");
     expect(unknown).toMatchObject({ kind: "unknown", message: expect.stringContaining("quay.io/acme/app") });
     expect(catalogue({ unknownImages: "simulate" }).resolve("quay.io/other/x").kind).toBe("simulated");
-    expect(catalogue().resolve("No Good")).toMatchObject({ kind: "invalid", message: expect.stringContaining("couldn't parse image name") });
+    expect(catalogue().resolve("No Good")).toMatchObject({
+      kind: "invalid",
+      message: expect.stringContaining("couldn't parse image name"),
+    });
   });
 
   test("a wrong declaration is named", () => {
     writeFileSync(join(dir, "bad.yaml"), "images:\n- reference: a\n  comand: [x]\n");
-    expect(() => catalogue({ userFile: join(dir, "bad.yaml") })).toThrow(/bad\.yaml: images\[0\]: unknown field comand/);
+    expect(() => catalogue({ userFile: join(dir, "bad.yaml") })).toThrow(
+      /bad\.yaml: images\[0\]: unknown field comand/,
+    );
   });
 });

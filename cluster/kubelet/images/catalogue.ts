@@ -33,15 +33,28 @@ export interface CatalogueOptions {
 
 /** Throws `ImageDeclarationError` when a declaration is wrong. */
 export function createCatalogue(options: CatalogueOptions): ImageCatalogue {
-  const own = [...(options.userFile === undefined ? [] : userImages(options.userFile, options.node)), ...packageImages(options.packages, options.node)];
+  const own = [
+    ...(options.userFile === undefined ? [] : userImages(options.userFile, options.node)),
+    ...packageImages(options.packages, options.node),
+  ];
   const entries: readonly CatalogueEntry[] = [...own, ...hostImages(options.host)];
   const known = new Map<string, ResolvedImage>();
   const resolve = (text: string): ResolvedImage => {
     const reference = parseReference(text);
-    if (reference === undefined) return { kind: "invalid", message: `Failed to apply default image tag "${text}": couldn't parse image name "${text}": invalid reference format` };
+    if (reference === undefined)
+      return {
+        kind: "invalid",
+        message: `Failed to apply default image tag "${text}": couldn't parse image name "${text}": invalid reference format`,
+      };
     const entry = entries.find((one) => one.matches(reference));
-    if (entry !== undefined) return { kind: "found", image: entry.image, imageID: imageID(reference.repository, `${entry.image.origin}@${entry.image.version}`) };
-    if (options.unknownImages === "simulate") return { kind: "simulated", imageID: imageID(reference.repository, "simulated") };
+    if (entry !== undefined)
+      return {
+        kind: "found",
+        image: entry.image,
+        imageID: imageID(reference.repository, `${entry.image.origin}@${entry.image.version}`),
+      };
+    if (options.unknownImages === "simulate")
+      return { kind: "simulated", imageID: imageID(reference.repository, "simulated") };
     return { kind: "unknown", message: unknownMessage(text, reference.repository, own, entries) };
   };
   return {
@@ -54,14 +67,24 @@ export function createCatalogue(options: CatalogueOptions): ImageCatalogue {
   };
 }
 
-const imageID = (repository: string, content: string): string => `${repository}@sha256:${createHash("sha256").update(content).digest("hex")}`;
+const imageID = (repository: string, content: string): string =>
+  `${repository}@sha256:${createHash("sha256").update(content).digest("hex")}`;
 
 /** Names what comes nearest, so that a typing mistake is seen at once. */
-function unknownMessage(text: string, repository: string, own: readonly CatalogueEntry[], all: readonly CatalogueEntry[]): string {
+function unknownMessage(
+  text: string,
+  repository: string,
+  own: readonly CatalogueEntry[],
+  all: readonly CatalogueEntry[],
+): string {
   const last = repository.slice(repository.lastIndexOf("/") + 1);
   const near = all
     .flatMap((entry) => entry.references)
-    .filter((reference) => reference.includes(last) || last.includes(reference.slice(reference.lastIndexOf("/") + 1).replaceAll("*", "") || "\0"))
+    .filter(
+      (reference) =>
+        reference.includes(last) ||
+        last.includes(reference.slice(reference.lastIndexOf("/") + 1).replaceAll("*", "") || "\0"),
+    )
     .slice(0, 3);
   const some = near.length > 0 ? near : own.flatMap((entry) => entry.references).slice(0, 8);
   return (

@@ -17,23 +17,62 @@ const SHELL = ["sh"];
 const HOST_IMAGES: readonly HostImage[] = [
   {
     references: [
-      "busybox", "*/busybox", "alpine", "*/alpine", "debian", "*/library/debian", "ubuntu", "*/library/ubuntu", "fedora", "*/fedora",
-      "*/ubi7/*", "*/ubi8/*", "*/ubi9/*", "*/ubi10/*", "*/ubi8", "*/ubi9", "*/ubi8-minimal", "*/ubi9-minimal", "*/centos", "*/centos/centos", "*/rhel7/*", "*/rhel8/*", "*/rhel9/*",
+      "busybox",
+      "*/busybox",
+      "alpine",
+      "*/alpine",
+      "debian",
+      "*/library/debian",
+      "ubuntu",
+      "*/library/ubuntu",
+      "fedora",
+      "*/fedora",
+      "*/ubi7/*",
+      "*/ubi8/*",
+      "*/ubi9/*",
+      "*/ubi10/*",
+      "*/ubi8",
+      "*/ubi9",
+      "*/ubi8-minimal",
+      "*/ubi9-minimal",
+      "*/centos",
+      "*/centos/centos",
+      "*/rhel7/*",
+      "*/rhel8/*",
+      "*/rhel9/*",
       "*/e2e-test-images/busybox",
     ],
     cmd: SHELL,
   },
   { references: ["bash", "*/library/bash"], needs: ["bash"], cmd: ["bash"] },
-  { references: ["*/bitnami/kubectl", "bitnami/kubectl", "*/kubectl", "*/rancher/kubectl", "*/k8s/kubectl"], needs: ["kubectl"], entrypoint: ["kubectl"] },
   {
-    references: ["*/openshift/cli", "*/openshift/origin-cli", "*/openshift4/ose-cli", "*/openshift4/ose-cli-rhel9", "*/openshift/ose-cli", "*/openshift/tools", "*/validatedpatterns/imperative-container", "*/hybridcloudpatterns/imperative-container", "*/hybridcloudpatterns/utility-container"],
+    references: ["*/bitnami/kubectl", "bitnami/kubectl", "*/kubectl", "*/rancher/kubectl", "*/k8s/kubectl"],
+    needs: ["kubectl"],
+    entrypoint: ["kubectl"],
+  },
+  {
+    references: [
+      "*/openshift/cli",
+      "*/openshift/origin-cli",
+      "*/openshift4/ose-cli",
+      "*/openshift4/ose-cli-rhel9",
+      "*/openshift/ose-cli",
+      "*/openshift/tools",
+      "*/validatedpatterns/imperative-container",
+      "*/hybridcloudpatterns/imperative-container",
+      "*/hybridcloudpatterns/utility-container",
+    ],
     needs: ["kubectl"],
     cmd: SHELL,
   },
   { references: ["*/alpine/helm", "alpine/helm"], needs: ["helm"], entrypoint: ["helm"] },
   { references: ["alpine/git", "*/alpine/git", "bitnami/git", "*/bitnami/git"], needs: ["git"], entrypoint: ["git"] },
   { references: ["curlimages/curl", "*/curlimages/curl"], needs: ["curl"], entrypoint: ["curl"] },
-  { references: ["node", "*/library/node", "*/nodejs-20", "*/nodejs-22", "*/nodejs-24"], needs: ["node"], cmd: ["node"] },
+  {
+    references: ["node", "*/library/node", "*/nodejs-20", "*/nodejs-22", "*/nodejs-24"],
+    needs: ["node"],
+    cmd: ["node"],
+  },
   { references: ["python", "*/library/python"], needs: ["python3"], cmd: ["python3"] },
 ];
 
@@ -57,16 +96,34 @@ export function hostImages(host: HostPrograms): CatalogueEntry[] {
   }
   const view = linkPrograms(host.linkDirectory, links);
   const available = (name: string): boolean => links[name] !== undefined || host.find(name) !== undefined;
-  const common = { origin: "this machine", version: "host", env: {}, workingDir: "/", view, programs: {}, path: [host.linkDirectory] };
-  const entries = HOST_IMAGES.filter(({ needs }) => (needs ?? []).every(available)).map(({ references, entrypoint = [], cmd = [] }): CatalogueEntry => {
-    const matchers = references.map(matcher);
-    return { references, matches: (reference) => matchers.some((match) => match(reference)), image: { ...common, entrypoint, cmd } };
-  });
+  const common = {
+    origin: "this machine",
+    version: "host",
+    env: {},
+    workingDir: "/",
+    view,
+    programs: {},
+    path: [host.linkDirectory],
+  };
+  const entries = HOST_IMAGES.filter(({ needs }) => (needs ?? []).every(available)).map(
+    ({ references, entrypoint = [], cmd = [] }): CatalogueEntry => {
+      const matchers = references.map(matcher);
+      return {
+        references,
+        matches: (reference) => matchers.some((match) => match(reference)),
+        image: { ...common, entrypoint, cmd },
+      };
+    },
+  );
   const pause = PAUSE.map(matcher);
   entries.push({
     references: PAUSE,
     matches: (reference) => pause.some((match) => match(reference)),
-    image: { ...common, entrypoint: ["sh", "-c", "trap 'exit 0' TERM INT; while :; do sleep 2147483647 & wait $!; done"], cmd: [] },
+    image: {
+      ...common,
+      entrypoint: ["sh", "-c", "trap 'exit 0' TERM INT; while :; do sleep 2147483647 & wait $!; done"],
+      cmd: [],
+    },
   });
   return entries;
 }

@@ -35,7 +35,9 @@ export function packageImages(directories: readonly string[], node: string): Cat
     if (!Array.isArray(declared)) throw new ImageDeclarationError(`${file}: travelops.images has to be a list`);
     const folder = realpathSync(directory);
     const view = [...packageView(folder), node];
-    return declared.map((one, index) => entry(one as Declaration, { file: `${file}: travelops.images[${index}]`, folder, view, node, manifest }));
+    return declared.map((one, index) =>
+      entry(one as Declaration, { file: `${file}: travelops.images[${index}]`, folder, view, node, manifest }),
+    );
   });
 }
 
@@ -55,8 +57,8 @@ function entry(declaration: Declaration, context: Context): CatalogueEntry {
     ([name, value]) => [name, argv(value, `${file}.programs.${name}`)] as const,
   );
   const image: Image = {
-    origin: String(manifest["name"] ?? folder),
-    version: String(declaration.version ?? manifest["version"] ?? "0"),
+    origin: text(manifest["name"], folder),
+    version: text(declaration.version, text(manifest["version"], "0")),
     entrypoint: argv(declaration.entrypoint, `${file}.entrypoint`),
     cmd: strings(declaration.cmd ?? [], `${file}.cmd`),
     env: stringMap(declaration.env ?? {}, `${file}.env`),
@@ -115,7 +117,8 @@ function linkedPackages(modules: string): string[] {
   });
 }
 
-const withoutNested = (paths: readonly string[]): string[] => paths.filter((path) => !paths.some((other) => other !== path && path.startsWith(`${other}/`)));
+const withoutNested = (paths: readonly string[]): string[] =>
+  paths.filter((path) => !paths.some((other) => other !== path && path.startsWith(`${other}/`)));
 
 function parse(file: string): Record<string, unknown> {
   try {
@@ -125,12 +128,18 @@ function parse(file: string): Record<string, unknown> {
   }
 }
 
+/** A string or number of a declaration; anything else counts as left out. */
+export const text = (value: unknown, otherwise: string): string =>
+  typeof value === "string" || typeof value === "number" ? String(value) : otherwise;
+
 export function strings(value: unknown, where: string): string[] {
-  if (!Array.isArray(value) || value.some((one) => typeof one !== "string")) throw new ImageDeclarationError(`${where} has to be a list of strings`);
+  if (!Array.isArray(value) || value.some((one) => typeof one !== "string"))
+    throw new ImageDeclarationError(`${where} has to be a list of strings`);
   return value as string[];
 }
 
 export function stringMap(value: unknown, where: string): Record<string, string> {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new ImageDeclarationError(`${where} has to be a map of strings`);
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw new ImageDeclarationError(`${where} has to be a map of strings`);
   return Object.fromEntries(Object.entries(value).map(([key, text]) => [key, String(text)]));
 }

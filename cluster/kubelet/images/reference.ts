@@ -9,7 +9,8 @@ export interface ImageReference {
   readonly digest: string | undefined;
 }
 
-const REFERENCE = /^([a-zA-Z0-9][a-zA-Z0-9._-]*(?::\d+)?(?:\/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*)(?::([\w][\w.-]{0,127}))?(?:@([a-z0-9+._-]+:[0-9a-fA-F]{32,}))?$/;
+const REFERENCE =
+  /^([a-zA-Z0-9][a-zA-Z0-9._-]*(?::\d+)?(?:\/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*)(?::([\w][\w.-]{0,127}))?(?:@([a-z0-9+._-]+:[0-9a-fA-F]{32,}))?$/;
 
 /** undefined: no valid reference. Docker's short names are completed. */
 export function parseReference(text: string): ImageReference | undefined {
@@ -37,4 +38,5 @@ export function matcher(pattern: string): (reference: ImageReference) => boolean
   return (reference) => repository.test(reference.repository) && (tag === undefined || tag.test(reference.tag));
 }
 
-const glob = (pattern: string): RegExp => new RegExp(`^${pattern.replace(/[.+?^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*")}$`);
+const glob = (pattern: string): RegExp =>
+  new RegExp(`^${pattern.replace(/[.+?^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*")}$`);

@@ -2,7 +2,15 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { parse } from "yaml";
-import { ImageDeclarationError, packageView, resolved, stringMap, strings, type CatalogueEntry } from "./package-images.ts";
+import {
+  ImageDeclarationError,
+  packageView,
+  resolved,
+  stringMap,
+  strings,
+  text,
+  type CatalogueEntry,
+} from "./package-images.ts";
 import { matcher } from "./reference.ts";
 
 const FIELDS = new Set(["reference", "references", "command", "args", "directory", "env", "version"]);
@@ -33,11 +41,15 @@ export function userImages(file: string, node: string): CatalogueEntry[] {
 function userImage(value: unknown, where: string, base: string, node: string): CatalogueEntry {
   if (typeof value !== "object" || value === null) throw new ImageDeclarationError(`${where} has to be a map`);
   const declaration = value as Record<string, unknown>;
-  for (const field of Object.keys(declaration)) if (!FIELDS.has(field)) throw new ImageDeclarationError(`${where}: unknown field ${field} (there are ${[...FIELDS].join(", ")})`);
+  for (const field of Object.keys(declaration))
+    if (!FIELDS.has(field))
+      throw new ImageDeclarationError(`${where}: unknown field ${field} (there are ${[...FIELDS].join(", ")})`);
   const references = declaration["references"] === undefined ? [declaration["reference"]] : declaration["references"];
   const names = strings(references, `${where}.reference`);
-  const folder = declaration["directory"] === undefined ? undefined : resolve(base, String(declaration["directory"]));
-  if (folder !== undefined && !(existsSync(folder) && statSync(folder).isDirectory())) throw new ImageDeclarationError(`${where}.directory: ${folder} is no directory`);
+  const folder =
+    declaration["directory"] === undefined ? undefined : resolve(base, text(declaration["directory"], "."));
+  if (folder !== undefined && !(existsSync(folder) && statSync(folder).isDirectory()))
+    throw new ImageDeclarationError(`${where}.directory: ${folder} is no directory`);
   const entrypoint = resolved(strings(declaration["command"] ?? [], `${where}.command`), folder ?? base, node);
   const matchers = names.map(matcher);
   return {
@@ -45,7 +57,7 @@ function userImage(value: unknown, where: string, base: string, node: string): C
     matches: (reference) => matchers.some((match) => match(reference)),
     image: {
       origin: where.slice(0, where.indexOf(":")),
-      version: String(declaration["version"] ?? "0"),
+      version: text(declaration["version"], "0"),
       entrypoint,
       cmd: strings(declaration["args"] ?? [], `${where}.args`),
       env: stringMap(declaration["env"] ?? {}, `${where}.env`),

@@ -41,7 +41,9 @@ export class NodeAddressPool {
 
   #hostPart(address: string): number | undefined {
     const part = Number(address.slice(this.#prefix.length + 1));
-    return address.startsWith(`${this.#prefix}.`) && Number.isInteger(part) && part >= FIRST && part <= LAST ? part : undefined;
+    return address.startsWith(`${this.#prefix}.`) && Number.isInteger(part) && part >= FIRST && part <= LAST
+      ? part
+      : undefined;
   }
 
   #take(part: number): string {

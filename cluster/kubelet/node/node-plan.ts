@@ -16,8 +16,10 @@ const MAX_NODES = 100;
 
 /** `index`: the cluster's number, from 0. The first node has the control plane's role, too, as a single-node OpenShift has. */
 export function planNodes({ cluster, index, count }: { cluster: string; index: number; count: number }): NodePlan {
-  if (!Number.isInteger(index) || index < 0 || index > 60) throw new RangeError(`the cluster's index ${index} is not between 0 and 60`);
-  if (!Number.isInteger(count) || count < 1 || count > MAX_NODES) throw new RangeError(`--nodes ${count}: there can be 1 to ${MAX_NODES} nodes`);
+  if (!Number.isInteger(index) || index < 0 || index > 60)
+    throw new RangeError(`the cluster's index ${index} is not between 0 and 60`);
+  if (!Number.isInteger(count) || count < 1 || count > MAX_NODES)
+    throw new RangeError(`--nodes ${count}: there can be 1 to ${MAX_NODES} nodes`);
   const pods = `10.${128 + index * 2}`;
   const services = `10.${64 + index}`;
   const nodes = Array.from({ length: count }, (_, i) => ({

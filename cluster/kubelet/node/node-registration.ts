@@ -39,11 +39,19 @@ export async function registerNode(options: RegistrationOptions): Promise<Regist
         await work();
       } catch (error) {
         next = RETRY_MS;
-        if (!closed) options.log.warn(`the node's ${name} was not written`, { node: options.settings.name, err: error });
+        if (!closed)
+          options.log.warn(`the node's ${name} was not written`, { node: options.settings.name, err: error });
       }
-      if (!closed) timers.set(name, options.clock.setTimeout(() => void run(), next));
+      if (!closed)
+        timers.set(
+          name,
+          options.clock.setTimeout(() => void run(), next),
+        );
     };
-    timers.set(name, options.clock.setTimeout(() => void run(), ms));
+    timers.set(
+      name,
+      options.clock.setTimeout(() => void run(), ms),
+    );
   };
   every("lease", RENEW_MS, () => renewLease(options));
   every("status", STATUS_MS, () => writeStatus(options));
@@ -61,7 +69,11 @@ async function ensureNode({ client, settings }: RegistrationOptions): Promise<vo
   const node: Node = {
     apiVersion: "v1",
     kind: "Node",
-    metadata: { name: settings.name, labels, annotations: { "volumes.kubernetes.io/controller-managed-attach-detach": "true" } },
+    metadata: {
+      name: settings.name,
+      labels,
+      annotations: { "volumes.kubernetes.io/controller-managed-attach-detach": "true" },
+    },
     spec: { ...spec, ...(settings.taints === undefined ? {} : { taints: [...settings.taints] }) },
   };
   try {
@@ -76,7 +88,14 @@ async function ensureNode({ client, settings }: RegistrationOptions): Promise<vo
 async function writeStatus({ client, clock, settings, sandbox }: RegistrationOptions): Promise<void> {
   const live = await client.get(NODES, "", settings.name);
   const status = { ...nodeStatus(settings, sandbox), conditions: nodeConditions(live.status?.conditions, clock.now()) };
-  await client.patch(NODES, "", settings.name, "application/strategic-merge-patch+json", { status }, { subresource: "status" });
+  await client.patch(
+    NODES,
+    "",
+    settings.name,
+    "application/strategic-merge-patch+json",
+    { status },
+    { subresource: "status" },
+  );
 }
 
 async function renewLease({ client, clock, settings }: RegistrationOptions): Promise<void> {
@@ -86,7 +105,12 @@ async function renewLease({ client, clock, settings }: RegistrationOptions): Pro
     await client.patch(LEASES, LEASE_NAMESPACE, settings.name, "application/merge-patch+json", { spec });
   } catch (error) {
     if (!isNotFound(error)) throw error;
-    const lease: Lease = { apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata: { name: settings.name, namespace: LEASE_NAMESPACE }, spec };
+    const lease: Lease = {
+      apiVersion: "coordination.k8s.io/v1",
+      kind: "Lease",
+      metadata: { name: settings.name, namespace: LEASE_NAMESPACE },
+      spec,
+    };
     await client.create(LEASES, lease);
   }
 }

@@ -14,7 +14,11 @@ export function showBackoff(pod: Pod, record: ContainerRecord, say: SayEvent): b
       return true;
     }
     const image = findContainer(pod, record.name)?.image;
-    record.state = { kind: "waiting", reason: "ImagePullBackOff", message: `Back-off pulling image "${image}": ErrImagePull: ${record.pull.failure}` };
+    record.state = {
+      kind: "waiting",
+      reason: "ImagePullBackOff",
+      message: `Back-off pulling image "${image}": ErrImagePull: ${record.pull.failure}`,
+    };
     say("Normal", "BackOff", `Back-off pulling image "${image}"`, record.name);
     say("Warning", "Failed", "Error: ImagePullBackOff", record.name);
     return false;

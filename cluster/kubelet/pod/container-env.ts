@@ -25,7 +25,10 @@ export function containerEnv(pod: Pod, container: Container, sources: EnvSources
   // Later variables may refer to earlier ones, and to Services.
   const lookup = (name: string): string | undefined => env[name] ?? services[name];
   for (const variable of container.env ?? []) {
-    const value = variable.valueFrom === undefined ? expand(variable.value ?? "", lookup) : referenced(pod, container, variable, sources);
+    const value =
+      variable.valueFrom === undefined
+        ? expand(variable.value ?? "", lookup)
+        : referenced(pod, container, variable, sources);
     if (value !== undefined) env[variable.name] = value;
   }
   return { ...services, ...env };
@@ -58,7 +61,8 @@ function referenced(pod: Pod, container: Container, variable: EnvVar, sources: E
     if (from.fieldRef !== undefined) return fieldValue(from.fieldRef.fieldPath, pod, sources.node, sources.podIP);
     if (from.resourceFieldRef !== undefined) {
       const { containerName } = from.resourceFieldRef;
-      const target = containerName === undefined || containerName === "" ? container : findContainer(pod, containerName);
+      const target =
+        containerName === undefined || containerName === "" ? container : findContainer(pod, containerName);
       if (target === undefined) throw new ConfigError(`couldn't find container "${containerName}" in pod ${place}`);
       return resourceValue(from.resourceFieldRef, target, sources.node);
     }
@@ -71,7 +75,8 @@ function referenced(pod: Pod, container: Container, variable: EnvVar, sources: E
     const configMap = sources.configMap(name);
     if (configMap === undefined && optional !== true) throw new ConfigError(`configmap "${name}" not found`);
     const value = configMap?.data?.[key];
-    if (value === undefined && optional !== true) throw new ConfigError(`couldn't find key ${key} in ConfigMap ${pod.metadata.namespace}/${name}`);
+    if (value === undefined && optional !== true)
+      throw new ConfigError(`couldn't find key ${key} in ConfigMap ${pod.metadata.namespace}/${name}`);
     return value;
   }
   if (from.secretKeyRef !== undefined) {
@@ -79,7 +84,8 @@ function referenced(pod: Pod, container: Container, variable: EnvVar, sources: E
     const secret = sources.secret(name);
     if (secret === undefined && optional !== true) throw new ConfigError(`secret "${name}" not found`);
     const value = secret?.data?.[key];
-    if (value === undefined && optional !== true) throw new ConfigError(`couldn't find key ${key} in Secret ${pod.metadata.namespace}/${name}`);
+    if (value === undefined && optional !== true)
+      throw new ConfigError(`couldn't find key ${key} in Secret ${pod.metadata.namespace}/${name}`);
     return value === undefined ? undefined : decode(value);
   }
   return undefined;

@@ -20,9 +20,10 @@ import { logFile } from "./container-spec.ts";
 import { simulate } from "./simulated.ts";
 
 export interface RunnerPod {
-  readonly pod: Pod;
+  /** The newest state of the object. */
+  pod(): Pod;
   readonly record: PodRecord;
-  readonly sandbox: PodSandbox | undefined;
+  sandbox(): PodSandbox | undefined;
   readonly volumes: PodVolumes;
   readonly directory: string;
   /** Something changed: look at the pod again. */
@@ -46,8 +47,7 @@ export class ContainerRunner {
 
   /** One try to start; never rejects: what goes wrong is in the record. */
   async start(record: ContainerRecord): Promise<void> {
-    const { pod } = this.#pod;
-    const container = findContainer(pod, record.name);
+    const container = findContainer(this.#pod.pod(), record.name);
     if (container === undefined) return;
     try {
       await this.#start(record, container);
@@ -59,7 +59,9 @@ export class ContainerRunner {
 
   async #start(record: ContainerRecord, container: Container): Promise<void> {
     const { catalogue, newContainerId, clock, dns, podEnv } = this.#context;
-    const { pod, sandbox, volumes, directory } = this.#pod;
+    const { volumes, directory } = this.#pod;
+    const pod = this.#pod.pod();
+    const sandbox = this.#pod.sandbox();
     const image = resolveImage(catalogue, container, record, this.#pod, clock.now());
     if (image === undefined || sandbox === undefined) return;
     const ip = this.#pod.record.podIP ?? "";
@@ -69,11 +71,23 @@ export class ContainerRunner {
     if (image.kind === "simulated") {
       this.#begin(record, again, attempt, newContainerId(), image.imageID);
       record.simulated = true;
-      simulate(record, container, this.#pod, clock.now());
+      simulate(record, container, { pod, directory, event: (...said) => this.#pod.event(...said) }, clock.now());
       return;
     }
     const id = `${pod.metadata.uid}/${container.name}/${attempt}-${newContainerId().slice(0, 8)}`;
-    const spec = containerSpec({ pod, container, image: image.image, env, podEnv, places: volumes.places, ip, dns, podDirectory: directory, id, attempt });
+    const spec = containerSpec({
+      pod,
+      container,
+      image: image.image,
+      env,
+      podEnv,
+      places: volumes.places,
+      ip,
+      dns,
+      podDirectory: directory,
+      id,
+      attempt,
+    });
     this.#begin(record, again, attempt, newContainerId(), image.imageID);
     this.#pod.event("Normal", "Created", `Created container: ${container.name}`, container.name);
     const handle = await sandbox.startContainer(spec);
@@ -81,11 +95,22 @@ export class ContainerRunner {
     record.said.clear();
     this.#pod.event("Normal", "Started", `Started container ${container.name}`, container.name);
     void handle.exited.then((exit) => this.#exited(record, container, handle, exit, attempt));
-    if (attempt > 0) void rm(join(directory, "containers", container.name, String(attempt - 1)), { recursive: true, force: true }).catch(() => {});
+    if (attempt > 0)
+      void rm(join(directory, "containers", container.name, String(attempt - 1)), {
+        recursive: true,
+        force: true,
+      }).catch(() => {});
     if (attempt > 1) void rm(logFile(directory, container.name, attempt - 2), { force: true }).catch(() => {});
     await this.#postStart(record, container, handle, ip);
     if (record.state.kind !== "running" || record.state.handle !== handle) return;
-    startProbes({ record, container, handle, podIP: ip, pod: this.#pod, restart: (message, grace) => void this.#restart(record, message, grace) });
+    startProbes({
+      record,
+      container,
+      handle,
+      podIP: ip,
+      pod: this.#pod,
+      restart: (message, grace) => void this.#restart(record, message, grace),
+    });
   }
 
   #begin(record: ContainerRecord, again: boolean, attempt: number, id: string, imageID: string): void {
@@ -101,11 +126,19 @@ export class ContainerRunner {
     record.started = false;
   }
 
-  async #postStart(record: ContainerRecord, container: Container, handle: SandboxContainer, podIP: string): Promise<void> {
+  async #postStart(
+    record: ContainerRecord,
+    container: Container,
+    handle: SandboxContainer,
+    podIP: string,
+  ): Promise<void> {
     const hook = container.lifecycle?.postStart;
     if (hook === undefined) return;
     this.#pod.wake();
-    const failure = await Promise.race([runHook(hook, { container, handle, podIP, clock: this.#context.clock }), handle.exited.then(() => undefined)]);
+    const failure = await Promise.race([
+      runHook(hook, { container, handle, podIP, clock: this.#context.clock }),
+      handle.exited.then(() => undefined),
+    ]);
     if (failure === undefined) return;
     this.#pod.event("Warning", "FailedPostStartHook", `PostStartHook failed: ${failure}`, container.name);
     await this.#restart(record, "FailedPostStartHook", undefined);
@@ -116,12 +149,30 @@ export class ContainerRunner {
     const message = error instanceof Error ? error.message : String(error);
     const now = clock.now();
     if (error instanceof StartError) {
-      this.#pod.event("Warning", "Failed", `Error: failed to start container "${record.name}": ${message}`, record.name);
-      record.state = { kind: "terminated", exitCode: error.exitCode, reason: "StartError", message, startedAt: undefined, finishedAt: now, containerID: record.containerID };
+      this.#pod.event(
+        "Warning",
+        "Failed",
+        `Error: failed to start container "${record.name}": ${message}`,
+        record.name,
+      );
+      record.state = {
+        kind: "terminated",
+        exitCode: error.exitCode,
+        reason: "StartError",
+        message,
+        startedAt: undefined,
+        finishedAt: now,
+        containerID: record.containerID,
+      };
       return;
     }
     const reason = error instanceof ConfigError ? "CreateContainerConfigError" : "CreateContainerError";
-    if (!(error instanceof ConfigError)) this.#context.log.warn("a container could not be started", { pod: podLabel(this.#pod.pod), container: record.name, err: error });
+    if (!(error instanceof ConfigError))
+      this.#context.log.warn("a container could not be started", {
+        pod: podLabel(this.#pod.pod()),
+        container: record.name,
+        err: error,
+      });
     this.#pod.event("Warning", "Failed", `Error: ${message}`, record.name);
     if (record.state.kind === "terminated") {
       const { kind: _, ...ended } = record.state;
@@ -131,7 +182,13 @@ export class ContainerRunner {
     record.backoff = { ...record.backoff, until: now + CONFIG_RETRY_MS };
   }
 
-  #exited(record: ContainerRecord, container: Container, handle: SandboxContainer, exit: ContainerExit, attempt: number): void {
+  #exited(
+    record: ContainerRecord,
+    container: Container,
+    handle: SandboxContainer,
+    exit: ContainerExit,
+    attempt: number,
+  ): void {
     if (record.state.kind !== "running" || record.state.handle !== handle) return;
     handle.stopProbes();
     const message = this.#terminationMessage(container, exit, attempt);
@@ -157,14 +214,15 @@ export class ContainerRunner {
     } catch {
       // The pod's directory has just gone.
     }
-    if (text !== "" || container.terminationMessagePolicy !== "FallbackToLogsOnError" || exit.exitCode === 0) return text;
+    if (text !== "" || container.terminationMessagePolicy !== "FallbackToLogsOnError" || exit.exitCode === 0)
+      return text;
     return tailLines(logFile(this.#pod.directory, container.name, attempt), 80, 2048);
   }
 
   /** Kills a container that is to be started again by its restart policy. */
   async #restart(record: ContainerRecord, message: string, graceSeconds: number | undefined): Promise<void> {
     const { clock } = this.#context;
-    const grace = graceSeconds ?? this.#pod.pod.spec.terminationGracePeriodSeconds ?? 30;
+    const grace = graceSeconds ?? this.#pod.pod().spec.terminationGracePeriodSeconds ?? 30;
     const deadline = new Deadline(clock, clock.now() + grace * 1000);
     await this.kill(record, deadline, `Container ${record.name} ${message}`);
     deadline.close();
@@ -174,27 +232,43 @@ export class ContainerRunner {
   kill(record: ContainerRecord, deadline: Deadline, said: string): Promise<void> {
     if (record.state.kind !== "running") return Promise.resolve();
     if (record.state.handle === undefined) {
-      record.state = { kind: "terminated", exitCode: 0, reason: "Completed", startedAt: record.state.startedAt, finishedAt: this.#context.clock.now(), containerID: record.containerID };
+      record.state = {
+        kind: "terminated",
+        exitCode: 0,
+        reason: "Completed",
+        startedAt: record.state.startedAt,
+        finishedAt: this.#context.clock.now(),
+        containerID: record.containerID,
+      };
       record.ready = false;
       return Promise.resolve();
     }
     const known = this.#killing.get(record.name);
     if (known !== undefined) return known;
-    const killing = this.#kill(record, record.state.handle, deadline, said).finally(() => this.#killing.delete(record.name));
+    const killing = this.#kill(record, record.state.handle, deadline, said).finally(() =>
+      this.#killing.delete(record.name),
+    );
     this.#killing.set(record.name, killing);
     return killing;
   }
 
   async #kill(record: ContainerRecord, handle: SandboxContainer, deadline: Deadline, said: string): Promise<void> {
     const { clock } = this.#context;
-    const container = findContainer(this.#pod.pod, record.name);
+    const container = findContainer(this.#pod.pod(), record.name);
     this.#pod.event("Normal", "Killing", said, record.name);
     const hook = container?.lifecycle?.preStop;
     if (hook !== undefined && container !== undefined && deadline.at > clock.now()) {
       const podIP = this.#pod.record.podIP ?? "";
-      const run = runHook(hook, { container, handle, podIP, clock }, deadline.at - clock.now()).catch((error: unknown) => String(error));
-      const failure = await Promise.race([run, deadline.reached.then(() => undefined), handle.exited.then(() => undefined)]);
-      if (failure !== undefined) this.#pod.event("Warning", "FailedPreStopHook", `PreStopHook failed: ${failure}`, record.name);
+      const run = runHook(hook, { container, handle, podIP, clock }, deadline.at - clock.now()).catch(
+        (error: unknown) => String(error),
+      );
+      const failure = await Promise.race([
+        run,
+        deadline.reached.then(() => undefined),
+        handle.exited.then(() => undefined),
+      ]);
+      if (failure !== undefined)
+        this.#pod.event("Warning", "FailedPreStopHook", `PreStopHook failed: ${failure}`, record.name);
     }
     if (deadline.at > clock.now()) {
       await handle.kill(container?.lifecycle?.stopSignal ?? "SIGTERM");
@@ -208,11 +282,14 @@ export class ContainerRunner {
 
   #envSources(podIP: string): Parameters<typeof containerEnv>[2] {
     const { sources, node } = this.#context;
-    const namespace = this.#pod.pod.metadata.namespace ?? "";
+    const namespace = this.#pod.pod().metadata.namespace ?? "";
     return {
       configMap: (name) => sources.configMaps.get(namespace, name),
       secret: (name) => sources.secrets.get(namespace, name),
-      services: () => [...sources.services.list(namespace), ...(namespace === "default" ? [] : sources.services.list("default"))],
+      services: () => [
+        ...sources.services.list(namespace),
+        ...(namespace === "default" ? [] : sources.services.list("default")),
+      ],
       node,
       podIP,
     };

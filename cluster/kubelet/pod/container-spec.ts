@@ -28,7 +28,8 @@ export interface ContainerSpecInput {
 }
 
 /** The place of a container's log of one start. */
-export const logFile = (podDirectory: string, container: string, attempt: number): string => join(podDirectory, "logs", container, `${attempt}.log`);
+export const logFile = (podDirectory: string, container: string, attempt: number): string =>
+  join(podDirectory, "logs", container, `${attempt}.log`);
 
 export const terminationFile = (podDirectory: string, container: string, attempt: number): string =>
   join(podDirectory, "containers", container, String(attempt), "termination-log");
@@ -50,12 +51,14 @@ export function containerSpec(input: ContainerSpecInput): ContainerSpec {
     command: container.command?.map((word) => expand(word, lookup)),
     args: container.args?.map((word) => expand(word, lookup)),
   });
-  if (argv.length === 0) throw new ConfigError(`no command specified: neither the container nor image "${container.image}" has one`);
+  if (argv.length === 0)
+    throw new ConfigError(`no command specified: neither the container nor image "${container.image}" has one`);
   const directory = join(podDirectory, "containers", container.name, String(attempt));
   mkdirSync(directory, { recursive: true, mode: 0o755 });
   mkdirSync(join(podDirectory, "logs", container.name), { recursive: true, mode: 0o755 });
   const mounts = (container.volumeMounts ?? []).map((mount) => resolveMount(mount, input.places, lookup));
-  const workingDir = container.workingDir === undefined || container.workingDir === "" ? image.workingDir : container.workingDir;
+  const workingDir =
+    container.workingDir === undefined || container.workingDir === "" ? image.workingDir : container.workingDir;
   const files = podFiles(pod, { ip, dns, ...user });
   for (const { target } of mounts) delete files[target];
   return {
@@ -85,39 +88,69 @@ function userOf(pod: Pod, container: Container): { uid: number; gid: number; gro
   const all = pod.spec.securityContext ?? {};
   const nonRoot = own.runAsNonRoot ?? all.runAsNonRoot ?? false;
   const uid = own.runAsUser ?? all.runAsUser ?? (nonRoot ? UNNAMED_USER : 0);
-  if (nonRoot && uid === 0) throw new ConfigError(`container's runAsUser breaks non-root policy (pod: "${pod.metadata.name}_${pod.metadata.namespace}(${pod.metadata.uid})", container: ${container.name})`);
-  return { uid, gid: own.runAsGroup ?? all.runAsGroup ?? 0, groups: [...(all.supplementalGroups ?? []), ...(all.fsGroup === undefined ? [] : [all.fsGroup])] };
+  if (nonRoot && uid === 0)
+    throw new ConfigError(
+      `container's runAsUser breaks non-root policy (pod: "${pod.metadata.name}_${pod.metadata.namespace}(${pod.metadata.uid})", container: ${container.name})`,
+    );
+  return {
+    uid,
+    gid: own.runAsGroup ?? all.runAsGroup ?? 0,
+    groups: [...(all.supplementalGroups ?? []), ...(all.fsGroup === undefined ? [] : [all.fsGroup])],
+  };
 }
 
 function terminationMount(container: Container, file: string): Mount {
   writeFileSync(file, "", { mode: 0o666 });
-  return { source: file, target: container.terminationMessagePath ?? "/dev/termination-log", type: "bind", readOnly: false, file: true };
+  return {
+    source: file,
+    target: container.terminationMessagePath ?? "/dev/termination-log",
+    type: "bind",
+    readOnly: false,
+    file: true,
+  };
 }
 
-function resolveMount(mount: VolumeMount, places: ReadonlyMap<string, VolumePlace>, lookup: (name: string) => string | undefined): Mount {
+function resolveMount(
+  mount: VolumeMount,
+  places: ReadonlyMap<string, VolumePlace>,
+  lookup: (name: string) => string | undefined,
+): Mount {
   const place = places.get(mount.name);
   if (place === undefined) throw new ConfigError(`cannot find volume "${mount.name}" to mount into container`);
-  const target = normalize(mount.mountPath.startsWith("/") ? mount.mountPath : `/${mount.mountPath}`).replace(/(.)\/$/, "$1");
-  const subPath = mount.subPathExpr !== undefined && mount.subPathExpr !== "" ? expand(mount.subPathExpr, lookup) : mount.subPath;
+  const target = normalize(mount.mountPath.startsWith("/") ? mount.mountPath : `/${mount.mountPath}`).replace(
+    /(.)\/$/,
+    "$1",
+  );
+  const subPath =
+    mount.subPathExpr !== undefined && mount.subPathExpr !== "" ? expand(mount.subPathExpr, lookup) : mount.subPath;
   if (place.kind === "memory") {
-    if (subPath !== undefined && subPath !== "") throw new ConfigError(`subPath of the memory volume "${mount.name}" is not supported by the embedded cluster`);
+    if (subPath !== undefined && subPath !== "")
+      throw new ConfigError(`subPath of the memory volume "${mount.name}" is not supported by the embedded cluster`);
     return { source: place.name, target, type: "tmpfs", readOnly: mount.readOnly === true, file: false };
   }
   const readOnly = mount.readOnly === true || place.readOnly;
-  if (subPath === undefined || subPath === "") return { source: place.path, target, type: "bind", readOnly, file: place.file };
+  if (subPath === undefined || subPath === "")
+    return { source: place.path, target, type: "bind", readOnly, file: place.file };
   const source = resolveSubPath(mount.name, place.path, subPath, place.readOnly);
   return { source, target, type: "bind", readOnly, file: statSync(source).isFile() };
 }
 
 /** A path inside a volume; links in it must not lead out, since their target would be shown. */
 function resolveSubPath(volume: string, base: string, subPath: string, fixed: boolean): string {
-  if (isAbsolute(subPath) || subPath.split("/").includes("..")) throw new ConfigError(`failed to prepare subPath for volumeMount "${volume}": subPath must be relative and must not contain ".."`);
+  if (isAbsolute(subPath) || subPath.split("/").includes(".."))
+    throw new ConfigError(
+      `failed to prepare subPath for volumeMount "${volume}": subPath must be relative and must not contain ".."`,
+    );
   const path = join(base, subPath);
   try {
-    if (fixed && !existsSync(path)) throw new ConfigError(`failed to prepare subPath for volumeMount "${volume}": ${subPath} does not exist in the volume`);
+    if (fixed && !existsSync(path))
+      throw new ConfigError(
+        `failed to prepare subPath for volumeMount "${volume}": ${subPath} does not exist in the volume`,
+      );
     return existsSync(path) ? realInside(base, path) : makeInside(base, path, 0o777);
   } catch (error) {
-    if (error instanceof LeadsOutError) throw new ConfigError(`failed to prepare subPath for volumeMount "${volume}": ${error.message}`);
+    if (error instanceof LeadsOutError)
+      throw new ConfigError(`failed to prepare subPath for volumeMount "${volume}": ${error.message}`);
     throw error;
   }
 }

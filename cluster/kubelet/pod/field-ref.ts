@@ -54,12 +54,22 @@ function formatMap(map: Readonly<Record<string, string>> | undefined): string {
 }
 
 /** The value of a resourceFieldRef, divided and rounded up. */
-export function resourceValue(ref: { resource: string; divisor?: string }, container: Container, node: NodeFacts): string {
+export function resourceValue(
+  ref: { resource: string; divisor?: string },
+  container: Container,
+  node: NodeFacts,
+): string {
   const [kind = "", name = ""] = split(ref.resource);
-  if ((kind !== "limits" && kind !== "requests") || name === "") throw new FieldRefError(`Unsupported container resource : ${ref.resource}`);
+  if ((kind !== "limits" && kind !== "requests") || name === "")
+    throw new FieldRefError(`Unsupported container resource : ${ref.resource}`);
   const set = container.resources?.[kind]?.[name];
   // Without a limit a container may use the node.
-  const text = set ?? (kind === "limits" && (name === "cpu" || name === "memory" || name === "ephemeral-storage") ? node.allocatable[name] : undefined) ?? "0";
+  const text =
+    set ??
+    (kind === "limits" && (name === "cpu" || name === "memory" || name === "ephemeral-storage")
+      ? node.allocatable[name]
+      : undefined) ??
+    "0";
   return divide(parseQuantity(text), parseQuantity(ref.divisor ?? "0"), name);
 }
 

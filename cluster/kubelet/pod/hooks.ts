@@ -19,7 +19,9 @@ export async function runHook(
     const command = handler.exec.command ?? [];
     const { code, output } = await handle.runCommand(command, limitMs);
     if (code === 0) return undefined;
-    return code === undefined ? `the command ${JSON.stringify(command)} ran out of time` : `command '${command.join(" ")}' exited with ${code}: ${output.slice(0, 1024)}`;
+    return code === undefined
+      ? `the command ${JSON.stringify(command)} ran out of time`
+      : `command '${command.join(" ")}' exited with ${code}: ${output.slice(0, 1024)}`;
   }
   if (handler.httpGet !== undefined) {
     const action = httpAction(handler.httpGet, container, podIP);
@@ -28,7 +30,10 @@ export async function runHook(
     return ok ? undefined : message;
   }
   if (handler.sleep !== undefined) {
-    await Promise.race([sleep(clock, Math.min(handler.sleep.seconds * 1000, limitMs ?? Number.MAX_SAFE_INTEGER)), handle.exited]);
+    await Promise.race([
+      sleep(clock, Math.min(handler.sleep.seconds * 1000, limitMs ?? Number.MAX_SAFE_INTEGER)),
+      handle.exited,
+    ]);
     return undefined;
   }
   return "the hook has neither exec nor httpGet nor sleep; other kinds are not supported";

@@ -11,10 +11,17 @@ export interface ImageEvents {
 }
 
 /** undefined: there is none; the record says so. */
-export function resolveImage(catalogue: ImageCatalogue, container: Container, record: ContainerRecord, events: ImageEvents, now: number): Usable | undefined {
+export function resolveImage(
+  catalogue: ImageCatalogue,
+  container: Container,
+  record: ContainerRecord,
+  events: ImageEvents,
+  now: number,
+): Usable | undefined {
   const name = container.image ?? "";
   const image = catalogue.resolve(name);
-  const say = (type: "Normal" | "Warning", reason: string, message: string): void => events.event(type, reason, message, container.name);
+  const say = (type: "Normal" | "Warning", reason: string, message: string): void =>
+    events.event(type, reason, message, container.name);
   switch (image.kind) {
     case "found":
       record.pull = undefined;

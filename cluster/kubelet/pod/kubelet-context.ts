@@ -2,7 +2,15 @@
 import type { KubeClient } from "@travelops/kube";
 import type { Clock } from "@travelops/kube/api/clock.ts";
 import type { Logger } from "@travelops/kube/api/logger.ts";
-import type { ConfigMap, Container, PersistentVolume, PersistentVolumeClaim, Pod, Secret, Service } from "@travelops/kube/api/types/index.ts";
+import type {
+  ConfigMap,
+  Container,
+  PersistentVolume,
+  PersistentVolumeClaim,
+  Pod,
+  Secret,
+  Service,
+} from "@travelops/kube/api/types/index.ts";
 import type { EventRecorder } from "@travelops/kube/controller/events.ts";
 import type { Informer } from "@travelops/kube/controller/informer.ts";
 import type { ImageCatalogue } from "../images/catalogue.ts";
@@ -41,4 +49,6 @@ export interface KubeletContext {
 export const podLabel = (pod: Pod): string => `${pod.metadata.name}_${pod.metadata.namespace}(${pod.metadata.uid})`;
 
 export const findContainer = (pod: Pod, name: string): Container | undefined =>
-  [...(pod.spec.initContainers ?? []), ...pod.spec.containers, ...(pod.spec.ephemeralContainers ?? [])].find((one) => one.name === name);
+  [...(pod.spec.initContainers ?? []), ...pod.spec.containers, ...(pod.spec.ephemeralContainers ?? [])].find(
+    (one) => one.name === name,
+  );

@@ -5,18 +5,40 @@ export function podLimitations(pod: Pod, sandbox: "namespaces" | "bare"): string
   const { spec } = pod;
   const containers = [...(spec.initContainers ?? []), ...spec.containers];
   const said: string[] = [];
-  const names = (holds: (container: Container) => boolean): string => containers.filter(holds).map((one) => one.name).join(", ");
+  const names = (holds: (container: Container) => boolean): string =>
+    containers
+      .filter(holds)
+      .map((one) => one.name)
+      .join(", ");
   const add = (who: string, what: string): void => void (who === "" ? undefined : said.push(`${what} (${who})`));
   if (spec.hostPID === true) said.push("hostPID: the pod does not see the machine's processes");
   if (spec.hostIPC === true) said.push("hostIPC: the pod has its own");
   for (const { name } of spec.securityContext?.sysctls ?? []) said.push(`sysctl ${name} is not set`);
-  add(names((one) => one.securityContext?.privileged === true), "privileged gives no rights on the machine");
-  add(names((one) => (one.securityContext?.capabilities?.add?.length ?? 0) > 0), "added capabilities hold inside the container alone");
-  add(names((one) => one.resources?.limits !== undefined && Object.keys(one.resources.limits).length > 0), "limits of CPU and memory are accounted, not enforced");
+  add(
+    names((one) => one.securityContext?.privileged === true),
+    "privileged gives no rights on the machine",
+  );
+  add(
+    names((one) => (one.securityContext?.capabilities?.add?.length ?? 0) > 0),
+    "added capabilities hold inside the container alone",
+  );
+  add(
+    names((one) => one.resources?.limits !== undefined && Object.keys(one.resources.limits).length > 0),
+    "limits of CPU and memory are accounted, not enforced",
+  );
   if (sandbox === "bare") {
-    add(names((one) => one.securityContext?.runAsUser !== undefined || one.securityContext?.readOnlyRootFilesystem === true), "users and read-only roots are not enforced in the bare sandbox");
-    add(names((one) => one.volumeMounts !== undefined && one.volumeMounts.length > 0), "volumes are not at their mount paths in the bare sandbox but below $TRAVELOPS_MOUNTS");
-    if (spec.shareProcessNamespace === true) said.push("shareProcessNamespace: all processes of the machine are visible in the bare sandbox");
+    add(
+      names(
+        (one) => one.securityContext?.runAsUser !== undefined || one.securityContext?.readOnlyRootFilesystem === true,
+      ),
+      "users and read-only roots are not enforced in the bare sandbox",
+    );
+    add(
+      names((one) => one.volumeMounts !== undefined && one.volumeMounts.length > 0),
+      "volumes are not at their mount paths in the bare sandbox but below $TRAVELOPS_MOUNTS",
+    );
+    if (spec.shareProcessNamespace === true)
+      said.push("shareProcessNamespace: all processes of the machine are visible in the bare sandbox");
   }
   return said;
 }

@@ -15,7 +15,11 @@ function pod(policy: Policy, init: readonly ("init" | "sidecar")[], mains: numbe
     metadata: { name: "p", namespace: "n", uid: "u" },
     spec: {
       restartPolicy: policy,
-      initContainers: init.map((role, i) => ({ name: `i${i}`, image: "x", ...(role === "sidecar" ? { restartPolicy: "Always" } : {}) })),
+      initContainers: init.map((role, i) => ({
+        name: `i${i}`,
+        image: "x",
+        ...(role === "sidecar" ? { restartPolicy: "Always" } : {}),
+      })),
       containers: Array.from({ length: mains }, (_, i) => ({ name: `m${i}`, image: "x" })),
     },
   };
@@ -40,7 +44,14 @@ const start = (record: ContainerRecord, now: number): void => {
 
 const end = (record: ContainerRecord, exitCode: number, now: number): void => {
   if (record.state.kind !== "running") return;
-  record.state = { kind: "terminated", exitCode, reason: exitCode === 0 ? "Completed" : "Error", startedAt: record.state.startedAt, finishedAt: now, containerID: undefined };
+  record.state = {
+    kind: "terminated",
+    exitCode,
+    reason: exitCode === 0 ? "Completed" : "Error",
+    startedAt: record.state.startedAt,
+    finishedAt: now,
+    containerID: undefined,
+  };
   record.started = false;
   record.ready = false;
 };
@@ -48,38 +59,55 @@ const end = (record: ContainerRecord, exitCode: number, now: number): void => {
 describe("the plan of a pod", () => {
   test("whatever containers do, init comes before main, done stays done, and a pod that can end ends", () => {
     fc.assert(
-      fc.property(shape, fc.array(fc.tuple(fc.nat(6), fc.constantFrom(0, 0, 1)), { maxLength: 30 }), ({ policy, init, mains }, exits) => {
-        const object = pod(policy, init, mains);
-        const record = recordOf(object, 0);
-        let now = 0;
-        const step = (): void => {
-          const plan = planPod(object, record, now);
-          for (const one of plan.start) {
-            expect(one.state.kind).not.toBe("running");
-            if (one.role === "main") expect(record.init.every((i) => (i.role === "sidecar" ? i.started : i.state.kind === "terminated" && i.state.exitCode === 0))).toBe(true);
-            if (one.state.kind === "terminated" && one.role !== "sidecar") expect(policy === "Always" || (policy === "OnFailure" && one.state.exitCode !== 0) || (one.role === "init" && policy !== "Never")).toBe(true);
-            start(one, now);
+      fc.property(
+        shape,
+        fc.array(fc.tuple(fc.nat(6), fc.constantFrom(0, 0, 1)), { maxLength: 30 }),
+        ({ policy, init, mains }, exits) => {
+          const object = pod(policy, init, mains);
+          const record = recordOf(object, 0);
+          let now = 0;
+          const step = (): void => {
+            const plan = planPod(object, record, now);
+            for (const one of plan.start) {
+              expect(one.state.kind).not.toBe("running");
+              if (one.role === "main")
+                expect(
+                  record.init.every((i) =>
+                    i.role === "sidecar" ? i.started : i.state.kind === "terminated" && i.state.exitCode === 0,
+                  ),
+                ).toBe(true);
+              if (one.state.kind === "terminated" && one.role !== "sidecar")
+                expect(
+                  policy === "Always" ||
+                    (policy === "OnFailure" && one.state.exitCode !== 0) ||
+                    (one.role === "init" && policy !== "Never"),
+                ).toBe(true);
+              start(one, now);
+            }
+          };
+          for (const [which, code] of exits) {
+            step();
+            const all = [...record.init, ...record.main];
+            const one = all[which % all.length];
+            if (one !== undefined) end(one, code, (now += 1000));
+            now += 400_000;
           }
-        };
-        for (const [which, code] of exits) {
-          step();
-          const all = [...record.init, ...record.main];
-          const one = all[which % all.length];
-          if (one !== undefined) end(one, code, (now += 1000));
-          now += 400_000;
-        }
-        // From here on everything succeeds.
-        for (let i = 0; i < 20; i++) {
-          step();
-          for (const one of [...record.init, ...record.main]) if (one.role !== "sidecar") end(one, 0, (now += 1000));
-          now += 400_000;
-        }
-        const phase = podPhase(object, record, false);
-        if (policy === "Always") expect(phase).toBe("Running");
-        else if (policy === "OnFailure") expect(phase).toBe("Succeeded");
-        else expect(["Succeeded", "Failed"]).toContain(phase);
-        expect(planPod(object, record, now).stopSidecars).toBe(policy !== "Always" && (phase === "Succeeded" || record.main.every((one) => one.state.kind === "terminated")));
-      }),
+          // From here on everything succeeds.
+          for (let i = 0; i < 20; i++) {
+            step();
+            for (const one of [...record.init, ...record.main]) if (one.role !== "sidecar") end(one, 0, (now += 1000));
+            now += 400_000;
+          }
+          const phase = podPhase(object, record, false);
+          if (policy === "Always") expect(phase).toBe("Running");
+          else if (policy === "OnFailure") expect(phase).toBe("Succeeded");
+          else expect(["Succeeded", "Failed"]).toContain(phase);
+          expect(planPod(object, record, now).stopSidecars).toBe(
+            policy !== "Always" &&
+              (phase === "Succeeded" || record.main.every((one) => one.state.kind === "terminated")),
+          );
+        },
+      ),
     );
   });
 
@@ -98,7 +126,15 @@ describe("the plan of a pod", () => {
     expect(waits).toEqual([0, 10, 20, 40, 80, 160, 300, 300]);
     now += 600_000;
     end(record, 1, now);
-    const whole = { init: [], main: [record], ephemeral: [], podIP: undefined, startTime: 0, sandboxReady: true, ended: undefined };
+    const whole = {
+      init: [],
+      main: [record],
+      ephemeral: [],
+      podIP: undefined,
+      startTime: 0,
+      sandboxReady: true,
+      ended: undefined,
+    };
     expect(planPod(pod("Always", [], 1), whole, now).start).toEqual([record]);
   });
 
@@ -114,7 +150,11 @@ describe("the plan of a pod", () => {
     const second = podStatus({ ...object, status: first }, record, { ...options, now: 7000 });
     const patch = statusPatch(first, second) as { conditions: Record<string, unknown>[]; phase: string };
     expect(patch.phase).toBe("Running");
-    expect(patch.conditions.find((c) => c["type"] === "Ready")).toMatchObject({ status: "True", reason: null, message: null });
+    expect(patch.conditions.find((c) => c["type"] === "Ready")).toMatchObject({
+      status: "True",
+      reason: null,
+      message: null,
+    });
     expect(patch).not.toHaveProperty("qosClass");
   });
 });

@@ -72,5 +72,10 @@ export function planPod(pod: Pod, record: PodRecord, now: number): Plan {
 
 function resetIfLong(record: ContainerRecord): boolean {
   const past = record.state.kind === "terminated" ? record.state : undefined;
-  return past !== undefined && past.startedAt !== undefined && past.finishedAt !== undefined && past.finishedAt - past.startedAt >= BACKOFF_RESET_MS;
+  return (
+    past !== undefined &&
+    past.startedAt !== undefined &&
+    past.finishedAt !== undefined &&
+    past.finishedAt - past.startedAt >= BACKOFF_RESET_MS
+  );
 }

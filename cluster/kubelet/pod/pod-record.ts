@@ -78,8 +78,18 @@ const roleOf = (container: Container): ContainerRole => (isRestartable(container
 export function recordOf(pod: Pod, now: number): PodRecord {
   const status = pod.status ?? {};
   const waiting = (pod.spec.initContainers?.length ?? 0) > 0 ? "PodInitializing" : "ContainerCreating";
-  const take = (containers: readonly Container[] | undefined, statuses: readonly ContainerStatus[] | undefined, role: (c: Container) => ContainerRole): ContainerRecord[] =>
-    (containers ?? []).map((container) => takeOver(newRecord(container.name, role(container), waiting), statuses?.find((s) => s.name === container.name), now));
+  const take = (
+    containers: readonly Container[] | undefined,
+    statuses: readonly ContainerStatus[] | undefined,
+    role: (c: Container) => ContainerRole,
+  ): ContainerRecord[] =>
+    (containers ?? []).map((container) =>
+      takeOver(
+        newRecord(container.name, role(container), waiting),
+        statuses?.find((s) => s.name === container.name),
+        now,
+      ),
+    );
   const main = take(pod.spec.containers, status.containerStatuses, () => "main");
   const init = take(pod.spec.initContainers, status.initContainerStatuses, roleOf);
   // A new sandbox is initialized anew, as upstream does, unless the pod's work is done.
@@ -133,7 +143,8 @@ function takeOver(record: ContainerRecord, status: ContainerStatus | undefined, 
   record.last = past(status.lastState);
   const ended = past(status.state);
   if (ended !== undefined) record.state = { kind: "terminated", ...ended };
-  else if (status.state?.waiting !== undefined && record.last !== undefined) record.state = { kind: "waiting", reason: status.state.waiting.reason ?? "" };
+  else if (status.state?.waiting !== undefined && record.last !== undefined)
+    record.state = { kind: "waiting", reason: status.state.waiting.reason ?? "" };
   else if (status.state?.running !== undefined)
     record.state = {
       kind: "terminated",
@@ -149,6 +160,10 @@ function takeOver(record: ContainerRecord, status: ContainerStatus | undefined, 
 
 const parse = (time: string | undefined): number | undefined => (time === undefined ? undefined : Date.parse(time));
 
-export const allRecords = (record: PodRecord): ContainerRecord[] => [...record.init, ...record.main, ...record.ephemeral];
+export const allRecords = (record: PodRecord): ContainerRecord[] => [
+  ...record.init,
+  ...record.main,
+  ...record.ephemeral,
+];
 
 export const isRunning = (record: ContainerRecord): boolean => record.state.kind === "running";

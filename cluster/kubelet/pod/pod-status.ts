@@ -1,7 +1,14 @@
 /** A pod's status from its spec and what runs, in upstream's words; pure. */
 import { formatTime } from "@travelops/kube/api/clock.ts";
 import type { Condition } from "@travelops/kube";
-import type { Container, ContainerState, ContainerStatus, Pod, PodPhase, PodStatus } from "@travelops/kube/api/types/index.ts";
+import type {
+  Container,
+  ContainerState,
+  ContainerStatus,
+  Pod,
+  PodPhase,
+  PodStatus,
+} from "@travelops/kube/api/types/index.ts";
 import { findCondition, setCondition } from "@travelops/kube/controller/conditions.ts";
 import type { ContainerRecord, PodRecord, Termination } from "./pod-record.ts";
 import { qosClass } from "./qos.ts";
@@ -44,7 +51,9 @@ function containerStatus(container: Container, record: ContainerRecord): Contain
     imageID: record.imageID,
     ...(record.containerID === undefined ? {} : { containerID: record.containerID }),
     started: record.started,
-    ...(container.resources !== undefined && Object.keys(container.resources).length > 0 ? { resources: container.resources } : {}),
+    ...(container.resources !== undefined && Object.keys(container.resources).length > 0
+      ? { resources: container.resources }
+      : {}),
     ...(mounts.length === 0 ? {} : { volumeMounts: mounts }),
   };
 }
@@ -52,7 +61,8 @@ function containerStatus(container: Container, record: ContainerRecord): Contain
 const isDone = (record: ContainerRecord): boolean => record.state.kind === "terminated" && record.state.exitCode === 0;
 
 /** An init container that no longer holds the pod up. */
-export const hasInitialized = (record: ContainerRecord): boolean => (record.role === "sidecar" ? record.started : isDone(record));
+export const hasInitialized = (record: ContainerRecord): boolean =>
+  record.role === "sidecar" ? record.started : isDone(record);
 
 /** Upstream's getPhase. `over`: the pod will not be run again (evicted, deleted, past its deadline). */
 export function podPhase(pod: Pod, record: PodRecord, over: boolean): PodPhase {
@@ -112,9 +122,16 @@ function initializedCondition(record: PodRecord, phase: PodPhase): Wanted {
 function containersReadyCondition(record: PodRecord, phase: PodPhase): Wanted {
   if (phase === "Succeeded") return { type: "ContainersReady", status: "False", reason: "PodCompleted" };
   if (phase === "Failed") return { type: "ContainersReady", status: "False", reason: "PodFailed" };
-  const unready = [...record.init.filter((one) => one.role === "sidecar"), ...record.main].filter((one) => !one.ready).map((one) => one.name);
+  const unready = [...record.init.filter((one) => one.role === "sidecar"), ...record.main]
+    .filter((one) => !one.ready)
+    .map((one) => one.name);
   if (unready.length === 0) return { type: "ContainersReady", status: "True" };
-  return { type: "ContainersReady", status: "False", reason: "ContainersNotReady", message: `containers with unready status: ${list(unready)}` };
+  return {
+    type: "ContainersReady",
+    status: "False",
+    reason: "ContainersNotReady",
+    message: `containers with unready status: ${list(unready)}`,
+  };
 }
 
 function readyCondition(pod: Pod, containers: Wanted): Wanted {
@@ -122,15 +139,21 @@ function readyCondition(pod: Pod, containers: Wanted): Wanted {
   const missing: string[] = [];
   for (const { conditionType } of pod.spec.readinessGates ?? []) {
     const gate = findCondition(pod.status?.conditions, conditionType);
-    if (gate === undefined) missing.push(`corresponding condition of pod readiness gate "${conditionType}" does not exist.`);
-    else if (gate.status !== "True") missing.push(`the status of pod readiness gate "${conditionType}" is not "True", but ${gate.status}`);
+    if (gate === undefined)
+      missing.push(`corresponding condition of pod readiness gate "${conditionType}" does not exist.`);
+    else if (gate.status !== "True")
+      missing.push(`the status of pod readiness gate "${conditionType}" is not "True", but ${gate.status}`);
   }
   if (missing.length === 0) return { type: "Ready", status: "True" };
   return { type: "Ready", status: "False", reason: "ReadinessGatesNotReady", message: missing.join(", ") };
 }
 
 /** The whole status as it ought to stand; `over` as for `podPhase`. */
-export function podStatus(pod: Pod, record: PodRecord, options: { hostIP: string; now: number; over: boolean }): PodStatus {
+export function podStatus(
+  pod: Pod,
+  record: PodRecord,
+  options: { hostIP: string; now: number; over: boolean },
+): PodStatus {
   const phase = record.ended?.phase ?? podPhase(pod, record, options.over || record.ended !== undefined);
   const containers = containersReadyCondition(record, phase);
   const generation = pod.metadata.generation;
@@ -143,7 +166,12 @@ export function podStatus(pod: Pod, record: PodRecord, options: { hostIP: string
   ];
   for (const condition of wanted) {
     // A message that no longer holds has to go, not to stay from the time before.
-    const cleared = { reason: undefined, message: undefined, ...condition, ...(generation === undefined ? {} : { observedGeneration: generation }) };
+    const cleared = {
+      reason: undefined,
+      message: undefined,
+      ...condition,
+      ...(generation === undefined ? {} : { observedGeneration: generation }),
+    };
     conditions = setCondition(conditions, cleared, options.now);
   }
   const ip = record.podIP;
@@ -164,7 +192,15 @@ export function podStatus(pod: Pod, record: PodRecord, options: { hostIP: string
   };
 }
 
-function statuses(field: string, containers: readonly Container[] | undefined, records: readonly ContainerRecord[]): Partial<PodStatus> {
+function statuses(
+  field: string,
+  containers: readonly Container[] | undefined,
+  records: readonly ContainerRecord[],
+): Partial<PodStatus> {
   if (records.length === 0) return {};
-  return { [field]: records.map((record) => containerStatus(containers?.find((c) => c.name === record.name) ?? { name: record.name }, record)) };
+  return {
+    [field]: records.map((record) =>
+      containerStatus(containers?.find((c) => c.name === record.name) ?? { name: record.name }, record),
+    ),
+  };
 }

@@ -3,32 +3,20 @@
  * which looks at the pod and at what runs, takes the next steps, and writes the status (one patch a pass).
  */
 import { rm } from "node:fs/promises";
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Pod, PodStatus } from "@travelops/kube/api/types/index.ts";
-import type { PodSandbox } from "../sandbox/sandbox.ts";
-import { PodVolumes } from "../volumes/pod-volumes.ts";
-import { PodTokens } from "../volumes/tokens.ts";
 import { showBackoff, type SayEvent } from "./backoff-state.ts";
 import { ContainerRunner } from "./container-runner.ts";
 import { Deadline } from "./deadline.ts";
 import { podLabel, type KubeletContext } from "./kubelet-context.ts";
-import { podLimitations } from "./limitations.ts";
-import { podHostname } from "./pod-files.ts";
+import { PodGround, type AddressPool } from "./pod-ground.ts";
 import { planPod } from "./pod-plan.ts";
 import { allRecords, isRunning, newRecord, recordOf, type ContainerRecord, type PodRecord } from "./pod-record.ts";
 import { podReferences, type ReferenceKind } from "./references.ts";
 import { podStatus } from "./pod-status.ts";
 import { markSimulated, removePod, writeStatus } from "./status-writer.ts";
 
-export interface AddressPool {
-  /** `wanted` where it is free. */
-  allocate(wanted: string | undefined): string;
-  release(address: string): void;
-}
-
 const RETRY_MS = 1000;
-const VOLUME_RETRY_MS = 2000;
 /** A pod that was removed without grace still gets this long. */
 const REMOVED_GRACE_MS = 1000;
 
@@ -36,22 +24,16 @@ export class PodWorker {
   readonly record: PodRecord;
   readonly directory: string;
   readonly #context: KubeletContext;
-  readonly #addresses: AddressPool;
   readonly #onGone: () => void;
   readonly #runner: ContainerRunner;
-  readonly #volumes: PodVolumes;
-  readonly #tokens: PodTokens;
+  readonly #ground: PodGround;
   #pod: Pod;
-  #sandbox: PodSandbox | undefined;
-  #address: string | undefined;
-  #creating: Promise<void> | undefined;
   #starting: Promise<void> | undefined;
   #ending: { deadline: Deadline; done: boolean; published: boolean; removed: boolean } | undefined;
   #gone = false;
   #state: "idle" | "scheduled" | "running" | "again" = "idle";
   #cancelTimer: (() => void) | undefined;
   #wakeAt = Number.POSITIVE_INFINITY;
-  #volumeFailures = "";
   /** A pod's references cannot change. */
   #references: Set<string> | undefined;
   #closed = false;
@@ -59,25 +41,22 @@ export class PodWorker {
   constructor(context: KubeletContext, pod: Pod, addresses: AddressPool, onGone: () => void) {
     this.#context = context;
     this.#pod = pod;
-    this.#addresses = addresses;
     this.#onGone = onGone;
     this.record = recordOf(pod, context.clock.now());
     this.directory = join(context.directory, "pods", pod.metadata.uid ?? "");
-    this.#volumes = new PodVolumes(this.directory, context.hostPaths);
-    this.#tokens = new PodTokens(context.client, context.clock, pod, () => this.wake());
-    const worker = this;
-    this.#runner = new ContainerRunner(context, {
-      get pod() {
-        return worker.#pod;
-      },
+    const owner = {
+      pod: () => this.#pod,
       record: this.record,
-      get sandbox() {
-        return worker.#sandbox;
-      },
-      volumes: this.#volumes,
       directory: this.directory,
       wake: () => this.wake(),
-      event: (type, reason, message, container) => this.#event(type, reason, message, container),
+      event: (type: "Normal" | "Warning", reason: string, message: string, container?: string) =>
+        this.#event(type, reason, message, container),
+    };
+    this.#ground = new PodGround(context, addresses, owner);
+    this.#runner = new ContainerRunner(context, {
+      ...owner,
+      sandbox: () => this.#ground.sandbox,
+      volumes: this.#ground.volumes,
     });
   }
 
@@ -94,7 +73,8 @@ export class PodWorker {
     if (Number(pod.metadata.resourceVersion) < Number(this.#pod.metadata.resourceVersion)) return;
     this.#pod = pod;
     for (const container of pod.spec.ephemeralContainers ?? [])
-      if (!this.record.ephemeral.some((one) => one.name === container.name)) this.record.ephemeral.push(newRecord(container.name, "ephemeral", "ContainerCreating"));
+      if (!this.record.ephemeral.some((one) => one.name === container.name))
+        this.record.ephemeral.push(newRecord(container.name, "ephemeral", "ContainerCreating"));
     this.wake();
   }
 
@@ -106,7 +86,9 @@ export class PodWorker {
 
   /** Objects that the pod may refer to have changed. */
   refresh(): void {
-    for (const one of allRecords(this.record)) if (one.state.kind === "waiting" && one.state.reason === "CreateContainerConfigError") one.backoff = { ...one.backoff, until: 0 };
+    for (const one of allRecords(this.record))
+      if (one.state.kind === "waiting" && one.state.reason === "CreateContainerConfigError")
+        one.backoff = { ...one.backoff, until: 0 };
     this.wake();
   }
 
@@ -116,7 +98,7 @@ export class PodWorker {
   }
 
   get waitsForVolumes(): boolean {
-    return this.#volumeFailures !== "" && this.#sandbox === undefined;
+    return this.#ground.waitsForVolumes;
   }
 
   wake(): void {
@@ -163,7 +145,9 @@ export class PodWorker {
       this.#end(now);
       return;
     }
-    if (!this.#prepare(now)) return;
+    const ground = this.#ground.prepare(now);
+    this.#wakeBy(ground.wakeAt);
+    if (!ground.ready) return;
     const plan = planPod(this.#pod, this.record, now);
     const say: SayEvent = (type, reason, message, container) => this.#event(type, reason, message, container);
     for (const one of plan.backoff) if (showBackoff(this.#pod, one, say)) this.wake();
@@ -191,7 +175,11 @@ export class PodWorker {
     const { metadata, spec, status } = this.#pod;
     if (this.#gone || metadata.deletionTimestamp !== undefined) return true;
     if (status?.phase === "Failed" || status?.phase === "Succeeded") {
-      this.record.ended ??= { phase: status.phase, ...(status.reason === undefined ? {} : { reason: status.reason }), ...(status.message === undefined ? {} : { message: status.message }) };
+      this.record.ended ??= {
+        phase: status.phase,
+        ...(status.reason === undefined ? {} : { reason: status.reason }),
+        ...(status.message === undefined ? {} : { message: status.message }),
+      };
       return true;
     }
     const limit = spec.activeDeadlineSeconds;
@@ -199,90 +187,23 @@ export class PodWorker {
     const at = this.record.startTime + limit * 1000;
     this.#wakeBy(at);
     if (now < at) return false;
-    this.record.ended = { phase: "Failed", reason: "DeadlineExceeded", message: "Pod was active on the node longer than the specified deadline" };
+    this.record.ended = {
+      phase: "Failed",
+      reason: "DeadlineExceeded",
+      message: "Pod was active on the node longer than the specified deadline",
+    };
     this.#event("Normal", "DeadlineExceeded", "Pod was active on the node longer than the specified deadline");
     return true;
-  }
-
-  /** Volumes and sandbox; false while something is missing. */
-  #prepare(now: number): boolean {
-    mkdirSync(this.directory, { recursive: true, mode: 0o755 });
-    this.#address ??= this.#takeAddress();
-    const failures = this.#volumes.sync(this.#pod, this.#volumeSources(), now);
-    this.#wakeBy(this.#tokens.nextRenewal);
-    if (failures.length > 0) {
-      this.#sayVolumeFailures(failures);
-      this.#wakeBy(now + VOLUME_RETRY_MS);
-      return false;
-    }
-    if (this.#sandbox !== undefined) return true;
-    this.#creating ??= this.#createSandbox().finally(() => {
-      this.#creating = undefined;
-      this.wake();
-    });
-    return false;
-  }
-
-  #takeAddress(): string {
-    const { node } = this.#context;
-    const address = this.#pod.spec.hostNetwork === true ? node.hostIP : this.#addresses.allocate(this.record.podIP);
-    this.record.podIP = undefined;
-    return address;
-  }
-
-  async #createSandbox(): Promise<void> {
-    const { sandbox } = this.#context;
-    const { metadata, spec } = this.#pod;
-    try {
-      this.#sandbox = await sandbox.createPod({
-        uid: metadata.uid ?? "",
-        namespace: metadata.namespace ?? "",
-        name: metadata.name ?? "",
-        hostname: podHostname(this.#pod),
-        ip: this.#address ?? "",
-        hostNetwork: spec.hostNetwork === true,
-        shareProcessNamespace: spec.shareProcessNamespace === true,
-        directory: this.directory,
-        memoryVolumes: PodVolumes.memoryVolumes(this.#pod),
-      });
-      this.record.podIP = this.#address;
-      this.record.sandboxReady = true;
-      const limitations = podLimitations(this.#pod, sandbox.kind);
-      if (limitations.length > 0) this.#event("Normal", "SandboxLimitation", `The ${sandbox.kind} sandbox: ${limitations.join("; ")}`);
-    } catch (error) {
-      this.#event("Warning", "FailedCreatePodSandBox", `Failed to create pod sandbox: ${error instanceof Error ? error.message : String(error)}`);
-      await new Promise<void>((resolve) => this.#context.clock.setTimeout(resolve, RETRY_MS));
-    }
-  }
-
-  #volumeSources(): Parameters<PodVolumes["sync"]>[1] {
-    const { sources, node } = this.#context;
-    const namespace = this.#pod.metadata.namespace ?? "";
-    return {
-      configMap: (name) => sources.configMaps.get(namespace, name),
-      secret: (name) => sources.secrets.get(namespace, name),
-      token: (audience, seconds) => this.#tokens.get(audience, seconds),
-      claim: (name) => sources.claims.get(namespace, name),
-      persistentVolume: (name) => sources.volumes.get("", name),
-      node,
-      podIP: this.#address ?? "",
-    };
-  }
-
-  #sayVolumeFailures(failures: readonly { volume: string; message: string }[]): void {
-    // The first wait for a token is part of every start and no fault.
-    if (this.#tokens.waiting) return;
-    const key = JSON.stringify(failures);
-    if (key === this.#volumeFailures) return;
-    this.#volumeFailures = key;
-    for (const { volume, message } of failures) this.#event("Warning", "FailedMount", `MountVolume.SetUp failed for volume "${volume}" : ${message}`);
   }
 
   /** Ends the containers, main ones first; then the sandbox; then, for a deleted pod, the object. */
   #end(now: number): void {
     const { clock } = this.#context;
     const { metadata, spec } = this.#pod;
-    const graceSeconds = metadata.deletionTimestamp === undefined ? (spec.terminationGracePeriodSeconds ?? 30) : (metadata.deletionGracePeriodSeconds ?? 30);
+    const graceSeconds =
+      metadata.deletionTimestamp === undefined
+        ? (spec.terminationGracePeriodSeconds ?? 30)
+        : (metadata.deletionGracePeriodSeconds ?? 30);
     const at = this.#gone ? now + REMOVED_GRACE_MS : now + graceSeconds * 1000;
     if (this.#ending === undefined) {
       const ending = { deadline: new Deadline(clock, at), done: false, published: false, removed: false };
@@ -297,24 +218,25 @@ export class PodWorker {
     // A second delete may ask for less grace; time that has passed is not given again.
     const deletion = metadata.deletionTimestamp === undefined ? undefined : Date.parse(metadata.deletionTimestamp);
     if (this.#gone) this.#ending.deadline.bringForward(at);
-    else if (deletion !== undefined) this.#ending.deadline.bringForward(Math.max(deletion, now) === deletion ? deletion + 999 : now);
+    else if (deletion !== undefined)
+      this.#ending.deadline.bringForward(Math.max(deletion, now) === deletion ? deletion + 999 : now);
     // The last state is written before the object goes: watchers see how it ended.
-    if (this.#ending.done && this.#ending.published && (this.#gone || metadata.deletionTimestamp !== undefined)) this.#removeFromApi();
+    if (this.#ending.done && this.#ending.published && (this.#gone || metadata.deletionTimestamp !== undefined))
+      this.#removeFromApi();
   }
 
   async #stop(deadline: Deadline): Promise<void> {
-    await Promise.all([this.#creating, this.#starting]);
+    await Promise.all([this.#ground.settled(), this.#starting]);
     const said = (one: ContainerRecord): string => `Stopping container ${one.name}`;
-    const first = [...this.record.main, ...this.record.ephemeral, ...this.record.init.filter((one) => one.role === "init")];
+    const first = [
+      ...this.record.main,
+      ...this.record.ephemeral,
+      ...this.record.init.filter((one) => one.role === "init"),
+    ];
     await Promise.all(first.map((one) => this.#runner.kill(one, deadline, said(one))));
-    for (const one of this.record.init.filter((sidecar) => sidecar.role === "sidecar").toReversed()) await this.#runner.kill(one, deadline, said(one));
-    const sandbox = this.#sandbox;
-    this.#sandbox = undefined;
-    this.record.sandboxReady = false;
-    await sandbox?.remove().catch((error: unknown) => this.#context.log.warn("a pod's sandbox was not taken down", { pod: podLabel(this.#pod), err: error }));
-    if (this.#address !== undefined && this.#pod.spec.hostNetwork !== true) this.#addresses.release(this.#address);
-    this.#address = undefined;
-    await rm(join(this.directory, "containers"), { recursive: true, force: true }).catch(() => {});
+    for (const one of this.record.init.filter((sidecar) => sidecar.role === "sidecar").toReversed())
+      await this.#runner.kill(one, deadline, said(one));
+    await this.#ground.takeDown();
   }
 
   #removeFromApi(): void {
@@ -344,7 +266,11 @@ export class PodWorker {
     if (this.#gone || this.#closed) return true;
     const { client, clock, log } = this.#context;
     const simulated = allRecords(this.record).filter((one) => one.simulated);
-    const marked = await markSimulated(client, this.#pod, simulated.map((one) => one.name));
+    const marked = await markSimulated(
+      client,
+      this.#pod,
+      simulated.map((one) => one.name),
+    );
     if (marked.kind === "written") this.update(marked.pod);
     const written = await writeStatus(client, this.#pod, this.#status());
     if (written.kind === "written") this.update(written.pod);
@@ -356,7 +282,11 @@ export class PodWorker {
 
   #status(): PodStatus {
     const over = this.#ending !== undefined;
-    const status = podStatus(this.#pod, this.record, { hostIP: this.#context.node.hostIP, now: this.#context.clock.now(), over });
+    const status = podStatus(this.#pod, this.record, {
+      hostIP: this.#context.node.hostIP,
+      now: this.#context.clock.now(),
+      over,
+    });
     if (status.phase !== "Succeeded" && status.phase !== "Failed") return status;
     // Final only once nothing runs any more.
     const running = allRecords(this.record).some(isRunning);
@@ -366,8 +296,15 @@ export class PodWorker {
 
   #event(type: "Normal" | "Warning", reason: string, message: string, container?: string): void {
     if (this.#gone) return;
-    const field = this.#pod.spec.initContainers?.some((one) => one.name === container) === true ? "initContainers" : "containers";
-    this.#context.events.record(this.#pod, type, reason, message, container === undefined ? undefined : `spec.${field}{${container}}`);
+    const field =
+      this.#pod.spec.initContainers?.some((one) => one.name === container) === true ? "initContainers" : "containers";
+    this.#context.events.record(
+      this.#pod,
+      type,
+      reason,
+      message,
+      container === undefined ? undefined : `spec.${field}{${container}}`,
+    );
   }
 
   #wakeBy(at: number): void {
@@ -378,7 +315,9 @@ export class PodWorker {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
     if (this.#closed || this.#wakeAt === Number.POSITIVE_INFINITY) return;
-    this.#cancelTimer = this.#context.clock.setTimeout(() => this.wake(), Math.max(1, this.#wakeAt - this.#context.clock.now()));
+    this.#cancelTimer = this.#context.clock.setTimeout(
+      () => this.wake(),
+      Math.max(1, this.#wakeAt - this.#context.clock.now()),
+    );
   }
-
 }

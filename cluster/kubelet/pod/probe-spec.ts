@@ -28,17 +28,25 @@ export function httpAction(get: HttpGetAction, container: Container, podIP: stri
 function action(probe: Probe, container: Container, podIP: string): ProbeAction | undefined {
   if (probe.exec !== undefined) return { type: "exec", command: probe.exec.command ?? [] };
   if (probe.httpGet !== undefined) return httpAction(probe.httpGet, container, podIP);
-  if (probe.grpc !== undefined) return { type: "grpc", host: podIP, port: probe.grpc.port, service: probe.grpc.service ?? "" };
+  if (probe.grpc !== undefined)
+    return { type: "grpc", host: podIP, port: probe.grpc.port, service: probe.grpc.service ?? "" };
   if (probe.tcpSocket === undefined) return undefined;
   const port = portNumber(probe.tcpSocket.port, container);
   const host = probe.tcpSocket.host;
   return port === undefined ? undefined : { type: "tcp", host: host === undefined || host === "" ? podIP : host, port };
 }
 
-const seconds = (value: number | undefined, fallback: number): number => (value === undefined || value <= 0 ? fallback : value) * 1000;
+const seconds = (value: number | undefined, fallback: number): number =>
+  (value === undefined || value <= 0 ? fallback : value) * 1000;
 
 /** undefined: the probe names a port that the container does not have, or is of no kind. */
-export function probeSpec(kind: ProbeSpec["kind"], probe: Probe, container: Container, podIP: string, startedAt: number): ProbeSpec | undefined {
+export function probeSpec(
+  kind: ProbeSpec["kind"],
+  probe: Probe,
+  container: Container,
+  podIP: string,
+  startedAt: number,
+): ProbeSpec | undefined {
   const what = action(probe, container, podIP);
   if (what === undefined) return undefined;
   return {

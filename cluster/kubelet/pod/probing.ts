@@ -46,7 +46,12 @@ function start(input: ProbingInput, kind: ProbeSpec["kind"], probe: Probe, passe
   const { record, container, handle, podIP, pod } = input;
   const spec = probeSpec(kind, probe, container, podIP, handle.startedAt);
   if (spec === undefined) {
-    pod.event("Warning", "Unhealthy", `${TITLE[kind]} probe errored: the probe names a port that the container does not have`, container.name);
+    pod.event(
+      "Warning",
+      "Unhealthy",
+      `${TITLE[kind]} probe errored: the probe names a port that the container does not have`,
+      container.name,
+    );
     return;
   }
   handle.startProbe(spec, ({ ok, message, changed }) => {

@@ -10,12 +10,15 @@ export function serviceEnv(services: readonly Service[], namespace: string, link
     .filter((service) => hasAddress(service))
     .filter((service) => isApi(service) || (links && service.metadata.namespace === namespace))
     // A Service of the pod's own namespace wins over the API's of the same name.
-    .sort((a, b) => Number(isApi(b)) - Number(isApi(a)) || ((a.metadata.name ?? "") < (b.metadata.name ?? "") ? -1 : 1));
+    .sort(
+      (a, b) => Number(isApi(b)) - Number(isApi(a)) || ((a.metadata.name ?? "") < (b.metadata.name ?? "") ? -1 : 1),
+    );
   for (const service of chosen) Object.assign(env, variables(service));
   return env;
 }
 
-const isApi = (service: Service): boolean => service.metadata.namespace === "default" && service.metadata.name === "kubernetes";
+const isApi = (service: Service): boolean =>
+  service.metadata.namespace === "default" && service.metadata.name === "kubernetes";
 
 function hasAddress(service: Service): boolean {
   const ip = service.spec?.clusterIP;
@@ -30,7 +33,9 @@ function variables(service: Service): Record<string, string> {
   const env: Record<string, string> = { [`${name}_SERVICE_HOST`]: host };
   if (first === undefined) return env;
   env[`${name}_SERVICE_PORT`] = String(first.port);
-  for (const port of ports) if (port.name !== undefined && port.name !== "") env[`${name}_SERVICE_PORT_${upper(port.name)}`] = String(port.port);
+  for (const port of ports)
+    if (port.name !== undefined && port.name !== "")
+      env[`${name}_SERVICE_PORT_${upper(port.name)}`] = String(port.port);
   for (const [index, port] of ports.entries()) {
     const protocol = (port.protocol ?? "TCP").toLowerCase();
     const url = `${protocol}://${host}:${port.port}`;

@@ -20,9 +20,18 @@ export function simulate(record: ContainerRecord, container: Container, pod: Sim
   const file = logFile(pod.directory, container.name, record.restartCount);
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, `${new Date(now).toISOString().slice(0, 19)}.000000000Z stdout F travelops: ${said}\n`);
-  const ends = record.role === "init" || (record.role === "main" && (pod.pod.spec.restartPolicy ?? "Always") !== "Always");
+  const ends =
+    record.role === "init" || (record.role === "main" && (pod.pod.spec.restartPolicy ?? "Always") !== "Always");
   if (ends) {
-    record.state = { kind: "terminated", exitCode: 0, reason: "Completed", message: said, startedAt: now, finishedAt: now, containerID: record.containerID };
+    record.state = {
+      kind: "terminated",
+      exitCode: 0,
+      reason: "Completed",
+      message: said,
+      startedAt: now,
+      finishedAt: now,
+      containerID: record.containerID,
+    };
     return;
   }
   record.state = { kind: "running", startedAt: now, handle: undefined };

@@ -22,7 +22,10 @@ export function statusPatch(before: PodStatus | undefined, after: PodStatus): Re
 
 const FIELDS = ["status", "reason", "message", "lastTransitionTime", "observedGeneration"] as const;
 
-function changedConditions(before: readonly Condition[] | undefined, after: readonly Condition[]): Record<string, unknown>[] {
+function changedConditions(
+  before: readonly Condition[] | undefined,
+  after: readonly Condition[],
+): Record<string, unknown>[] {
   return after.flatMap((condition) => {
     const old = before?.find((one) => one.type === condition.type);
     if (old !== undefined && FIELDS.every((field) => old[field] === condition[field])) return [];

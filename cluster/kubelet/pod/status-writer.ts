@@ -17,22 +17,39 @@ export async function writeStatus(client: KubeClient, pod: Pod, status: PodStatu
   const patch = statusPatch(pod.status, status);
   if (patch === undefined) return { kind: "same" };
   // The uid is a precondition: a pod that was made anew under the name keeps its own status.
-  return patchPod(client, pod, "application/strategic-merge-patch+json", { metadata: { uid: pod.metadata.uid }, status: patch }, "status");
+  return patchPod(
+    client,
+    pod,
+    "application/strategic-merge-patch+json",
+    { metadata: { uid: pod.metadata.uid }, status: patch },
+    "status",
+  );
 }
 
 /** Names the containers that only pretend, for everyone who looks at the pod. */
 export async function markSimulated(client: KubeClient, pod: Pod, names: readonly string[]): Promise<Written> {
   const text = names.join(",");
   if (names.length === 0 || pod.metadata.annotations?.[SIMULATED_ANNOTATION] === text) return { kind: "same" };
-  return patchPod(client, pod, "application/merge-patch+json", { metadata: { uid: pod.metadata.uid, annotations: { [SIMULATED_ANNOTATION]: text } } });
+  return patchPod(client, pod, "application/merge-patch+json", {
+    metadata: { uid: pod.metadata.uid, annotations: { [SIMULATED_ANNOTATION]: text } },
+  });
 }
 
 type PatchType = Parameters<KubeClient["patch"]>[3];
 
-async function patchPod(client: KubeClient, pod: Pod, type: PatchType, patch: unknown, subresource?: string): Promise<Written> {
+async function patchPod(
+  client: KubeClient,
+  pod: Pod,
+  type: PatchType,
+  patch: unknown,
+  subresource?: string,
+): Promise<Written> {
   const { namespace = "", name = "" } = pod.metadata;
   try {
-    return { kind: "written", pod: await client.patch(PODS, namespace, name, type, patch, subresource === undefined ? {} : { subresource }) };
+    return {
+      kind: "written",
+      pod: await client.patch(PODS, namespace, name, type, patch, subresource === undefined ? {} : { subresource }),
+    };
   } catch (error) {
     if (isNotFound(error) || (error instanceof StatusError && error.code === 409)) return { kind: "gone" };
     return { kind: "failed", error };

@@ -56,8 +56,14 @@ class Execs {
 
   start({ id, argv, env, cwd, stdin, tty, size }) {
     if (tty) return this.startTty({ id, argv, env, cwd, size });
-    const child = spawn(argv[0], argv.slice(1), { env, cwd, detached: true, stdio: [stdin ? "pipe" : "ignore", "pipe", "pipe"] });
-    if (child.pid === undefined) return new Promise((resolve) => child.on("error", (e) => resolve({ error: e.message })));
+    const child = spawn(argv[0], argv.slice(1), {
+      env,
+      cwd,
+      detached: true,
+      stdio: [stdin ? "pipe" : "ignore", "pipe", "pipe"],
+    });
+    if (child.pid === undefined)
+      return new Promise((resolve) => child.on("error", (e) => resolve({ error: e.message })));
     const entry = { child, unacknowledged: 0, pid: child.pid };
     this.running.set(id, entry);
     child.on("error", () => {});
@@ -96,17 +102,20 @@ class Execs {
   startTty({ id, argv, env, cwd, size }) {
     const entry = { unacknowledged: 0, pid: 0 };
     try {
-      entry.pty = spawnTerminal({ argv, env, cwd, size }, {
-        onData: (data) => {
-          entry.unacknowledged += data.length;
-          if (entry.unacknowledged > WINDOW) entry.pty.pause();
-          this.emit({ ev: "out", id, stream: "stdout", data });
+      entry.pty = spawnTerminal(
+        { argv, env, cwd, size },
+        {
+          onData: (data) => {
+            entry.unacknowledged += data.length;
+            if (entry.unacknowledged > WINDOW) entry.pty.pause();
+            this.emit({ ev: "out", id, stream: "stdout", data });
+          },
+          onExit: (code, signal) => {
+            this.running.delete(id);
+            this.emit({ ev: "exit", id, code, signal, at: Date.now() });
+          },
         },
-        onExit: (code, signal) => {
-          this.running.delete(id);
-          this.emit({ ev: "exit", id, code, signal, at: Date.now() });
-        },
-      });
+      );
     } catch (error) {
       return { error: error.message };
     }

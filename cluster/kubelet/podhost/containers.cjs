@@ -33,7 +33,11 @@ class Containers {
         this.running.delete(key);
         entry.log?.close();
         for (const id of entry.attached) this.emit({ ev: "exit", id, code, signal, at: Date.now() });
-        settle({ error: entry.status ? entry.status.trim() : `the process ended before its command could start (exit code ${code}, signal ${signal})` });
+        settle({
+          error: entry.status
+            ? entry.status.trim()
+            : `the process ended before its command could start (exit code ${code}, signal ${signal})`,
+        });
         this.emit({ ev: "exit", key, code, signal, at: Date.now() });
       };
       if (tty) this.startTty(entry, { argv, env, cwd, output, exited, settle });

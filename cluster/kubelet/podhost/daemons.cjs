@@ -11,7 +11,12 @@ class Daemons {
   }
 
   start({ id, file, env, execArgv, args }) {
-    const child = fork(file, args ?? [], { env, execArgv: execArgv ?? [], serialization: "advanced", stdio: ["ignore", "inherit", "inherit", "ipc"] });
+    const child = fork(file, args ?? [], {
+      env,
+      execArgv: execArgv ?? [],
+      serialization: "advanced",
+      stdio: ["ignore", "inherit", "inherit", "ipc"],
+    });
     this.running.set(id, child);
     child.on("message", (message, handle) => this.emit({ ev: "daemon", id, message }, handle));
     child.on("error", () => {});

@@ -85,7 +85,11 @@ function httpGet(action, timeoutMs, redirects) {
       },
     );
     timer = setTimeout(
-      () => finish({ ok: false, message: `Get "${url}": context deadline exceeded (Client.Timeout exceeded while awaiting headers)` }),
+      () =>
+        finish({
+          ok: false,
+          message: `Get "${url}": context deadline exceeded (Client.Timeout exceeded while awaiting headers)`,
+        }),
       timeoutMs,
     );
     request.on("error", (error) => finish({ ok: false, message: `Get "${url}": ${dialError(error, host, port)}` }));
@@ -109,7 +113,10 @@ function tcp({ host, port }, timeoutMs) {
       socket.destroy();
       resolve(answer);
     };
-    const timer = setTimeout(() => finish({ ok: false, message: `dial tcp ${hostPort(host, port)}: i/o timeout` }), timeoutMs);
+    const timer = setTimeout(
+      () => finish({ ok: false, message: `dial tcp ${hostPort(host, port)}: i/o timeout` }),
+      timeoutMs,
+    );
     socket.on("connect", () => finish({ ok: true, message: "" }));
     socket.on("error", (error) => finish({ ok: false, message: dialError(error, host, port) }));
   });
@@ -117,7 +124,8 @@ function tcp({ host, port }, timeoutMs) {
 
 async function exec({ argv, env, cwd, command }, timeoutMs) {
   const result = await run({ argv, env, cwd, timeoutMs });
-  if (result.timedOut) return { ok: false, message: `command timed out: "${command.join(" ")}" timed out after ${timeoutMs / 1000}s` };
+  if (result.timedOut)
+    return { ok: false, message: `command timed out: "${command.join(" ")}" timed out after ${timeoutMs / 1000}s` };
   const output = (result.stdout + result.stderr).slice(0, MAX_BODY);
   return { ok: result.code === 0, message: result.code === 0 ? "" : output };
 }
@@ -151,7 +159,8 @@ function grpc({ host, port, service }, timeoutMs) {
     const chunks = [];
     let status;
     const trailers = (headers) => {
-      if (headers["grpc-status"] !== undefined) status = { code: String(headers["grpc-status"]), text: String(headers["grpc-message"] ?? "") };
+      if (headers["grpc-status"] !== undefined)
+        status = { code: String(headers["grpc-status"]), text: String(headers["grpc-message"] ?? "") };
     };
     stream.on("response", trailers);
     stream.on("trailers", trailers);
@@ -159,14 +168,23 @@ function grpc({ host, port, service }, timeoutMs) {
     stream.on("error", (error) => finish({ ok: false, message: `error: health rpc probe failed: ${error.message}` }));
     stream.on("end", () => {
       if (status !== undefined && status.code === "12")
-        return finish({ ok: false, message: `error: this server does not implement the grpc health protocol (grpc.health.v1.Health): ${status.text}` });
+        return finish({
+          ok: false,
+          message: `error: this server does not implement the grpc health protocol (grpc.health.v1.Health): ${status.text}`,
+        });
       if (status !== undefined && status.code !== "0")
-        return finish({ ok: false, message: `error: health rpc probe failed: rpc error: code = ${status.code} desc = ${status.text}` });
+        return finish({
+          ok: false,
+          message: `error: health rpc probe failed: rpc error: code = ${status.code} desc = ${status.text}`,
+        });
       const body = Buffer.concat(chunks);
       const serving = body.length >= 7 && body[5] === 0x08 ? body[6] : 0;
       return finish({
         ok: serving === 1,
-        message: serving === 1 ? "" : `service unhealthy (responded with "${["UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN"][serving] ?? serving}")`,
+        message:
+          serving === 1
+            ? ""
+            : `service unhealthy (responded with "${["UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN"][serving] ?? serving}")`,
       });
     });
     stream.end(Buffer.concat([prefix, message]));

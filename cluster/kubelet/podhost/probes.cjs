@@ -18,7 +18,17 @@ class Probes {
   /** `key` names container and kind; a second `add` replaces the first. */
   add(spec) {
     this.remove(spec);
-    const probe = { spec, timer: undefined, successes: 0, failures: 0, result: undefined, stopped: false, succeeded: false, eager: FIRST_EAGER_MS, nextRegular: 0 };
+    const probe = {
+      spec,
+      timer: undefined,
+      successes: 0,
+      failures: 0,
+      result: undefined,
+      stopped: false,
+      succeeded: false,
+      eager: FIRST_EAGER_MS,
+      nextRegular: 0,
+    };
     this.active.set(spec.key, probe);
     const delay = Math.max(0, spec.startedAt + spec.initialDelayMs - Date.now());
     probe.nextRegular = Date.now() + delay;

@@ -29,7 +29,10 @@ function scanForParent(parent) {
 
 function processIds() {
   try {
-    return fs.readdirSync("/proc").map(Number).filter((pid) => Number.isInteger(pid) && pid > 0);
+    return fs
+      .readdirSync("/proc")
+      .map(Number)
+      .filter((pid) => Number.isInteger(pid) && pid > 0);
   } catch {
     return [];
   }

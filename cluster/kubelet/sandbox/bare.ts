@@ -32,7 +32,14 @@ export async function startBare(options: BareOptions): Promise<Sandbox> {
   const setpriv = process.platform === "linux" ? findProgram("setpriv") : undefined;
   const sh = findProgram("sh") ?? "/bin/sh";
   const marker = bareMarker(options.clusterId);
-  const preload = options.preload === undefined ? {} : { NODE_OPTIONS: `--require ${quoteNodeOption(options.preload)}`, TRAVELOPS_POD_IP: PODHOST_ADDRESS, TRAVELOPS_DATAPLANE: options.dataplaneSocket ?? "" };
+  const preload =
+    options.preload === undefined
+      ? {}
+      : {
+          NODE_OPTIONS: `--require ${quoteNodeOption(options.preload)}`,
+          TRAVELOPS_POD_IP: PODHOST_ADDRESS,
+          TRAVELOPS_DATAPLANE: options.dataplaneSocket ?? "",
+        };
   // No death signal here: podhost has to outlive the cluster process long enough to end what it has started.
   const child = spawn(process.execPath, [PODHOST], {
     detached: true,
@@ -130,10 +137,20 @@ class BarePod implements PodSandbox {
     const container = await launchContainer({
       client,
       spec: { ...spec, env },
-      command: this.#command(spec, { ...env, ...mounted, TRAVELOPS_CLUSTER_ID: options.clusterId, TRAVELOPS_CONTAINER_ID: spec.id }),
+      command: this.#command(spec, {
+        ...env,
+        ...mounted,
+        TRAVELOPS_CLUSTER_ID: options.clusterId,
+        TRAVELOPS_CONTAINER_ID: spec.id,
+      }),
       wrapped: false,
       marker,
-      enter: (_inner, argv, own, tty) => this.#enter([...this.#onTerminal(tty), ...argv], { ...own, ...mounted, TRAVELOPS_CLUSTER_ID: options.clusterId, TRAVELOPS_CONTAINER_ID: spec.id }, spec.workingDir),
+      enter: (_inner, argv, own, tty) =>
+        this.#enter(
+          [...this.#onTerminal(tty), ...argv],
+          { ...own, ...mounted, TRAVELOPS_CLUSTER_ID: options.clusterId, TRAVELOPS_CONTAINER_ID: spec.id },
+          spec.workingDir,
+        ),
     });
     this.#running.add(container);
     void container.exited.then(() => this.#running.delete(container));
@@ -150,7 +167,18 @@ class BarePod implements PodSandbox {
     const odd = Object.entries(all).filter(([name]) => !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name));
     const env = Object.fromEntries(Object.entries(all).filter(([name]) => /^[A-Za-z_][A-Za-z0-9_]*$/.test(name)));
     return {
-      argv: [...guard, sh, "-c", START, "sh", spec.workingDir, String(odd.length), ...odd.map(([name, value]) => `${name}=${value}`), ...this.#onTerminal(spec.tty), ...spec.argv],
+      argv: [
+        ...guard,
+        sh,
+        "-c",
+        START,
+        "sh",
+        spec.workingDir,
+        String(odd.length),
+        ...odd.map(([name, value]) => `${name}=${value}`),
+        ...this.#onTerminal(spec.tty),
+        ...spec.argv,
+      ],
       env,
     };
   }
@@ -192,7 +220,8 @@ class BarePod implements PodSandbox {
     mkdirSync(root, { recursive: true });
     for (const mount of spec.mounts) {
       const target = join(root, mount.target);
-      const source = mount.type === "tmpfs" ? join(this.#spec.directory, "volumes", "memory", mount.source) : mount.source;
+      const source =
+        mount.type === "tmpfs" ? join(this.#spec.directory, "volumes", "memory", mount.source) : mount.source;
       if (mount.type === "tmpfs") mkdirSync(source, { recursive: true });
       mkdirSync(join(target, ".."), { recursive: true });
       try {
@@ -204,6 +233,10 @@ class BarePod implements PodSandbox {
     const temporary = join(spec.directory, "tmp");
     mkdirSync(temporary, { recursive: true });
     const account = spec.mounts.find((mount) => mount.target === SERVICE_ACCOUNT_MOUNT);
-    return { TRAVELOPS_MOUNTS: root, TMPDIR: temporary, ...(account === undefined ? {} : { TRAVELOPS_SERVICE_ACCOUNT_MOUNT: account.source }) };
+    return {
+      TRAVELOPS_MOUNTS: root,
+      TMPDIR: temporary,
+      ...(account === undefined ? {} : { TRAVELOPS_SERVICE_ACCOUNT_MOUNT: account.source }),
+    };
   }
 }

@@ -12,10 +12,16 @@ export interface FstabLine {
   readonly options: readonly string[];
 }
 
-const escape = (text: string): string => text.replace(/[\\\s#]/g, (c) => `\\${c.charCodeAt(0).toString(8).padStart(3, "0")}`);
+const escape = (text: string): string =>
+  text.replace(/[\\\s#]/g, (c) => `\\${c.charCodeAt(0).toString(8).padStart(3, "0")}`);
 
 export function writeFstab(file: string, lines: readonly FstabLine[]): void {
-  writeFileSync(file, lines.map((line) => `${escape(line.source)} ${escape(line.target)} ${line.type} ${line.options.join(",")} 0 0\n`).join(""));
+  writeFileSync(
+    file,
+    lines
+      .map((line) => `${escape(line.source)} ${escape(line.target)} ${line.type} ${line.options.join(",")} 0 0\n`)
+      .join(""),
+  );
 }
 
 /** Parts of /proc that change the machine, read-only or empty in every container. */
@@ -59,23 +65,41 @@ export function writeRoot(input: RootOnDisk): { root: string; fstab: string } {
     });
     if (!readOnly || !recursive) return;
     for (const below of mountTable.below(source))
-      remounts.push(`${join(root, target, below.slice(source.length))} ${["ro", ...mountTable.flagsOf(below)].join(",")}`);
+      remounts.push(
+        `${join(root, target, below.slice(source.length))} ${["ro", ...mountTable.flagsOf(below)].join(",")}`,
+      );
   };
   lines.push(
     { source: input.devices, target: join(root, "/dev"), type: "none", options: ["rbind", "ro"] },
-    { source: "devpts", target: join(root, "/dev/pts"), type: "devpts", options: ["newinstance", "ptmxmode=0666", "mode=0620"] },
+    {
+      source: "devpts",
+      target: join(root, "/dev/pts"),
+      type: "devpts",
+      options: ["newinstance", "ptmxmode=0666", "mode=0620"],
+    },
     { source: input.sharedMemory, target: join(root, "/dev/shm"), type: "none", options: ["bind"] },
     { source: "proc", target: join(root, "/proc"), type: "proc", options: ["nosuid", "nodev", "noexec"] },
     { source: "sysfs", target: join(root, "/sys"), type: "sysfs", options: ["ro", "nosuid", "nodev", "noexec"] },
   );
   for (const name of PROC_READ_ONLY)
     if (existsSync(`/proc/${name}`))
-      lines.push({ source: join(root, "/proc", name), target: join(root, "/proc", name), type: "none", options: ["bind", "ro", "nosuid", "nodev", "noexec"] });
-  for (const name of PROC_HIDDEN_FILES) if (existsSync(`/proc/${name}`)) lines.push({ source: "/dev/null", target: join(root, "/proc", name), type: "none", options: ["bind"] });
+      lines.push({
+        source: join(root, "/proc", name),
+        target: join(root, "/proc", name),
+        type: "none",
+        options: ["bind", "ro", "nosuid", "nodev", "noexec"],
+      });
+  for (const name of PROC_HIDDEN_FILES)
+    if (existsSync(`/proc/${name}`))
+      lines.push({ source: "/dev/null", target: join(root, "/proc", name), type: "none", options: ["bind"] });
   for (const mount of plan.mounts) bind(mount.source, mount.target, mount.readOnly, mount.recursive === true);
   for (const path of input.masked)
     for (const mount of plan.mounts)
-      if (mount.recursive === true && (path === mount.source || path.startsWith(`${mount.source}/`)) && existsSync(path))
+      if (
+        mount.recursive === true &&
+        (path === mount.source || path.startsWith(`${mount.source}/`)) &&
+        existsSync(path)
+      )
         bind(input.empty, join(mount.target, path.slice(mount.source.length)), true, false);
   writeFstab(fstab, lines);
   writeFileSync(`${fstab}.remount`, remounts.map((line) => `${line}\n`).join(""));

@@ -66,11 +66,14 @@ export function parseMountInfo(text: string): MountTable {
     .map((line) => {
       const fields = line.split(" ");
       return {
-        point: (fields[4] ?? "/").replace(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8))),
+        point: (fields[4] ?? "/").replace(/\\(\d{3})/g, (_, octal: string) =>
+          String.fromCharCode(Number.parseInt(octal, 8)),
+        ),
         flags: (fields[5] ?? "").split(",").filter((flag) => KEPT_FLAGS.has(flag)),
       };
     });
-  const holds = (point: string, path: string): boolean => point === "/" || path === point || path.startsWith(`${point}/`);
+  const holds = (point: string, path: string): boolean =>
+    point === "/" || path === point || path.startsWith(`${point}/`);
   return {
     flagsOf(path) {
       let best: { point: string; flags: readonly string[] } = { point: "", flags: [] };

@@ -13,7 +13,13 @@ import { PodhostClient, PodhostError } from "./podhost-client.ts";
 import { PODHOST } from "./podhost-file.ts";
 import { podhostNetwork } from "./podhost-network.ts";
 import { planRoot, SHOWN_ETC } from "./root-plan.ts";
-import { type ContainerSpec, type PodSandbox, type PodSandboxSpec, type Sandbox, type SandboxContainer } from "./sandbox.ts";
+import {
+  type ContainerSpec,
+  type PodSandbox,
+  type PodSandboxSpec,
+  type Sandbox,
+  type SandboxContainer,
+} from "./sandbox.ts";
 import type { Tools } from "./tools.ts";
 
 export interface NamespacesOptions {
@@ -43,7 +49,12 @@ export async function startNamespaces(options: NamespacesOptions): Promise<Sandb
       ...["--kill-child=SIGKILL", "--mount-proc", tools.sh, "-c", scripts.init, "sh", process.execPath, PODHOST],
     ],
     // A session of its own: a terminal's Ctrl-C is for the cluster process alone.
-    { detached: true, serialization: "advanced", stdio: ["ignore", "ignore", "inherit", "ipc"], env: { PATH: process.env["PATH"] ?? "" } },
+    {
+      detached: true,
+      serialization: "advanced",
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
+      env: { PATH: process.env["PATH"] ?? "" },
+    },
   );
   const client = await PodhostClient.connect(child);
   const sandbox = new NamespacesSandbox(options, scripts, client, inside, () => {
@@ -74,14 +85,22 @@ class NamespacesSandbox implements Sandbox {
   readonly #end: () => void;
   #links = 0;
 
-  constructor(options: NamespacesOptions, scripts: NamespaceScripts, client: PodhostClient, inside: string, end: () => void) {
+  constructor(
+    options: NamespacesOptions,
+    scripts: NamespaceScripts,
+    client: PodhostClient,
+    inside: string,
+    end: () => void,
+  ) {
     this.options = options;
     this.scripts = scripts;
     this.client = client;
     this.inside = inside;
     this.note = options.note;
     this.exited = client.exited;
-    this.network = podhostNetwork("namespaces", client, (address, port) => ({ address, port }), { PATH: process.env["PATH"] ?? "" });
+    this.network = podhostNetwork("namespaces", client, (address, port) => ({ address, port }), {
+      PATH: process.env["PATH"] ?? "",
+    });
     this.#end = end;
   }
 
@@ -95,27 +114,45 @@ class NamespacesSandbox implements Sandbox {
       options: readOnly ? ["rbind", "ro", ...this.mountTable.flagsOf(source)] : ["bind"],
     });
     const lines = [
-      ...["null", "zero", "full", "random", "urandom", "tty"].map((name) => bind(`/dev/${name}`, `${this.inside}/dev/${name}`, false)),
+      ...["null", "zero", "full", "random", "urandom", "tty"].map((name) =>
+        bind(`/dev/${name}`, `${this.inside}/dev/${name}`, false),
+      ),
       ...names.map((name) => bind(`/etc/${name}`, `${this.inside}/etc/${name}`, true)),
     ];
     writeFileSync(join(directory, "etc-names"), names.map((name) => `${name}\n`).join(""));
     writeFstab(join(directory, "fstab"), lines);
-    await this.script(this.scripts.setUp, [this.inside, gateway, serviceRange, join(directory, "etc-names"), join(directory, "fstab"), ...nodeAddresses], "setting up the pods' network");
+    await this.script(
+      this.scripts.setUp,
+      [this.inside, gateway, serviceRange, join(directory, "etc-names"), join(directory, "fstab"), ...nodeAddresses],
+      "setting up the pods' network",
+    );
   }
 
   async createPod(spec: PodSandboxSpec): Promise<PodSandbox> {
     const link = spec.hostNetwork ? "host" : `v${this.#links++}`;
     const [gateway = "", bits = "16"] = this.options.gateway.split("/");
-    const mac = `0a:58:${spec.ip.split(".").map((part) => Number(part).toString(16).padStart(2, "0")).join(":")}`;
-    const memory = spec.memoryVolumes.flatMap(({ name, sizeBytes }) => [name, `mode=1777,nosuid,nodev${sizeBytes === undefined ? "" : `,size=${sizeBytes}`}`]);
-    await this.script(this.scripts.podUp, [this.inside, spec.uid, link, `${spec.ip}/${bits}`, gateway, mac, spec.hostname, ...memory], `setting up the network of pod ${spec.namespace}/${spec.name}`);
+    const mac = `0a:58:${spec.ip
+      .split(".")
+      .map((part) => Number(part).toString(16).padStart(2, "0"))
+      .join(":")}`;
+    const memory = spec.memoryVolumes.flatMap(({ name, sizeBytes }) => [
+      name,
+      `mode=1777,nosuid,nodev${sizeBytes === undefined ? "" : `,size=${sizeBytes}`}`,
+    ]);
+    await this.script(
+      this.scripts.podUp,
+      [this.inside, spec.uid, link, `${spec.ip}/${bits}`, gateway, mac, spec.hostname, ...memory],
+      `setting up the network of pod ${spec.namespace}/${spec.name}`,
+    );
     const pod = new NamespacesPod(this, spec, link);
     if (spec.shareProcessNamespace) await pod.holdProcesses();
     return pod;
   }
 
   async script(text: string, args: readonly string[], what: string): Promise<void> {
-    const result = await this.client.run([this.options.tools.sh, "-c", text, "sh", ...args], { env: { PATH: process.env["PATH"] ?? "" } });
+    const result = await this.client.run([this.options.tools.sh, "-c", text, "sh", ...args], {
+      env: { PATH: process.env["PATH"] ?? "" },
+    });
     if (result.code !== 0) throw new PodhostError(`${what}: ${result.stderr.trim() || `exit code ${result.code}`}`);
   }
 
@@ -143,9 +180,23 @@ class NamespacesPod implements PodSandbox {
     const { client, options } = this.#sandbox;
     const { unshare, sh } = options.tools;
     const id = `hold/${this.#spec.uid}`;
-    const argv = [unshare, "-p", "-f", "--kill-child=SIGKILL", sh, "-c", "trap : TERM INT HUP; echo ok >&3; exec 3>&-; while :; do sleep 2147483647 & wait $!; done"];
-    const started = await client.request<{ inner?: number; error?: string }>("start", { key: id, argv, env: { PATH: process.env["PATH"] ?? "" }, wrapped: true });
-    if (started.inner === undefined) throw new PodhostError(`holding the process namespace of ${this.#spec.name}: ${started.error}`);
+    const argv = [
+      unshare,
+      "-p",
+      "-f",
+      "--kill-child=SIGKILL",
+      sh,
+      "-c",
+      "trap : TERM INT HUP; echo ok >&3; exec 3>&-; while :; do sleep 2147483647 & wait $!; done",
+    ];
+    const started = await client.request<{ inner?: number; error?: string }>("start", {
+      key: id,
+      argv,
+      env: { PATH: process.env["PATH"] ?? "" },
+      wrapped: true,
+    });
+    if (started.inner === undefined)
+      throw new PodhostError(`holding the process namespace of ${this.#spec.name}: ${started.error}`);
     this.#holder = { pid: started.inner, id };
   }
 
@@ -167,16 +218,30 @@ class NamespacesPod implements PodSandbox {
   async remove(): Promise<void> {
     const { client, scripts, inside } = this.#sandbox;
     await Promise.all([...this.#running].map(async (container) => (await container.kill("SIGKILL"), container.exited)));
-    if (this.#holder !== undefined) await client.request("signal", { key: this.#holder.id, signal: "SIGKILL", all: true });
-    await this.#sandbox.script(scripts.podDown, [inside, this.#spec.uid, this.#link], `taking down pod ${this.#spec.name}`);
+    if (this.#holder !== undefined)
+      await client.request("signal", { key: this.#holder.id, signal: "SIGKILL", all: true });
+    await this.#sandbox.script(
+      scripts.podDown,
+      [inside, this.#spec.uid, this.#link],
+      `taking down pod ${this.#spec.name}`,
+    );
   }
 
   #command(spec: ContainerSpec): WrappedCommand {
     const { scripts, options, inside, host, mountTable } = this.#sandbox;
     const { nsenter, unshare, sh } = options.tools;
     const memory = `${inside}/pods/${this.#spec.uid}`;
-    const mounts = spec.mounts.map((mount) => (mount.type === "tmpfs" ? { ...mount, type: "bind" as const, source: `${memory}/mem/${mount.source}` } : mount));
-    const plan = planRoot({ host, etcView: `${inside}/etc`, view: spec.view, mounts, files: spec.files, workingDir: spec.workingDir });
+    const mounts = spec.mounts.map((mount) =>
+      mount.type === "tmpfs" ? { ...mount, type: "bind" as const, source: `${memory}/mem/${mount.source}` } : mount,
+    );
+    const plan = planRoot({
+      host,
+      etcView: `${inside}/etc`,
+      view: spec.view,
+      mounts,
+      files: spec.files,
+      workingDir: spec.workingDir,
+    });
     const { root, fstab } = writeRoot({
       directory: spec.directory,
       plan,
@@ -187,17 +252,34 @@ class NamespacesPod implements PodSandbox {
       empty: `${inside}/empty`,
     });
     const entered = this.#link === "host" ? [] : [`--net=${inside}/net/${this.#spec.uid}`];
-    const processes = this.#holder === undefined ? ["-p", "-f", "--kill-child=SIGKILL"] : ["-f", "--kill-child=SIGKILL"];
+    const processes =
+      this.#holder === undefined ? ["-p", "-f", "--kill-child=SIGKILL"] : ["-f", "--kill-child=SIGKILL"];
     const joined = this.#holder === undefined ? [] : [`--pid=/proc/${this.#holder.pid}/ns/pid`];
     const { env, odd } = splitEnvironment(spec.env);
     return {
       argv: [
-        ...[nsenter, ...entered, `--uts=${inside}/uts/${this.#spec.uid}`, `--ipc=${inside}/ipc/${this.#spec.uid}`, ...joined, unshare, "-m", ...processes],
+        ...[
+          nsenter,
+          ...entered,
+          `--uts=${inside}/uts/${this.#spec.uid}`,
+          `--ipc=${inside}/ipc/${this.#spec.uid}`,
+          ...joined,
+          unshare,
+          "-m",
+          ...processes,
+        ],
         ...[sh, "-c", scripts.container, "sh", fstab, root, String(spec.user.uid), String(spec.user.gid)],
-        ...[spec.readOnlyRoot ? ["ro", ...mountTable.flagsOf(root)].join(",") : "-", spec.noNewPrivileges ? "none" : "all"],
+        ...[
+          spec.readOnlyRoot ? ["ro", ...mountTable.flagsOf(root)].join(",") : "-",
+          spec.noNewPrivileges ? "none" : "all",
+        ],
         ...[spec.workingDir, String(odd.length), ...odd, ...this.#onTerminal(spec.tty), ...spec.argv],
       ],
-      env: { ...env, TRAVELOPS_ENTER: ENTER_SCRIPT, ...(this.#holder === undefined ? {} : { TRAVELOPS_CONTAINER_ID: spec.id }) },
+      env: {
+        ...env,
+        TRAVELOPS_ENTER: ENTER_SCRIPT,
+        ...(this.#holder === undefined ? {} : { TRAVELOPS_CONTAINER_ID: spec.id }),
+      },
     };
   }
 
@@ -206,7 +288,12 @@ class NamespacesPod implements PodSandbox {
     return tty && setsid !== undefined ? [setsid, "-c", "-w"] : [];
   }
 
-  #enter(inner: number, argv: readonly string[], env: Readonly<Record<string, string>>, workingDir: string): WrappedCommand {
+  #enter(
+    inner: number,
+    argv: readonly string[],
+    env: Readonly<Record<string, string>>,
+    workingDir: string,
+  ): WrappedCommand {
     const { nsenter, setpriv, sh } = this.#sandbox.options.tools;
     return {
       argv: [

@@ -75,7 +75,9 @@ export class PodhostClient {
 
   private constructor(child: ChildProcess, onReady: () => void) {
     this.#child = child;
-    child.on("message", (message, handle) => this.#receive(message as Record<string, unknown>, handle as Handle, onReady));
+    child.on("message", (message, handle) =>
+      this.#receive(message as Record<string, unknown>, handle as Handle, onReady),
+    );
     this.exited = new Promise((resolve) => {
       const end = (how: string): void => {
         if (this.#gone !== undefined) return;
@@ -105,7 +107,11 @@ export class PodhostClient {
   }
 
   /** One request and its answer; rejects with `PodhostError`. */
-  async request<T = Record<string, unknown>>(op: string, message: Record<string, unknown>, handle?: Handle): Promise<T> {
+  async request<T = Record<string, unknown>>(
+    op: string,
+    message: Record<string, unknown>,
+    handle?: Handle,
+  ): Promise<T> {
     return (await this.#call(op, message, handle)).ok as T;
   }
 
@@ -122,7 +128,10 @@ export class PodhostClient {
     this.#child.send({ op, message }, handle, {}, () => letGo(handle));
   }
 
-  run(argv: readonly string[], options: { env?: Record<string, string>; cwd?: string; input?: string; timeoutMs?: number } = {}): Promise<RunResult> {
+  run(
+    argv: readonly string[],
+    options: { env?: Record<string, string>; cwd?: string; input?: string; timeoutMs?: number } = {},
+  ): Promise<RunResult> {
     return this.request<RunResult>("run", { argv, ...options });
   }
 

@@ -27,7 +27,12 @@ export interface ContainerLaunch {
   /** NAME=value in the environment of all that belongs to the container. */
   readonly marker: string | undefined;
   /** Wraps a command to run inside the container; `inner` is its first process. */
-  readonly enter: (inner: number, argv: readonly string[], env: Readonly<Record<string, string>>, tty: boolean) => WrappedCommand;
+  readonly enter: (
+    inner: number,
+    argv: readonly string[],
+    env: Readonly<Record<string, string>>,
+    tty: boolean,
+  ) => WrappedCommand;
 }
 
 /** Starts a container; rejects with `StartError` when its command cannot run. */
@@ -73,7 +78,13 @@ class PodhostContainer implements SandboxContainer {
   readonly #probes: Map<string, (event: ProbeEvent) => void>;
   #execs = 0;
 
-  constructor(launch: ContainerLaunch, inner: number, startedAt: number, exited: Promise<ContainerExit>, probes: Map<string, (event: ProbeEvent) => void>) {
+  constructor(
+    launch: ContainerLaunch,
+    inner: number,
+    startedAt: number,
+    exited: Promise<ContainerExit>,
+    probes: Map<string, (event: ProbeEvent) => void>,
+  ) {
     this.id = launch.spec.id;
     this.startedAt = startedAt;
     this.env = launch.spec.env;
@@ -92,7 +103,12 @@ class PodhostContainer implements SandboxContainer {
     const id = `${this.id}+exec${this.#execs++}`;
     const command = this.#enter(options.argv, options.env, options.tty !== undefined);
     const ended = this.#stream(id, options, (bytes) => client.tell("exec-ack", { id, bytes }));
-    const answer = await client.request<{ error?: string }>("exec", { id, ...command, stdin: options.stdin !== undefined, tty: options.tty !== undefined });
+    const answer = await client.request<{ error?: string }>("exec", {
+      id,
+      ...command,
+      stdin: options.stdin !== undefined,
+      tty: options.tty !== undefined,
+    });
     if (answer.error !== undefined) {
       client.off(id);
       throw new StartError(answer.error);
@@ -100,7 +116,11 @@ class PodhostContainer implements SandboxContainer {
     const abort = (): void => client.tell("exec-kill", { id });
     options.signal?.addEventListener("abort", abort, { once: true });
     if (options.signal?.aborted === true) abort();
-    void this.#feed(options, (data, end) => client.request("exec-input", { id, data, end }), (size) => client.tell("exec-resize", { id, ...size }));
+    void this.#feed(
+      options,
+      (data, end) => client.request("exec-input", { id, data, end }),
+      (size) => client.tell("exec-resize", { id, ...size }),
+    );
     try {
       return asContainerExit(await ended).exitCode;
     } finally {
@@ -118,8 +138,14 @@ class PodhostContainer implements SandboxContainer {
       client.off(id);
       return;
     }
-    void this.#feed(options, (data, end) => client.request("input", { key: this.id, data, end }), (size) => client.tell("resize", { key: this.id, ...size }));
-    const aborted = new Promise<void>((resolve) => options.signal?.addEventListener("abort", () => resolve(), { once: true }));
+    void this.#feed(
+      options,
+      (data, end) => client.request("input", { key: this.id, data, end }),
+      (size) => client.tell("resize", { key: this.id, ...size }),
+    );
+    const aborted = new Promise<void>((resolve) =>
+      options.signal?.addEventListener("abort", () => resolve(), { once: true }),
+    );
     await Promise.race([ended, aborted]);
     client.off(id);
     client.tell("detach", { key: this.id, id });
@@ -150,10 +176,16 @@ class PodhostContainer implements SandboxContainer {
   }
 
   #action(action: ProbeAction): Record<string, unknown> {
-    return action.type === "exec" ? { ...action, ...this.#enter(action.command, this.#launch.spec.env) } : { ...action };
+    return action.type === "exec"
+      ? { ...action, ...this.#enter(action.command, this.#launch.spec.env) }
+      : { ...action };
   }
 
-  #stream(id: string, options: Pick<ExecOptions, "stdout" | "stderr">, acknowledge: (bytes: number) => void): Promise<ExitEvent> {
+  #stream(
+    id: string,
+    options: Pick<ExecOptions, "stdout" | "stderr">,
+    acknowledge: (bytes: number) => void,
+  ): Promise<ExitEvent> {
     const { client } = this.#launch;
     return new Promise((resolve) => {
       client.on(id, (event) => {

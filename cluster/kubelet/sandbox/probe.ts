@@ -29,25 +29,50 @@ set -e
 export async function chooseSandbox(choice: SandboxChoice, path?: string): Promise<SandboxDecision> {
   if (choice === "bare") return { kind: "bare", note: "asked for with --sandbox bare" };
   const refusal = await tryNamespaces(path);
-  if ("tools" in refusal) return { kind: "namespaces", tools: refusal.tools, note: "this machine allows rootless namespaces" };
+  if ("tools" in refusal)
+    return { kind: "namespaces", tools: refusal.tools, note: "this machine allows rootless namespaces" };
   if (choice === "namespaces")
-    throw new SandboxUnavailableError(`--sandbox namespaces: ${refusal.reason}. Use --sandbox auto to run pods as plain processes instead.`);
+    throw new SandboxUnavailableError(
+      `--sandbox namespaces: ${refusal.reason}. Use --sandbox auto to run pods as plain processes instead.`,
+    );
   return { kind: "bare", note: `${refusal.reason}; pods run as plain processes` };
 }
 
 async function tryNamespaces(path?: string): Promise<{ tools: Tools } | { reason: string }> {
   if (process.platform !== "linux") return { reason: `namespaces exist on Linux only, this is ${process.platform}` };
   const tools = findTools(path);
-  if ("missing" in tools) return { reason: `${tools.missing.join(", ")} not found (util-linux and iproute2 have them)` };
+  if ("missing" in tools)
+    return { reason: `${tools.missing.join(", ")} not found (util-linux and iproute2 have them)` };
   const { unshare, mount, ip, setpriv, sh } = tools;
-  const said = await attempt(unshare, ["--user", "--map-root-user", "--mount", "--net", "--pid", "--fork", "--kill-child=SIGKILL", "--mount-proc", sh, "-c", TRIAL, "sh", mount, ip, unshare, setpriv, sh]);
+  const said = await attempt(unshare, [
+    "--user",
+    "--map-root-user",
+    "--mount",
+    "--net",
+    "--pid",
+    "--fork",
+    "--kill-child=SIGKILL",
+    "--mount-proc",
+    sh,
+    "-c",
+    TRIAL,
+    "sh",
+    mount,
+    ip,
+    unshare,
+    setpriv,
+    sh,
+  ]);
   return said === undefined ? { tools } : { reason: `the kernel refuses rootless namespaces (${said}${hint()})` };
 }
 
 /** undefined: it worked. Otherwise the first line of what was said. */
 function attempt(file: string, args: readonly string[]): Promise<string | undefined> {
   return new Promise((resolve) => {
-    const child = spawn(file, args, { stdio: ["ignore", "ignore", "pipe"], env: { PATH: process.env["PATH"] ?? "", LC_ALL: "C" } });
+    const child = spawn(file, args, {
+      stdio: ["ignore", "ignore", "pipe"],
+      env: { PATH: process.env["PATH"] ?? "", LC_ALL: "C" },
+    });
     let said = "";
     const timer = setTimeout(() => child.kill("SIGKILL"), 5000);
     child.stderr.on("data", (chunk: Buffer) => (said += chunk.toString()));
@@ -61,8 +86,10 @@ function attempt(file: string, args: readonly string[]): Promise<string | undefi
 
 /** The settings that are behind most refusals. */
 function hint(): string {
-  const isSet = (file: string, value: string): boolean => existsSync(file) && readFileSync(file, "utf8").trim() === value;
-  if (isSet("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1")) return "; kernel.apparmor_restrict_unprivileged_userns is 1";
+  const isSet = (file: string, value: string): boolean =>
+    existsSync(file) && readFileSync(file, "utf8").trim() === value;
+  if (isSet("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1"))
+    return "; kernel.apparmor_restrict_unprivileged_userns is 1";
   if (isSet("/proc/sys/kernel/unprivileged_userns_clone", "0")) return "; kernel.unprivileged_userns_clone is 0";
   if (isSet("/proc/sys/user/max_user_namespaces", "0")) return "; user.max_user_namespaces is 0";
   return "";

@@ -14,13 +14,53 @@ const SHOWN = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "
 
 /** What programs need of /etc and holds no secret. */
 export const SHOWN_ETC = [
-  "alternatives", "bash.bashrc", "ca-certificates", "ca-certificates.conf", "crypto-policies", "debian_version", "fonts",
-  "inputrc", "java", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "login.defs", "magic", "mime.types",
-  "nsswitch.conf", "os-release", "pki", "profile", "profile.d", "protocols", "python3", "redhat-release", "rpc",
-  "services", "shells", "skel", "ssl", "terminfo", "timezone", "vimrc",
+  "alternatives",
+  "bash.bashrc",
+  "ca-certificates",
+  "ca-certificates.conf",
+  "crypto-policies",
+  "debian_version",
+  "fonts",
+  "inputrc",
+  "java",
+  "ld.so.cache",
+  "ld.so.conf",
+  "ld.so.conf.d",
+  "localtime",
+  "login.defs",
+  "magic",
+  "mime.types",
+  "nsswitch.conf",
+  "os-release",
+  "pki",
+  "profile",
+  "profile.d",
+  "protocols",
+  "python3",
+  "redhat-release",
+  "rpc",
+  "services",
+  "shells",
+  "skel",
+  "ssl",
+  "terminfo",
+  "timezone",
+  "vimrc",
 ];
 
-const EMPTY = ["/boot", "/home", "/media", "/mnt", "/run", "/run/lock", "/srv", "/var/cache", "/var/lib", "/var/log", "/var/spool"];
+const EMPTY = [
+  "/boot",
+  "/home",
+  "/media",
+  "/mnt",
+  "/run",
+  "/run/lock",
+  "/srv",
+  "/var/cache",
+  "/var/lib",
+  "/var/log",
+  "/var/spool",
+];
 const WRITABLE_BY_ALL = ["/tmp", "/var/tmp"];
 /** Mount points that the shared /dev offers. */
 const DEVICE_POINTS = new Map<string, "dir" | "file">([
@@ -96,7 +136,8 @@ class Planner {
       if (kind === "link") this.#place(path, { kind: "link", target: host.readLink(path) });
       else if (kind === "dir") this.#place(path, { kind: "view", host: path, file: false });
     }
-    for (const path of [...EMPTY, ...WRITABLE_BY_ALL, "/proc", "/sys", "/dev", "/root", "/etc", `${HIDDEN}/old`]) this.#ensureDirectory(path);
+    for (const path of [...EMPTY, ...WRITABLE_BY_ALL, "/proc", "/sys", "/dev", "/root", "/etc", `${HIDDEN}/old`])
+      this.#ensureDirectory(path);
     this.#place("/var/run", { kind: "link", target: "/run" });
     for (const name of SHOWN_ETC) {
       const kind = host.kind(`/etc/${name}`);
@@ -118,13 +159,15 @@ class Planner {
 
   #addMount(mount: Mount): void {
     if (mount.target === "/") throw new RootPlanError(`a volume cannot be mounted at /`);
-    if (/^\/(proc|sys)(\/|$)/.test(mount.target)) throw new RootPlanError(`a volume cannot be mounted at ${mount.target}`);
+    if (/^\/(proc|sys)(\/|$)/.test(mount.target))
+      throw new RootPlanError(`a volume cannot be mounted at ${mount.target}`);
     const device = DEVICE_POINTS.get(mount.target);
     if (device !== undefined && (device === "file") === mount.file) {
       this.#extra.push(mount);
       return;
     }
-    if (mount.target.startsWith("/dev/")) throw new RootPlanError(`a volume cannot be mounted at ${mount.target}: /dev is read-only here`);
+    if (mount.target.startsWith("/dev/"))
+      throw new RootPlanError(`a volume cannot be mounted at ${mount.target}: /dev is read-only here`);
     this.#place(mount.target, { kind: "mount", mount });
   }
 
@@ -229,7 +272,11 @@ class Planner {
     return hidden;
   }
 
-  #expand(parent: Node & { kind: "dir" }, name: string, from: { host: string; hidden: string }): Node & { kind: "dir" } {
+  #expand(
+    parent: Node & { kind: "dir" },
+    name: string,
+    from: { host: string; hidden: string },
+  ): Node & { kind: "dir" } {
     const { host } = this.#input;
     const made: Node & { kind: "dir" } = { kind: "dir", children: new Map() };
     for (const entry of host.list(from.host)) {
@@ -276,13 +323,22 @@ class Planner {
     return { directories, links, files, inVolumes: this.#inVolumes, mounts: byDepth([...mounts, ...this.#extra]) };
   }
 
-  #point(path: string, file: boolean, directories: { path: string; mode: number }[], files: { path: string; content: string }[]): void {
+  #point(
+    path: string,
+    file: boolean,
+    directories: { path: string; mode: number }[],
+    files: { path: string; content: string }[],
+  ): void {
     if (file) files.push({ path, content: "" });
     else directories.push({ path, mode: 0o755 });
   }
 }
 
-const parts = (path: string): string[] => posix.normalize(path).split("/").filter((part) => part !== "");
+const parts = (path: string): string[] =>
+  posix
+    .normalize(path)
+    .split("/")
+    .filter((part) => part !== "");
 
 const byDepth = (mounts: readonly Mount[]): Mount[] =>
   [...mounts].sort((a, b) => parts(a.target).length - parts(b.target).length);

@@ -98,7 +98,14 @@ export interface ExecOptions {
 }
 
 export type ProbeAction =
-  | { type: "http"; host: string; port: number; path: string; scheme: "HTTP" | "HTTPS"; headers: ReadonlyArray<{ name: string; value: string }> }
+  | {
+      type: "http";
+      host: string;
+      port: number;
+      path: string;
+      scheme: "HTTP" | "HTTPS";
+      headers: ReadonlyArray<{ name: string; value: string }>;
+    }
   | { type: "tcp"; host: string; port: number }
   | { type: "grpc"; host: string; port: number; service: string }
   | { type: "exec"; command: readonly string[] };

@@ -36,5 +36,9 @@ export function findTools(path?: string): Tools | { missing: ToolName[] } {
     else found[name] = file;
   }
   if (missing.length > 0) return { missing };
-  return { ...(found as Record<ToolName, string>), hostname: findProgram("hostname", path), setsid: findProgram("setsid", path) };
+  return {
+    ...(found as Record<ToolName, string>),
+    hostname: findProgram("hostname", path),
+    setsid: findProgram("setsid", path),
+  };
 }

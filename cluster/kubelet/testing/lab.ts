@@ -60,7 +60,11 @@ export async function startLab(kind: "namespaces" | "bare", options: LabOptions 
     packages: options.packages ?? [],
     unknownImages: options.unknownImages ?? "fail",
     node: process.execPath,
-    host: { programs: { node: process.execPath }, find: (name) => findProgram(name), linkDirectory: join(directory, "bin") },
+    host: {
+      programs: { node: process.execPath },
+      find: (name) => findProgram(name),
+      linkDirectory: join(directory, "bin"),
+    },
   });
   const socketPath = join(directory, "d.sock");
   const start = async (): Promise<{ sandbox: Sandbox; kubelet: Kubelet; network: Network | undefined }> => {
@@ -111,19 +115,30 @@ export async function startLab(kind: "namespaces" | "bare", options: LabOptions 
         apiVersion: "v1",
         kind: "Pod",
         metadata: { name, namespace: "default", ...metadata },
-        spec: { nodeName: NODE, terminationGracePeriodSeconds: 1, automountServiceAccountToken: false, ...spec } as unknown as Pod["spec"],
+        spec: {
+          nodeName: NODE,
+          terminationGracePeriodSeconds: 1,
+          automountServiceAccountToken: false,
+          ...spec,
+        } as unknown as Pod["spec"],
       }),
     async until(name, holds, timeoutMs = 15_000) {
       const deadline = Date.now() + timeoutMs;
       for (;;) {
         const pod = await get(name);
         if (holds(pod)) return pod;
-        if (Date.now() > deadline) throw new Error(`pod ${name} did not get there: ${JSON.stringify(pod.status, null, 1)}\n${(await lab.events(name)).join("\n")}`);
+        if (Date.now() > deadline)
+          throw new Error(
+            `pod ${name} did not get there: ${JSON.stringify(pod.status, null, 1)}\n${(await lab.events(name)).join("\n")}`,
+          );
         await new Promise((resolve) => setTimeout(resolve, 25));
       }
     },
     async events(name) {
-      const list = await client.list({ group: "", version: "v1", resource: "events", kind: "Event", namespaced: true }, { namespace: "default" });
+      const list = await client.list(
+        { group: "", version: "v1", resource: "events", kind: "Event", namespaced: true },
+        { namespace: "default" },
+      );
       return list.items
         .filter((event) => (event["involvedObject"] as { name?: string }).name === name)
         .map((event) => `${String(event["reason"])}: ${String(event["message"])}`);
@@ -164,5 +179,11 @@ async function namespaceReady(client: KubeClient): Promise<void> {
       }
     }
   }
-  await client.create(SERVICE_ACCOUNTS, { apiVersion: "v1", kind: "ServiceAccount", metadata: { name: "default", namespace: "default" } }).catch(() => {});
+  await client
+    .create(SERVICE_ACCOUNTS, {
+      apiVersion: "v1",
+      kind: "ServiceAccount",
+      metadata: { name: "default", namespace: "default" },
+    })
+    .catch(() => {});
 }

@@ -4,7 +4,14 @@ import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chooseSandbox } from "../sandbox/probe.ts";
-import type { ContainerSpec, Mount, PodSandbox, PodSandboxSpec, Sandbox, SandboxContainer } from "../sandbox/sandbox.ts";
+import type {
+  ContainerSpec,
+  Mount,
+  PodSandbox,
+  PodSandboxSpec,
+  Sandbox,
+  SandboxContainer,
+} from "../sandbox/sandbox.ts";
 import { startSandbox } from "../sandbox/start-sandbox.ts";
 
 export interface SandboxLab {
@@ -27,9 +34,19 @@ export interface LabPod {
 
 let serial = 0;
 
-export async function startSandboxLab(kind: "namespaces" | "bare", directory: string = mkdtempSync(join(tmpdir(), "travelops-sandbox-"))): Promise<SandboxLab> {
+export async function startSandboxLab(
+  kind: "namespaces" | "bare",
+  directory: string = mkdtempSync(join(tmpdir(), "travelops-sandbox-")),
+): Promise<SandboxLab> {
   const clusterId = `lab-${process.pid}-${serial++}`;
-  const sandbox = await startSandbox(await chooseSandbox(kind), { directory, masked: [directory], gateway: "10.128.0.1/16", serviceRange: "10.64.0.0/16", nodeAddresses: ["10.128.1.1"], clusterId });
+  const sandbox = await startSandbox(await chooseSandbox(kind), {
+    directory,
+    masked: [directory],
+    gateway: "10.128.0.1/16",
+    serviceRange: "10.64.0.0/16",
+    nodeAddresses: ["10.128.1.1"],
+    clusterId,
+  });
   let pods = 0;
   return {
     sandbox,
@@ -42,16 +59,43 @@ export async function startSandboxLab(kind: "namespaces" | "bare", directory: st
       mkdirSync(podDirectory, { recursive: true });
       const ip = `10.128.0.${10 + number}`;
       const pod = await sandbox.createPod({
-        ...{ uid, namespace: "default", name: uid, hostname: uid, ip, hostNetwork: false, shareProcessNamespace: false },
+        ...{
+          uid,
+          namespace: "default",
+          name: uid,
+          hostname: uid,
+          ip,
+          hostNetwork: false,
+          shareProcessNamespace: false,
+        },
         ...{ directory: podDirectory, memoryVolumes: [], ...spec },
       });
       let containers = 0;
       const start = (argv: readonly string[], more: Partial<ContainerSpec> = {}): Promise<SandboxContainer> => {
         const name = `c${containers++}`;
         return pod.startContainer({
-          ...{ id: `${uid}/${name}`, name, argv, env: { PATH: "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin" }, workingDir: "/", mounts: [], files: {}, view: [process.execPath] },
-          ...{ directory: join(podDirectory, "containers", name), log: { file: join(podDirectory, `${name}.log`), maxBytes: 1e6, maxFiles: 3 } },
-          ...{ user: { uid: 0, gid: 0, groups: [] }, readOnlyRoot: false, noNewPrivileges: false, stdin: false, tty: false, ...more },
+          ...{
+            id: `${uid}/${name}`,
+            name,
+            argv,
+            env: { PATH: "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin" },
+            workingDir: "/",
+            mounts: [],
+            files: {},
+            view: [process.execPath],
+          },
+          ...{
+            directory: join(podDirectory, "containers", name),
+            log: { file: join(podDirectory, `${name}.log`), maxBytes: 1e6, maxFiles: 3 },
+          },
+          ...{
+            user: { uid: 0, gid: 0, groups: [] },
+            readOnlyRoot: false,
+            noNewPrivileges: false,
+            stdin: false,
+            tty: false,
+            ...more,
+          },
         });
       };
       return {
@@ -80,4 +124,11 @@ export async function startSandboxLab(kind: "namespaces" | "bare", directory: st
   };
 }
 
-export const bind = (source: string, target: string, more: Partial<Mount> = {}): Mount => ({ source, target, type: "bind", readOnly: false, file: false, ...more });
+export const bind = (source: string, target: string, more: Partial<Mount> = {}): Mount => ({
+  source,
+  target,
+  type: "bind",
+  readOnly: false,
+  file: false,
+  ...more,
+});

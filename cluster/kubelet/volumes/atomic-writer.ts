@@ -2,7 +2,18 @@
  * Files of a projected volume, changed all at once: they live in a dated directory, `..data` links to it, and
  * what a program opens links through `..data`. A change makes a new directory and moves the link.
  */
-import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join, normalize } from "node:path";
 
 export interface ProjectedFile {

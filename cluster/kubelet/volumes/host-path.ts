@@ -22,7 +22,8 @@ export function resolveHostPath(rule: HostPathRule, path: string, type = ""): { 
   const isReal = rule.real.some((directory) => within(directory, clean));
   const root = isReal ? (rule.real.find((directory) => within(directory, clean)) ?? "/") : rule.nodeRoot;
   const place = isReal ? clean : join(rule.nodeRoot, clean);
-  if (type === "DirectoryOrCreate" || (type === "" && !existsSync(place))) mkdirSync(place, { recursive: true, mode: 0o755 });
+  if (type === "DirectoryOrCreate" || (type === "" && !existsSync(place)))
+    mkdirSync(place, { recursive: true, mode: 0o755 });
   if (type === "FileOrCreate" && !existsSync(place)) {
     mkdirSync(dirname(place), { recursive: true });
     writeFileSync(place, "", { mode: 0o644 });
@@ -33,8 +34,10 @@ export function resolveHostPath(rule: HostPathRule, path: string, type = ""): { 
   };
   if (type.startsWith("Directory") && kind !== "dir") refuse("directory");
   if (type.startsWith("File") && kind !== "file") refuse("file");
-  if (type === "Socket" || type === "CharDevice" || type === "BlockDevice") refuse(type === "Socket" ? "socket file" : type === "CharDevice" ? "character device" : "block device");
-  if (!within(realpathSync(root), realpathSync(place))) throw new VolumeError(`hostPath ${path} leads out of the node's file system by a symbolic link`);
+  if (type === "Socket" || type === "CharDevice" || type === "BlockDevice")
+    refuse(type === "Socket" ? "socket file" : type === "CharDevice" ? "character device" : "block device");
+  if (!within(realpathSync(root), realpathSync(place)))
+    throw new VolumeError(`hostPath ${path} leads out of the node's file system by a symbolic link`);
   return { path: realpathSync(place), file: kind === "file" };
 }
 

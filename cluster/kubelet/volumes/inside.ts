@@ -11,7 +11,8 @@ const within = (directory: string, path: string): boolean => path === directory 
 /** The real path of something that exists inside `base`. */
 export function realInside(base: string, path: string): string {
   const real = realpathSync(path);
-  if (!within(realpathSync(base), real)) throw new LeadsOutError(`${path.slice(base.length)} leads out of its volume by a symbolic link`);
+  if (!within(realpathSync(base), real))
+    throw new LeadsOutError(`${path.slice(base.length)} leads out of its volume by a symbolic link`);
   return real;
 }
 

@@ -33,7 +33,8 @@ export function configMapPayload(
   if (configMap === undefined && optional !== true) throw new VolumeError(`configmap "${name}" not found`);
   const values = new Map<string, Uint8Array>();
   for (const [key, text] of Object.entries(configMap?.data ?? {})) values.set(key, Buffer.from(text));
-  for (const [key, base64] of Object.entries(configMap?.binaryData ?? {})) values.set(key, Buffer.from(base64, "base64"));
+  for (const [key, base64] of Object.entries(configMap?.binaryData ?? {}))
+    values.set(key, Buffer.from(base64, "base64"));
   return pick(values, source.items, mode, optional === true, `configmap references non-existent config key: `);
 }
 
@@ -46,15 +47,25 @@ export function secretPayload(
   const { name = "", optional } = source;
   const secret = sources.secret(name);
   if (secret === undefined && optional !== true) throw new VolumeError(`secret "${name}" not found`);
-  const values = new Map(Object.entries(secret?.data ?? {}).map(([key, base64]) => [key, Buffer.from(base64, "base64")]));
+  const values = new Map(
+    Object.entries(secret?.data ?? {}).map(([key, base64]) => [key, Buffer.from(base64, "base64")]),
+  );
   return pick(values, source.items, mode, optional === true, `references non-existent secret key: `);
 }
 
-export function downwardPayload(pod: Pod, items: DownwardItems, mode: number | undefined, sources: PayloadSources): Payload {
+export function downwardPayload(
+  pod: Pod,
+  items: DownwardItems,
+  mode: number | undefined,
+  sources: PayloadSources,
+): Payload {
   const out = new Map<string, ProjectedFile>();
   for (const item of items ?? []) {
     try {
-      out.set(item.path, { content: Buffer.from(downwardText(pod, item, sources)), mode: item.mode ?? mode ?? DEFAULT_MODE });
+      out.set(item.path, {
+        content: Buffer.from(downwardText(pod, item, sources)),
+        mode: item.mode ?? mode ?? DEFAULT_MODE,
+      });
     } catch (error) {
       if (error instanceof FieldRefError) throw new VolumeError(error.message);
       throw error;
@@ -66,13 +77,24 @@ export function downwardPayload(pod: Pod, items: DownwardItems, mode: number | u
 function downwardText(pod: Pod, item: NonNullable<DownwardItems>[number], sources: PayloadSources): string {
   if (item.fieldRef !== undefined) return fieldValue(item.fieldRef.fieldPath, pod, sources.node, sources.podIP);
   const ref = item.resourceFieldRef;
-  if (ref === undefined) throw new VolumeError(`the item ${item.path} of a downwardAPI volume has neither fieldRef nor resourceFieldRef`);
-  const container = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].find((c) => c.name === ref.containerName);
-  if (container === undefined) throw new VolumeError(`couldn't find container "${ref.containerName}" in pod ${pod.metadata.namespace}/${pod.metadata.name}`);
+  if (ref === undefined)
+    throw new VolumeError(`the item ${item.path} of a downwardAPI volume has neither fieldRef nor resourceFieldRef`);
+  const container = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].find(
+    (c) => c.name === ref.containerName,
+  );
+  if (container === undefined)
+    throw new VolumeError(
+      `couldn't find container "${ref.containerName}" in pod ${pod.metadata.namespace}/${pod.metadata.name}`,
+    );
   return resourceValue(ref, container, sources.node);
 }
 
-export function projectedPayload(pod: Pod, projected: readonly ProjectedSource[], mode: number | undefined, sources: PayloadSources): Payload {
+export function projectedPayload(
+  pod: Pod,
+  projected: readonly ProjectedSource[],
+  mode: number | undefined,
+  sources: PayloadSources,
+): Payload {
   const out = new Map<string, ProjectedFile>();
   for (const source of projected) {
     const part = projectedPart(pod, source, mode, sources);
@@ -87,12 +109,22 @@ function projectedPart(pod: Pod, source: ProjectedSource, mode: number | undefin
   if (source.downwardAPI !== undefined) return downwardPayload(pod, source.downwardAPI.items, mode, sources);
   if (source.serviceAccountToken !== undefined) {
     const { audience, expirationSeconds, path } = source.serviceAccountToken;
-    return new Map([[path, { content: Buffer.from(sources.token(audience, expirationSeconds)), mode: mode ?? DEFAULT_MODE }]]);
+    return new Map([
+      [path, { content: Buffer.from(sources.token(audience, expirationSeconds)), mode: mode ?? DEFAULT_MODE }],
+    ]);
   }
-  throw new VolumeError(`a projected source of the kind ${Object.keys(source).join(", ") || "none"} is not supported by the embedded cluster`);
+  throw new VolumeError(
+    `a projected source of the kind ${Object.keys(source).join(", ") || "none"} is not supported by the embedded cluster`,
+  );
 }
 
-function pick(values: ReadonlyMap<string, Uint8Array>, items: readonly KeyToPath[] | undefined, mode: number | undefined, optional: boolean, missing: string): Payload {
+function pick(
+  values: ReadonlyMap<string, Uint8Array>,
+  items: readonly KeyToPath[] | undefined,
+  mode: number | undefined,
+  optional: boolean,
+  missing: string,
+): Payload {
   const out = new Map<string, ProjectedFile>();
   if (items === undefined || items.length === 0) {
     for (const [key, content] of values) out.set(key, { content, mode: mode ?? DEFAULT_MODE });

@@ -6,7 +6,14 @@ import type { PersistentVolume, PersistentVolumeClaim, Pod } from "@travelops/ku
 import type { Volume } from "@travelops/kube/api/types/volume.ts";
 import { PayloadPathError, writeAtomically, type Payload } from "./atomic-writer.ts";
 import { resolveHostPath, type HostPathRule } from "./host-path.ts";
-import { configMapPayload, downwardPayload, projectedPayload, secretPayload, VolumeError, type PayloadSources } from "./payload.ts";
+import {
+  configMapPayload,
+  downwardPayload,
+  projectedPayload,
+  secretPayload,
+  VolumeError,
+  type PayloadSources,
+} from "./payload.ts";
 
 export interface VolumeSources extends PayloadSources {
   claim(name: string): PersistentVolumeClaim | undefined;
@@ -53,23 +60,60 @@ export class PodVolumes {
     return (pod.spec.volumes ?? []).flatMap((volume) => {
       if (volume.emptyDir?.medium !== "Memory") return [];
       const limit = tryParseQuantity(volume.emptyDir.sizeLimit);
-      return [{ name: volume.name, ...(limit === undefined || limit.nano === 0n ? {} : { sizeBytes: Number(quantityValue(limit)) }) }];
+      return [
+        {
+          name: volume.name,
+          ...(limit === undefined || limit.nano === 0n ? {} : { sizeBytes: Number(quantityValue(limit)) }),
+        },
+      ];
     });
   }
 
   #place(pod: Pod, volume: Volume, sources: VolumeSources, now: number): VolumePlace {
-    if (volume.emptyDir !== undefined) return volume.emptyDir.medium === "Memory" ? { kind: "memory", name: volume.name } : this.#emptyDir(volume.name);
-    if (volume.configMap !== undefined) return this.#projected("configmap", volume, configMapPayload(pod, volume.configMap, volume.configMap.defaultMode, sources), now);
+    if (volume.emptyDir !== undefined)
+      return volume.emptyDir.medium === "Memory" ? { kind: "memory", name: volume.name } : this.#emptyDir(volume.name);
+    if (volume.configMap !== undefined)
+      return this.#projected(
+        "configmap",
+        volume,
+        configMapPayload(pod, volume.configMap, volume.configMap.defaultMode, sources),
+        now,
+      );
     if (volume.secret !== undefined) {
       const { secretName, items, optional, defaultMode } = volume.secret;
-      return this.#projected("secret", volume, secretPayload(pod, { name: secretName, items, optional }, defaultMode, sources), now);
+      return this.#projected(
+        "secret",
+        volume,
+        secretPayload(pod, { name: secretName, items, optional }, defaultMode, sources),
+        now,
+      );
     }
     if (volume.projected !== undefined)
-      return this.#projected("projected", volume, projectedPayload(pod, volume.projected.sources ?? [], volume.projected.defaultMode, sources), now);
+      return this.#projected(
+        "projected",
+        volume,
+        projectedPayload(pod, volume.projected.sources ?? [], volume.projected.defaultMode, sources),
+        now,
+      );
     if (volume.downwardAPI !== undefined)
-      return this.#projected("downward-api", volume, downwardPayload(pod, volume.downwardAPI.items, volume.downwardAPI.defaultMode, sources), now);
-    if (volume.hostPath !== undefined) return { kind: "path", readOnly: false, ...resolveHostPath(this.#rule, volume.hostPath.path, volume.hostPath.type) };
-    if (volume.persistentVolumeClaim !== undefined) return this.#claim(volume.persistentVolumeClaim.claimName, volume.persistentVolumeClaim.readOnly === true, sources);
+      return this.#projected(
+        "downward-api",
+        volume,
+        downwardPayload(pod, volume.downwardAPI.items, volume.downwardAPI.defaultMode, sources),
+        now,
+      );
+    if (volume.hostPath !== undefined)
+      return {
+        kind: "path",
+        readOnly: false,
+        ...resolveHostPath(this.#rule, volume.hostPath.path, volume.hostPath.type),
+      };
+    if (volume.persistentVolumeClaim !== undefined)
+      return this.#claim(
+        volume.persistentVolumeClaim.claimName,
+        volume.persistentVolumeClaim.readOnly === true,
+        sources,
+      );
     if (volume.ephemeral !== undefined) return this.#claim(`${pod.metadata.name}-${volume.name}`, false, sources);
     const kind = Object.keys(volume).find((key) => key !== "name") ?? "none";
     throw new VolumeError(`volumes of the kind ${kind} are not supported by the embedded cluster`);
@@ -93,20 +137,35 @@ export class PodVolumes {
     if (claim === undefined) throw new VolumeError(`persistentvolumeclaim "${name}" not found`);
     const volumeName = claim.spec.volumeName;
     if (volumeName === undefined || volumeName === "" || claim.status?.phase !== "Bound")
-      throw new VolumeError(`PVC ${claim.metadata.namespace}/${name} is not bound (phase: ${claim.status?.phase ?? "Pending"})`);
+      throw new VolumeError(
+        `PVC ${claim.metadata.namespace}/${name} is not bound (phase: ${claim.status?.phase ?? "Pending"})`,
+      );
     const volume = sources.persistentVolume(volumeName);
     if (volume === undefined) throw new VolumeError(`persistentvolume "${volumeName}" not found`);
-    if (claim.spec.volumeMode === "Block") throw new VolumeError(`volumeMode Block of the claim ${name} is not supported by the embedded cluster`);
+    if (claim.spec.volumeMode === "Block")
+      throw new VolumeError(`volumeMode Block of the claim ${name} is not supported by the embedded cluster`);
     const { hostPath, local } = volume.spec;
     const path = local?.path ?? hostPath?.path;
     if (path === undefined) {
       const kind = Object.keys(volume.spec).find((key) => !KNOWN_PV_FIELDS.has(key)) ?? "none";
       throw new VolumeError(`persistent volumes of the kind ${kind} are not supported by the embedded cluster`);
     }
-    return { kind: "path", readOnly, ...resolveHostPath(this.#rule, path, local === undefined ? hostPath?.type : "DirectoryOrCreate") };
+    return {
+      kind: "path",
+      readOnly,
+      ...resolveHostPath(this.#rule, path, local === undefined ? hostPath?.type : "DirectoryOrCreate"),
+    };
   }
 }
 
 const KNOWN_PV_FIELDS = new Set([
-  "capacity", "accessModes", "claimRef", "persistentVolumeReclaimPolicy", "storageClassName", "volumeMode", "nodeAffinity", "mountOptions", "volumeAttributesClassName",
+  "capacity",
+  "accessModes",
+  "claimRef",
+  "persistentVolumeReclaimPolicy",
+  "storageClassName",
+  "volumeMode",
+  "nodeAffinity",
+  "mountOptions",
+  "volumeAttributesClassName",
 ]);

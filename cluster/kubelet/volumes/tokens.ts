@@ -44,7 +44,10 @@ export class PodTokens {
 
   /** When the first of them wants to be renewed. */
   get nextRenewal(): number {
-    return Math.min(Number.POSITIVE_INFINITY, ...[...this.#tokens.values()].map((token) => (token.asking ? Number.POSITIVE_INFINITY : token.renewAt)));
+    return Math.min(
+      Number.POSITIVE_INFINITY,
+      ...[...this.#tokens.values()].map((token) => (token.asking ? Number.POSITIVE_INFINITY : token.renewAt)),
+    );
   }
 
   get waiting(): boolean {
@@ -54,18 +57,25 @@ export class PodTokens {
   async #ask(token: Token, audience: string | undefined, expirationSeconds: number): Promise<void> {
     token.asking = true;
     const { metadata, spec } = this.#pod;
-    const account = spec.serviceAccountName === undefined || spec.serviceAccountName === "" ? "default" : spec.serviceAccountName;
+    const account =
+      spec.serviceAccountName === undefined || spec.serviceAccountName === "" ? "default" : spec.serviceAccountName;
     try {
-      const answer = (await this.#client.createSubresource(SERVICE_ACCOUNTS, metadata.namespace ?? "", account, "token", {
-        apiVersion: "authentication.k8s.io/v1",
-        kind: "TokenRequest",
-        metadata: {},
-        spec: {
-          ...(audience === undefined || audience === "" ? { audiences: [] } : { audiences: [audience] }),
-          expirationSeconds,
-          boundObjectRef: { apiVersion: "v1", kind: "Pod", name: metadata.name, uid: metadata.uid },
+      const answer = (await this.#client.createSubresource(
+        SERVICE_ACCOUNTS,
+        metadata.namespace ?? "",
+        account,
+        "token",
+        {
+          apiVersion: "authentication.k8s.io/v1",
+          kind: "TokenRequest",
+          metadata: {},
+          spec: {
+            ...(audience === undefined || audience === "" ? { audiences: [] } : { audiences: [audience] }),
+            expirationSeconds,
+            boundObjectRef: { apiVersion: "v1", kind: "Pod", name: metadata.name, uid: metadata.uid },
+          },
         },
-      })) as TokenRequest;
+      )) as TokenRequest;
       const now = this.#clock.now();
       const left = Date.parse(answer.status?.expirationTimestamp ?? "") - now;
       token.text = answer.status?.token;
