@@ -139,7 +139,7 @@ describe("watches", () => {
     await until(() => watching.frames.length === 2);
     await watching.stop();
     expect(watching.frames.map(({ type }) => type)).toEqual(["ADDED", "BOOKMARK"]);
-    expect((watching.frames[1]?.object as KubeObject).metadata.annotations).toEqual({ "k8s.io/initial-events-end": "true" });
+    expect(watching.frames[1]?.object).toMatchObject({ metadata: { annotations: { "k8s.io/initial-events-end": "true" } } });
   });
 
   it("get a bookmark every minute, and an orderly end when their time is up", async () => {

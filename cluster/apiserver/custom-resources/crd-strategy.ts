@@ -62,7 +62,7 @@ function oneVersionErrors(version: unknown, path: string): FieldError[] {
   const name = text(read(version, "name"));
   if (!isDns1035Label(name)) errors.push(fieldInvalid(`${path}.name`, name, LABEL));
   const schema = read(version, "schema", "openAPIV3Schema");
-  if (schema === undefined || schema === null) errors.push(fieldRequired(`${path}.schema.openAPIV3Schema`, "schemas are required"));
+  if (schema === undefined || schema === null) errors.push(fieldRequired(`${path}.schema.openAPIV3Schema`));
   else errors.push(...checkStructural(schema, `${path}.schema.openAPIV3Schema`));
   array(read(version, "additionalPrinterColumns")).forEach((column, i) => {
     errors.push(...pathErrors(text(read(column, "jsonPath")), `${path}.additionalPrinterColumns[${i}].jsonPath`));
@@ -112,12 +112,16 @@ function updateErrors(crd: KubeObject, old: KubeObject): FieldError[] {
   return errors;
 }
 
+function scopeErrors(scope: string): FieldError[] {
+  if (scope === "") return [fieldRequired("spec.scope")];
+  return scope === "Cluster" || scope === "Namespaced" ? [] : [fieldNotSupported("spec.scope", scope, ["Cluster", "Namespaced"])];
+}
+
 function validate(crd: KubeObject, old: KubeObject | undefined, subresource: string): FieldError[] {
   if (subresource === "status") return [];
-  const scope = text(read(crd, "spec", "scope"));
   return [
     ...nameErrors(crd),
-    ...(scope === "Cluster" || scope === "Namespaced" ? [] : [fieldNotSupported("spec.scope", scope, ["Cluster", "Namespaced"])]),
+    ...scopeErrors(text(read(crd, "spec", "scope"))),
     ...versionErrors(crd),
     ...conversionErrors(crd),
     ...(old === undefined ? [] : updateErrors(crd, old)),
@@ -133,6 +137,7 @@ const withStoredVersion = (crd: KubeObject): KubeObject => {
 };
 
 export const crdStrategy: Partial<Strategy> = {
+  marksDeletionBare: true,
   prepareForCreate: (crd) =>
     withStoredVersion({ ...crd, status: { conditions: [], acceptedNames: { plural: "", kind: "" }, storedVersions: [] } }),
   prepareForUpdate: (crd) => withStoredVersion(crd),

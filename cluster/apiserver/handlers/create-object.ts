@@ -1,6 +1,7 @@
 /** Brings a new object into the store: one way for POST, PUT and apply. */
 import { alreadyExists, badRequest, invalid, StatusError, type KubeObject } from "@travelops/kube";
 import { trackUpdate } from "@travelops/kube/schema/managed-fields";
+import { normalize } from "@travelops/kube/schema/normalize";
 import type { ObjectKey, StoredObject } from "../../store/store.ts";
 import type { ServedResource } from "../registry/registry.ts";
 import type { Reservation } from "../registry/strategy.ts";
@@ -82,7 +83,8 @@ export function prepareNew(
 
 /** A new object has no status; built-in kinds say so with an empty one. */
 function withoutStatus(resource: ServedResource, object: KubeObject): KubeObject {
-  if (resource.origin === "builtin") return { ...object, status: {} };
+  const status = resource.storageRow.schema.fields.get("status");
+  if (resource.origin === "builtin") return { ...object, status: status === undefined ? {} : normalize(status.node, {}) };
   const { status: _status, ...rest } = object;
   return rest as KubeObject;
 }

@@ -140,8 +140,8 @@ export function markDeleted(
       ? {}
       : {
           deletionTimestamp: formatTime(core.clock.now() + grace * 1000),
-          ...(strategy.beforeDelete !== undefined && strategy.keepsAlive !== undefined ? {} : { deletionGracePeriodSeconds: grace }),
-          ...(strategy.tracksGeneration === true && !already && metadata.generation !== undefined
+          ...(strategy.marksDeletionBare === true ? {} : { deletionGracePeriodSeconds: grace }),
+          ...(strategy.tracksGeneration === true && strategy.marksDeletionBare !== true && !already && metadata.generation !== undefined
             ? { generation: metadata.generation + 1 }
             : {}),
         };

@@ -1,7 +1,7 @@
 /** POST, PUT and DELETE of resources. */
 import { badRequest, type KubeObject, type Status } from "@travelops/kube";
 import type { ApiCall } from "../request/api-call.ts";
-import { decodeBody, expectKind, fieldValidationOf, pruneUnknown, readingKind } from "../request/body-codec.ts";
+import { decodeBody, expectKind, fieldValidationOf, pruneUnknown, readingKind, requireKind } from "../request/body-codec.ts";
 import { parseListOptions } from "../request/list-options.ts";
 import { objectReply, type Reply } from "../request/reply.ts";
 import type { ResourceRequest } from "../request/request-info.ts";
@@ -29,6 +29,7 @@ export function presentWritten(core: ServerCore, call: ApiCall, resource: Served
 export async function decodeObject(call: ApiCall, resource: ServedResource): Promise<KubeObject> {
   const validation = fieldValidationOf(call.query);
   const { value, duplicates } = await decodeBody(await call.readBody(), validation !== "Ignore", readingKind(resource.row.kind));
+  if (resource.origin === "custom") requireKind(value, resource.row.kind);
   const object = expectKind(value, resource.row);
   const pruned = pruneUnknown(call, resource.row.schema, object, duplicates, validation);
   checkObjectTypes(resource, pruned);

@@ -1,6 +1,7 @@
 /** From what a client sent to what may be stored: types checked, defaults filled in, in the stored version. */
 import { badRequest, parseApiVersion, type KubeObject } from "@travelops/kube";
 import { checkTypes, decodeTypeError } from "@travelops/kube/schema/coerce";
+import { withoutNulls } from "@travelops/kube/schema/typed-nulls";
 import { applyDefaults } from "@travelops/kube/schema/defaults";
 import { defaultBuiltin } from "@travelops/kube/schema/builtin-defaults";
 import { invalid } from "@travelops/kube";
@@ -15,7 +16,7 @@ export function typeFault(resource: ServedResource, object: KubeObject): string 
 export function checkObjectTypes(resource: ServedResource, object: KubeObject): void {
   const { row } = resource;
   if (resource.origin === "custom") {
-    const errors = checkTypes(row.schema, object, "");
+    const errors = checkTypes(row.schema, withoutNulls(row.schema, object), "");
     if (errors.length > 0) throw invalid(row.group, row.kind, object.metadata.name ?? "", errors);
     return;
   }
@@ -29,7 +30,7 @@ export function checkObjectTypes(resource: ServedResource, object: KubeObject): 
 export function toStored(resource: ServedResource, object: KubeObject): KubeObject {
   const defaulted =
     resource.origin === "custom"
-      ? (applyDefaults(resource.row.schema, object) as KubeObject)
+      ? (withoutNulls(resource.row.schema, applyDefaults(resource.row.schema, object)) as KubeObject)
       : defaultBuiltin(resource.row, object);
   return resource.toStorage === undefined ? defaulted : resource.toStorage(defaulted);
 }

@@ -51,12 +51,8 @@ function checkPreconditions(resource: ServedResource, wanted: KubeObject, curren
   const given = resourceVersion ?? "";
   if (given === "" || given === "0") {
     if (request.requireVersion === true && !resource.strategy.allowUnconditionalUpdate) {
-      throw invalid(resource.row.group, resource.row.kind, request.name, [
-        {
-          reason: "FieldValueInvalid",
-          field: "metadata.resourceVersion",
-          message: "Invalid value: 0x0: must be specified for an update",
-        },
+      throw invalid(resource.row.group, resource.row.resource, request.name, [
+        fieldInvalid("metadata.resourceVersion", 0, "must be specified for an update"),
       ]);
     }
     return;

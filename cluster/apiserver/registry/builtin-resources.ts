@@ -20,6 +20,12 @@ const CONVERSIONS: Readonly<Record<string, Conversion>> = {
   "events.k8s.io/v1/events": { fromStorage: eventFromCore, toStorage: eventToCore },
 };
 
+/** Warned of at every use, by `group/version/resource`. */
+const DEPRECATIONS: Readonly<Record<string, string>> = {
+  "/v1/componentstatuses": "v1 ComponentStatus is deprecated in v1.19+",
+  "/v1/endpoints": "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
+};
+
 /** Resources that are questions: nothing of them is stored. */
 const NEVER_STORED: ReadonlySet<string> = new Set(["authentication.k8s.io", "authorization.k8s.io"]);
 
@@ -39,6 +45,8 @@ export function builtinResources(extra: Readonly<Record<string, Partial<Strategy
   return rows.map((row) => {
     const storageRow = storageRowOf(row, rows);
     const table = tableOf(storageRow);
+    const name = `${row.group}/${row.version}/${row.resource}`;
+    const deprecation = DEPRECATIONS[name];
     return {
       row,
       storageRow,
@@ -46,7 +54,8 @@ export function builtinResources(extra: Readonly<Record<string, Partial<Strategy
       groupResource: { group: row.group, resource: row.resource },
       strategy: builtinStrategy(row, table, extra),
       origin: "builtin" as const,
-      ...CONVERSIONS[`${row.group}/${row.version}/${row.resource}`],
+      ...CONVERSIONS[name],
+      ...(deprecation === undefined ? {} : { deprecation }),
     };
   });
 }

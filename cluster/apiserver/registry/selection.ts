@@ -23,7 +23,7 @@ const metadataFields: Readonly<Record<string, (object: KubeObject) => string>> =
 
 function unsupported(resource: ServedResource, field: string): never {
   throw badRequest(
-    resource.strategy.selectableFields === undefined
+    resource.origin === "builtin" && resource.strategy.selectableFields === undefined
       ? `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`
       : `field label not supported: ${field}`,
   );

@@ -62,6 +62,8 @@ export interface Strategy {
   gracePeriod?(object: KubeObject, context: DeleteContext): number;
   /** Changes of an object whose deletion is asked for: the namespace's phase. */
   beforeDelete?(object: KubeObject, old: KubeObject, context: DeleteContext): KubeObject;
+  /** Deletion sets its timestamp alone: no grace seconds, no new generation (namespaces, CRDs). */
+  readonly marksDeletionBare?: boolean;
   /** Why it must stay although no finalizer is left (a namespace's spec.finalizers). */
   keepsAlive?(object: KubeObject): boolean;
   /** May the object be deleted at all; throws `StatusError`. */

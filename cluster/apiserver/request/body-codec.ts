@@ -141,6 +141,18 @@ export function expectKind(given: unknown, expected: ExpectedKind): KubeObject {
   return { apiVersion: wanted, kind: expected.kind, metadata: isObject(metadata) ? metadata : {}, ...rest } as KubeObject;
 }
 
+/** Built-in kinds are known by their path; an object of a custom one has to say what it is. Throws `StatusError` 400. */
+export function requireKind(value: unknown, kind: string): void {
+  if (!isObject(value)) return;
+  for (const field of ["kind", "apiVersion"] as const) {
+    const given = value[field];
+    if (given !== undefined && given !== "") continue;
+    const name = field === "kind" ? "Kind" : "apiVersion";
+    const shown = JSON.stringify(value).slice(0, SUMMARY_BYTES);
+    throw badRequest(`the object provided is unrecognized (must be of type ${kind}): Object '${name}' is missing in '${shown} ...'`);
+  }
+}
+
 /** Drops what the schema does not know: refused with Strict, told with Warn. Throws `StatusError` 400. */
 export function pruneUnknown(
   call: Pick<ApiCall, "warnings">,

@@ -14,7 +14,6 @@ const GENERATION: ReadonlySet<string> = new Set([
   "statefulsets.apps",
   "cronjobs.batch",
   "jobs.batch",
-  "horizontalpodautoscalers.autoscaling",
   "ingresses.networking.k8s.io",
   "ingressclasses.networking.k8s.io",
   "networkpolicies.networking.k8s.io",

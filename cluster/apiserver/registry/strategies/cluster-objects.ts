@@ -19,6 +19,7 @@ const at =
 const PROTECTED: ReadonlySet<string> = new Set(["default", "kube-system", "kube-public"]);
 
 export const namespaces: Partial<Strategy> = {
+  marksDeletionBare: true,
   nameFault: (name) => (isDns1123Label(name) ? undefined : LABEL_FAULT),
   prepareForCreate(namespace) {
     const name = namespace.metadata.name ?? "";
@@ -117,7 +118,7 @@ function mergeStringData(secret: KubeObject): KubeObject {
 }
 
 export const persistentVolumes: Partial<Strategy> = {
-  prepareForCreate: (volume) => ({ ...volume, status: { phase: "Pending" } }),
+  prepareForCreate: (volume, { now }) => ({ ...volume, status: { phase: "Pending", lastPhaseTransitionTime: now } }),
 };
 
 export const persistentVolumeClaims: Partial<Strategy> = {

@@ -20,10 +20,17 @@ export const jobs: Partial<Strategy> = {
   selectableFields: { "status.successful": count("status", "succeeded") },
   /** The selector and its labels are made from the uid, unless the user chose to make them. */
   prepareForCreate(job) {
-    if (read(job, "spec", "manualSelector") === true) return { ...job, status: {} };
-    return { ...withGeneratedSelector(job), status: {} };
+    const selecting = read(job, "spec", "manualSelector") === true ? job : withGeneratedSelector(job);
+    return withTemplateLabels(selecting);
   },
 };
+
+/** A Job without labels of its own has those of its pods. */
+function withTemplateLabels(job: KubeObject): KubeObject {
+  const labels = read(job, "spec", "template", "metadata", "labels") as Record<string, string> | undefined;
+  if (labels === undefined || Object.keys(job.metadata.labels ?? {}).length > 0) return job;
+  return { ...job, metadata: { ...job.metadata, labels } };
+}
 
 function withGeneratedSelector(job: KubeObject): KubeObject {
   const uid = job.metadata.uid ?? "";
