@@ -1,8 +1,10 @@
+import { existsSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Pod } from "@travelops/kube/api/types/index.ts";
 import { PODS } from "@travelops/kube/client/resources.ts";
 import { chooseSandbox } from "./sandbox/probe.ts";
-import { startLab, type Lab } from "./testing/lab.ts";
+import { NODE, startLab, type Lab } from "./testing/lab.ts";
 
 const probed = await chooseSandbox("auto");
 const sh = (script: string, more: Record<string, unknown> = {}): Record<string, unknown> => ({

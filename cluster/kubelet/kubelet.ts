@@ -86,7 +86,7 @@ class NodeKubelet implements Kubelet {
       catalogue,
       sources,
       node: { name: node.name, hostIP: node.address, allocatable: nodeCapacity(node.capacity) },
-      directory,
+      podsDirectory: join(directory, "pods", node.name),
       hostPaths: { nodeRoot: join(directory, "nodes", node.name), real: options.realHostPaths ?? [] },
       dns,
       newContainerId: options.newContainerId ?? (() => randomBytes(32).toString("hex")),
@@ -96,7 +96,7 @@ class NodeKubelet implements Kubelet {
 
   async start(): Promise<void> {
     const { client, node, sandbox, catalogue, sources } = this.#options;
-    mkdirSync(join(this.#context.directory, "pods"), { recursive: true, mode: 0o755 });
+    mkdirSync(this.#context.podsDirectory, { recursive: true, mode: 0o755 });
     mkdirSync(this.#context.hostPaths.nodeRoot, { recursive: true, mode: 0o755 });
     this.#following = this.#informer.run(this.#stop.signal);
     // An informer that is stopped before it has synced rejects; that is the end of a start that was called off.
@@ -116,6 +116,7 @@ class NodeKubelet implements Kubelet {
       sources.claims.synced(),
       sources.volumes.synced(),
     ]);
+    void removeOrphans(this.#context.podsDirectory, this.#informer.list());
     for (const pod of this.#informer.list())
       if (pod.status?.podIP !== undefined) this.#addresses.reserve(pod.status.podIP);
     this.#unsubscribe.push(
@@ -185,18 +186,9 @@ class NodeKubelet implements Kubelet {
 const sameName = (a: Pod, b: Pod): boolean =>
   a.metadata.namespace === b.metadata.namespace && a.metadata.name === b.metadata.name;
 
-/** Removes the directories of pods that are gone; called once, with the pods of the whole cluster. */
-export async function removeOrphans(directory: string, pods: readonly Pod[]): Promise<void> {
+/** Removes the directories of pods that are gone: deleted while the cluster was down. */
+async function removeOrphans(directory: string, pods: readonly Pod[]): Promise<void> {
   const known = new Set(pods.map((pod) => pod.metadata.uid));
-  let names: string[];
-  try {
-    names = readdirSync(join(directory, "pods"));
-  } catch {
-    return;
-  }
-  await Promise.all(
-    names
-      .filter((name) => !known.has(name))
-      .map((name) => rm(join(directory, "pods", name), { recursive: true, force: true }).catch(() => {})),
-  );
+  const gone = readdirSync(directory).filter((name) => !known.has(name));
+  await Promise.all(gone.map((name) => rm(join(directory, name), { recursive: true, force: true }).catch(() => {})));
 }

@@ -26,6 +26,8 @@ export interface CatalogueOptions {
   /** Users' `images.yaml`. */
   readonly userFile?: string;
   readonly unknownImages: UnknownImages;
+  /** What every image of a package gets, unless it says otherwise. */
+  readonly packageEnv?: Readonly<Record<string, string>>;
   /** The pinned Node. */
   readonly node: string;
   readonly host: HostPrograms;
@@ -35,7 +37,7 @@ export interface CatalogueOptions {
 export function createCatalogue(options: CatalogueOptions): ImageCatalogue {
   const own = [
     ...(options.userFile === undefined ? [] : userImages(options.userFile, options.node)),
-    ...packageImages(options.packages, options.node),
+    ...packageImages(options.packages, options.node, options.packageEnv),
   ];
   const entries: readonly CatalogueEntry[] = [...own, ...hostImages(options.host)];
   const known = new Map<string, ResolvedImage>();

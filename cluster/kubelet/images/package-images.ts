@@ -25,7 +25,11 @@ interface Declaration {
 }
 
 /** Reads `DIR/package.json` of every directory; throws `ImageDeclarationError` that names file and field. */
-export function packageImages(directories: readonly string[], node: string): CatalogueEntry[] {
+export function packageImages(
+  directories: readonly string[],
+  node: string,
+  env: Readonly<Record<string, string>> = {},
+): CatalogueEntry[] {
   return directories.flatMap((directory) => {
     const file = join(directory, "package.json");
     if (!existsSync(file)) return [];
@@ -36,7 +40,7 @@ export function packageImages(directories: readonly string[], node: string): Cat
     const folder = realpathSync(directory);
     const view = [...packageView(folder), node];
     return declared.map((one, index) =>
-      entry(one as Declaration, { file: `${file}: travelops.images[${index}]`, folder, view, node, manifest }),
+      entry(one as Declaration, { file: `${file}: travelops.images[${index}]`, folder, view, node, env, manifest }),
     );
   });
 }
@@ -46,6 +50,7 @@ interface Context {
   readonly folder: string;
   readonly view: readonly string[];
   readonly node: string;
+  readonly env: Readonly<Record<string, string>>;
   readonly manifest: Record<string, unknown>;
 }
 
@@ -61,7 +66,7 @@ function entry(declaration: Declaration, context: Context): CatalogueEntry {
     version: text(declaration.version, text(manifest["version"], "0")),
     entrypoint: argv(declaration.entrypoint, `${file}.entrypoint`),
     cmd: strings(declaration.cmd ?? [], `${file}.cmd`),
-    env: stringMap(declaration.env ?? {}, `${file}.env`),
+    env: { ...context.env, ...stringMap(declaration.env ?? {}, `${file}.env`) },
     workingDir: resolve(folder, typeof declaration.workingDir === "string" ? declaration.workingDir : "."),
     view: context.view,
     programs: Object.fromEntries(programs),

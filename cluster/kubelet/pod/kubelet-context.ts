@@ -36,8 +36,8 @@ export interface KubeletContext {
   readonly catalogue: ImageCatalogue;
   readonly sources: KubeletSources;
   readonly node: NodeFacts;
-  /** The kubelet's directory below the data directory; a pod's is `pods/UID` in it. */
-  readonly directory: string;
+  /** Below the cluster's data directory; a pod's own is its UID in it. */
+  readonly podsDirectory: string;
   readonly hostPaths: HostPathRule;
   readonly dns: { readonly server: string; readonly domain: string };
   /** 64 hexadecimal digits. */

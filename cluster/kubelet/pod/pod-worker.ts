@@ -43,7 +43,7 @@ export class PodWorker {
     this.#pod = pod;
     this.#onGone = onGone;
     this.record = recordOf(pod, context.clock.now());
-    this.directory = join(context.directory, "pods", pod.metadata.uid ?? "");
+    this.directory = join(context.podsDirectory, pod.metadata.uid ?? "");
     const owner = {
       pod: () => this.#pod,
       record: this.record,
