@@ -2,7 +2,7 @@
 import type { Condition, Job, JobStatus, Pod } from "@travelops/kube";
 import { findCondition, formatTime, setCondition } from "@travelops/kube";
 import { countWhere, isFinished, isReady, isTerminating } from "../shared/pods.ts";
-import { formatCompleted, type Tally } from "./tally.ts";
+import { formatCompleted, isTracked, type Tally } from "./tally.ts";
 import type { Verdict } from "./verdict.ts";
 
 export interface StatusInput {
@@ -20,7 +20,8 @@ export function jobStatus(input: StatusInput): JobStatus {
   const { job, pods, active, counts, verdict, now } = input;
   const suspended = job.spec.suspend === true && verdict === undefined;
   const terminating = countWhere(pods, (pod) => isTerminating(pod) && !isFinished(pod));
-  const settled = active.length === 0 && terminating === 0 && !counts.more && !hasUncounted(counts);
+  // A pod that was deleted a moment ago may not show it yet, but it holds the finalizer until it is counted.
+  const settled = active.length === 0 && terminating === 0 && !pods.some(isTracked) && !hasUncounted(counts);
   const conditions = conditionsOf(input, settled);
   const complete = findCondition(conditions, "Complete");
   const { uncounted } = counts;

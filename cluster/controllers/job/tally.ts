@@ -18,8 +18,6 @@ export interface Tally {
   readonly allSucceeded: number;
   readonly allFailed: number;
   readonly completedIndexes: ReadonlySet<number>;
-  /** Finished pods that await their turn because there are too many at once. */
-  readonly more: boolean;
 }
 
 export const isTracked = (pod: Pod): boolean => (pod.metadata.finalizers ?? []).includes(TRACKING);
@@ -57,15 +55,12 @@ export function tally(job: Job, pods: readonly Pod[], ending: boolean): Tally {
     succeeded: (before.succeeded ?? []).filter((uid) => tracked.has(uid)),
     failed: (before.failed ?? []).filter((uid) => tracked.has(uid)),
   };
-  let more = false;
   for (const [uid, pod] of tracked) {
     if (uncounted.succeeded.includes(uid) || uncounted.failed.includes(uid)) continue;
     const success = isSucceeded(pod);
     if (!success && !isFailed(pod, job) && !(ending && pod.metadata.deletionTimestamp !== undefined)) continue;
-    if (uncounted.succeeded.length + uncounted.failed.length >= MAX_UNCOUNTED) {
-      more = true;
-      break;
-    }
+    // The rest follows when these have been let go.
+    if (uncounted.succeeded.length + uncounted.failed.length >= MAX_UNCOUNTED) break;
     uncounted[success ? "succeeded" : "failed"].push(uid);
   }
   if (isIndexed(job)) {
@@ -83,7 +78,6 @@ export function tally(job: Job, pods: readonly Pod[], ending: boolean): Tally {
     allSucceeded: succeeded + (isIndexed(job) ? 0 : uncounted.succeeded.length),
     allFailed: failed + uncounted.failed.length,
     completedIndexes: indexes,
-    more,
   };
 }
 
