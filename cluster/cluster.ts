@@ -1,4 +1,5 @@
 /** One OpenShift-compatible cluster in one process: control plane, controllers, scheduler, nodes, network. No globals. */
+import path from "node:path";
 import { silentLogger, systemClock, type Clock, type KubeClient, type Logger } from "@travelops/kube";
 import type { UserInfo } from "./apiserver/api-server.ts";
 import { startControlPlane, type ControlPlane } from "./control-plane.ts";
@@ -27,6 +28,8 @@ export interface ClusterOptions {
   readonly imagePackages: readonly string[];
   /** A user's images.yaml; may be missing. */
   readonly imagesFile?: string;
+  /** Node's compile cache, which pods of ours read: without it each of them strips types anew. */
+  readonly compileCache?: string;
   /** Programs that pods may call by name though the system's directories do not have them (kubectl, helm). */
   readonly programs?: Readonly<Record<string, string>>;
   readonly clock?: Clock;
@@ -72,6 +75,7 @@ export async function createCluster(options: ClusterOptions): Promise<Cluster> {
     random,
     log,
   });
+  const parts = watchParts(signal, log);
   let nodes: Nodes | undefined;
   try {
     const client = (name: string, groups: readonly string[] = AUTHENTICATED): KubeClient =>
@@ -88,6 +92,7 @@ export async function createCluster(options: ClusterOptions): Promise<Cluster> {
       client: client("system:kube-controller-manager"),
       informers,
       rootCa: control.pki.ca,
+      volumesDirectory: path.join(options.dataDir, "volumes"),
       signal,
       clock,
       random,
@@ -101,6 +106,8 @@ export async function createCluster(options: ClusterOptions): Promise<Cluster> {
       random,
       log,
     });
+    parts.add("the controllers", controllers);
+    parts.add("the scheduler", scheduler);
     nodes = await startNodes({ cluster: options, plan, control, client, clock, log, signal });
     control.setNodeAccess(nodes.access);
     const apiServer = `https://${LOOPBACK}:${control.port}`;
@@ -110,7 +117,7 @@ export async function createCluster(options: ClusterOptions): Promise<Cluster> {
       clock,
       signal,
     });
-    const failed = firstFailure({ controllers, scheduler, sandbox: nodes.sandboxEnded }, signal, log);
+    parts.add("the sandbox", nodes.sandboxEnded);
     const running = nodes;
     return {
       name: options.name,
@@ -120,7 +127,7 @@ export async function createCluster(options: ClusterOptions): Promise<Cluster> {
       client: (user) => control.server.clientFor(user),
       ingressReady: Promise.all([running.network.ingressReady, furniture]).then(() => undefined),
       network: running.network,
-      failed,
+      failed: parts.failed,
       async close() {
         stop.abort();
         await running.close();
@@ -162,22 +169,24 @@ async function furnishWhenReady(
   }
 }
 
+interface Parts {
+  readonly failed: Promise<never>;
+  add(name: string, part: Promise<unknown>): void;
+}
+
 /** A part that ends while nobody asked it to is the end of the cluster: better a restart than half a cluster. */
-function firstFailure(
-  parts: Readonly<Record<string, Promise<unknown>>>,
-  signal: AbortSignal,
-  log: Logger,
-): Promise<never> {
-  const failed = new Promise<never>((_resolve, reject) => {
-    for (const [name, part] of Object.entries(parts)) {
+function watchParts(signal: AbortSignal, log: Logger): Parts {
+  const { promise: failed, reject } = Promise.withResolvers<never>();
+  failed.catch(() => undefined);
+  return {
+    failed,
+    add(name, part) {
       const ended = (why: unknown): void => {
         if (signal.aborted) return;
-        log.fatal("a part of the cluster ended", { part: name, error: String(why) });
-        reject(new Error(`${name} ended: ${String(why)}`));
+        log.fatal("a part of the cluster ended", { part: name, err: why });
+        reject(new Error(`${name} ended: ${why instanceof Error ? why.message : String(why)}`));
       };
       part.then((value) => ended(value ?? "without a reason"), ended);
-    }
-  });
-  failed.catch(() => undefined);
-  return failed;
+    },
+  };
 }

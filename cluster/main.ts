@@ -65,6 +65,7 @@ async function start(dataDir: string): Promise<Cluster> {
     unknownImages: values["unknown-images"] === "simulate" ? "simulate" : "fail",
     imagePackages: imagePackages(),
     programs: programs(),
+    ...(process.env["NODE_COMPILE_CACHE"] === undefined ? {} : { compileCache: process.env["NODE_COMPILE_CACHE"] }),
     ...(values["images-file"] === undefined ? {} : { imagesFile: values["images-file"] }),
     log,
   });

@@ -110,21 +110,13 @@ export async function startNodes(options: NodesOptions): Promise<Nodes> {
   };
 }
 
-async function closeAll(
-  kubelets: readonly Kubelet[],
-  network: Network | undefined,
-  sandbox: Sandbox,
-): Promise<void> {
+async function closeAll(kubelets: readonly Kubelet[], network: Network | undefined, sandbox: Sandbox): Promise<void> {
   await Promise.all(kubelets.map((kubelet) => kubelet.close()));
   await network?.close();
   await sandbox.close();
 }
 
-async function openSandbox(
-  options: NodesOptions,
-  directory: string,
-  dataplaneSocket: string,
-): Promise<Sandbox> {
+async function openSandbox(options: NodesOptions, directory: string, dataplaneSocket: string): Promise<Sandbox> {
   const { cluster, plan } = options;
   return startSandbox(await chooseSandbox(cluster.sandbox), {
     directory,
@@ -141,9 +133,8 @@ async function openSandbox(
 function openCatalogue(cluster: ClusterOptions, directory: string) {
   return createCatalogue({
     packages: cluster.imagePackages,
-    ...(cluster.imagesFile !== undefined && existsSync(cluster.imagesFile)
-      ? { userFile: cluster.imagesFile }
-      : {}),
+    ...(cluster.compileCache === undefined ? {} : { packageEnv: { NODE_COMPILE_CACHE: cluster.compileCache } }),
+    ...(cluster.imagesFile !== undefined && existsSync(cluster.imagesFile) ? { userFile: cluster.imagesFile } : {}),
     unknownImages: cluster.unknownImages,
     node: process.execPath,
     host: {

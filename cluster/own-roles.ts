@@ -26,6 +26,12 @@ const OWN_ROLES: readonly OwnRole[] = [
     rules: [{ apiGroups: [""], resources: ["persistentvolumeclaims", "persistentvolumes"], verbs: READ }],
   },
   {
+    // The built-in storage class is made where it is missing.
+    name: "travelops:storage-class",
+    subject: { kind: "User", name: "system:kube-controller-manager" },
+    rules: [{ apiGroups: ["storage.k8s.io"], resources: ["storageclasses"], verbs: [...READ, "create"] }],
+  },
+  {
     name: "travelops:network",
     subject: { kind: "User", name: "system:network" },
     rules: [
@@ -67,10 +73,7 @@ const OWN_ROLES: readonly OwnRole[] = [
     rules: [
       {
         apiGroups: ["config.openshift.io"],
-        resources: ["infrastructures", "ingresses", "clusterversions"].flatMap((each) => [
-          each,
-          `${each}/status`,
-        ]),
+        resources: ["infrastructures", "ingresses", "clusterversions"].flatMap((each) => [each, `${each}/status`]),
         verbs: [...READ, "create", "patch", "update"],
       },
     ],

@@ -29,9 +29,11 @@ export function rootApplication(source: PatternSource): KubeObject {
         targetRevision: source.revision,
         path: "apps",
         helm: {
+          valueFiles: ["../values-global.yaml", "../values-hub.yaml"],
+          ignoreMissingValueFiles: true,
           parameters: [
-            { name: "repoURL", value: source.repoUrl, forceString: true },
-            { name: "targetRevision", value: source.revision, forceString: true },
+            { name: "global.repoURL", value: source.repoUrl, forceString: true },
+            { name: "global.targetRevision", value: source.revision, forceString: true },
           ],
         },
       },

@@ -52,8 +52,47 @@ function checkPinnedNode(root) {
   }
 }
 
+/** What the sources are: the commit that is checked out; "" outside a checkout. */
+function commitOf(root) {
+  try {
+    const head = fs.readFileSync(path.join(root, ".git", "HEAD"), "utf8").trim();
+    if (!head.startsWith("ref: ")) return head;
+    const ref = path.join(root, ".git", head.slice(5));
+    if (fs.existsSync(ref)) return fs.readFileSync(ref, "utf8").trim();
+    return fs.readFileSync(path.join(root, ".git", "packed-refs"), "utf8").split("\n").find((line) => line.endsWith(` ${head.slice(5)}`)) ?? "";
+  } catch {
+    return "";
+  }
+}
+
+const warmMarker = () => path.join(CACHE, "warm");
+
+function isWarm(root) {
+  try {
+    return fs.readFileSync(warmMarker(), "utf8") === commitOf(root);
+  } catch {
+    return false;
+  }
+}
+
+/** A cache that cannot be warmed costs time, not function. */
+async function warm(root) {
+  if (isWarm(root)) return;
+  const node = path.join(root, "node_modules", ".bin", "node");
+  const script = path.join(__dirname, "warm-cache.mjs");
+  await step("Compiling the programs once", () => {
+    const result = spawnSync(node, [script, path.join(CACHE, "compile")], { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+    if (result.status !== 0 && process.env.TRAVELOPS_DEBUG) process.stderr.write(result.stderr ?? "");
+  });
+  fs.writeFileSync(warmMarker(), commitOf(root));
+}
+
 async function setUp(root = ROOT) {
-  if (isSetUp(root)) return;
+  if (!isSetUp(root)) await install(root);
+  await warm(root);
+}
+
+async function install(root) {
   process.stderr.write("Setting up this checkout (once):\n");
   fs.rmSync(marker(), { force: true });
   await step("Installing dependencies with npm ci", () => installDependencies(root));
@@ -66,8 +105,9 @@ async function setUp(root = ROOT) {
 
 module.exports = { ROOT, CACHE, isSetUp, setUp };
 
+// For tests and checks, which start no program of ours, installing is enough.
 if (require.main === module) {
-  setUp().catch((error) => {
+  (isSetUp() ? Promise.resolve() : install(ROOT)).catch((error) => {
     process.stderr.write(`set-up failed: ${error.message}\n`);
     process.exit(1);
   });
