@@ -46,7 +46,7 @@ export class SessionDatabase {
       if (this.#attached.has(name)) this.detach(name);
       if (this.#attached.size >= MOST_ATTACHED) this.#makeRoom(needed);
       this.connection.exec(`ATTACH ${literal(this.#schemas.file(name))} AS ${quoted(schemaName(name))}`);
-      this.connection.exec(`PRAGMA ${quoted(schemaName(name))}.synchronous = FULL`);
+      // Attached files get SQLite's default, which is synchronous = FULL: a commit is on disk.
       this.#attached.set(name, generation);
     }
   }

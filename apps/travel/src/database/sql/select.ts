@@ -9,7 +9,7 @@ import {
   type ScopeTable,
   type Translation,
 } from "./translation.ts";
-import { merged, text } from "./value-type.ts";
+import { merged, NULL_TYPE, text } from "./value-type.ts";
 
 type OutputColumn = QueryFragment["columns"][number];
 type SourceScope = ScopeTable & { readonly origin?: (column: string) => ColumnOrigin };
@@ -46,19 +46,33 @@ function commonTables(translation: Translation): string {
     const name = cursor.identifier();
     const names = cursor.at("(") ? cursor.parenthesised(() => cursor.list(() => cursor.identifier())) : undefined;
     cursor.expect("AS");
-    if (recursive && names) {
-      translation.commonTables.set(name.toLowerCase(), {
-        alias: name,
-        columns: names.map((column) => ({ name: column, type: () => text() })),
-      });
-    } else if (recursive) translation.commonTables.set(name.toLowerCase(), { alias: name, columns: [] });
+    const own: { columns?: readonly OutputColumn[] } = {};
+    if (recursive) translation.commonTables.set(name.toLowerCase(), { alias: name, columns: recursiveColumns(names ?? [], own) });
     const query = cursor.parenthesised(() => translation.nested(() => translation.query()));
     const columns = query.columns.map((column, index) => ({ name: names?.[index] ?? column.name, type: column.type }));
+    own.columns = query.columns;
     translation.commonTables.set(name.toLowerCase(), { alias: name, columns });
     const list = names ? ` (${names.map(quoted).join(", ")})` : "";
     return `${quoted(name)}${list} AS (${query.sql})`;
   });
   return `WITH ${recursive ? "RECURSIVE " : ""}${tables.join(", ")} `;
+}
+
+/** The columns a recursive table has inside its own query: typed by that query, as far as that is not circular. */
+function recursiveColumns(names: readonly string[], own: { columns?: readonly OutputColumn[] }): ScopeTable["columns"] {
+  return names.map((name, index) => {
+    let asking = false;
+    return {
+      name,
+      type: () => {
+        if (asking) return NULL_TYPE;
+        asking = true;
+        const type = own.columns?.[index]?.type() ?? text();
+        asking = false;
+        return type;
+      },
+    };
+  });
 }
 
 /** One SELECT, or a query in parentheses. */
