@@ -3,7 +3,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { mkdirSync, openSync, closeSync, readFileSync } from "node:fs";
 import path from "node:path";
 import type { ClusterMessage, ClusterReady } from "@travelops/cluster/messages";
-import { httpsTransport, type HttpsTransport } from "@travelops/kube/client/https-transport";
+import { httpsTransport } from "@travelops/kube/client/https-transport";
 import { loadKubeconfig } from "@travelops/kube/client/kubeconfig";
 import { createKubeClient } from "@travelops/kube/client/kube-client";
 import type { KubeClient } from "@travelops/kube";
@@ -81,13 +81,12 @@ export async function startClusterProcess(options: ClusterProcessOptions): Promi
   const tooLate = setTimeout(() => child.kill("SIGKILL"), START_MS);
   const ready = await untilReady(child, exited, logFile).finally(() => clearTimeout(tooLate));
   const startedMs = performance.now() - begin;
-  let transport: HttpsTransport | undefined;
+  const transport = httpsTransport(loadKubeconfig(ready.kubeconfig));
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     child.kill(signal);
     await exited;
-    transport?.close();
+    transport.close();
   };
-  transport = httpsTransport(loadKubeconfig(ready.kubeconfig));
   return {
     pid: child.pid ?? 0,
     ready,

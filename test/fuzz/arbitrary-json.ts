@@ -6,16 +6,75 @@ import { kindNode } from "@travelops/kube/schema/table";
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
 const NAMES = [
-  "__proto__", "constructor", "prototype", "toString", "hasOwnProperty", "", "a/b", "~0~1", "metadata", "name", "namespace",
-  "spec", "status", "kind", "apiVersion", "items", "labels", "annotations", "managedFields", "finalizers", "ownerReferences",
-  "creationTimestamp", "deletionTimestamp", "resourceVersion", "uid", "generation", "generateName", "$patch", "$retainKeys",
-  "$setElementOrder/containers", "$deleteFromPrimitiveList/finalizers", "containers", "ports", "template", "selector", "data",
+  "__proto__",
+  "constructor",
+  "prototype",
+  "toString",
+  "hasOwnProperty",
+  "",
+  "a/b",
+  "~0~1",
+  "metadata",
+  "name",
+  "namespace",
+  "spec",
+  "status",
+  "kind",
+  "apiVersion",
+  "items",
+  "labels",
+  "annotations",
+  "managedFields",
+  "finalizers",
+  "ownerReferences",
+  "creationTimestamp",
+  "deletionTimestamp",
+  "resourceVersion",
+  "uid",
+  "generation",
+  "generateName",
+  "$patch",
+  "$retainKeys",
+  "$setElementOrder/containers",
+  "$deleteFromPrimitiveList/finalizers",
+  "containers",
+  "ports",
+  "template",
+  "selector",
+  "data",
 ];
 
 export const hostileText: fc.Arbitrary<string> = fc.oneof(
   fc.constantFrom(
-    "", " ", ".", "..", "/", "a", "-", "0", "x".repeat(300), "\u0000", "\ud800", "ünïcödé", "A".repeat(70_000), "1e999", "null",
-    "true", "{{.}}", "%", "%zz", "2020-13-45T99:99:99Z", "9".repeat(40), "10.0.0.256", "::1", "v1", "apps/v1", "a/b/c", "-1", "1Gi", "1e1000000",
+    "",
+    " ",
+    ".",
+    "..",
+    "/",
+    "a",
+    "-",
+    "0",
+    "x".repeat(300),
+    "\u0000",
+    "\ud800",
+    "ünïcödé",
+    "A".repeat(70_000),
+    "1e999",
+    "null",
+    "true",
+    "{{.}}",
+    "%",
+    "%zz",
+    "2020-13-45T99:99:99Z",
+    "9".repeat(40),
+    "10.0.0.256",
+    "::1",
+    "v1",
+    "apps/v1",
+    "a/b/c",
+    "-1",
+    "1Gi",
+    "1e1000000",
   ),
   fc.string({ maxLength: 12 }),
   fc.string({ unit: "binary", maxLength: 8 }),
@@ -50,7 +109,11 @@ export interface Kind {
 }
 
 const kind = (group: string, version: string, name: string, resource: string, namespaced = true): Kind => ({
-  group, version, kind: name, resource, namespaced,
+  group,
+  version,
+  kind: name,
+  resource,
+  namespaced,
 });
 
 export const KINDS: readonly Kind[] = [
@@ -123,16 +186,14 @@ export function bend(value: Json, way: readonly number[], piece: Json): Json {
 }
 
 /** A valid object of some kind, bent in up to three places. */
-export const bentObject: fc.Arbitrary<{ kindOf: Kind; object: Json }> = fc
-  .constantFrom(...KINDS)
-  .chain((kindOf) =>
-    fc
-      .tuple(
-        objectOf(kindOf),
-        fc.array(fc.tuple(fc.array(fc.nat(9), { minLength: 1, maxLength: 7 }), anyJson), { maxLength: 3 }),
-      )
-      .map(([object, bends]) => ({
-        kindOf,
-        object: bends.reduce<Json>((bent, [way, piece]) => bend(bent, way, piece), object),
-      })),
-  );
+export const bentObject: fc.Arbitrary<{ kindOf: Kind; object: Json }> = fc.constantFrom(...KINDS).chain((kindOf) =>
+  fc
+    .tuple(
+      objectOf(kindOf),
+      fc.array(fc.tuple(fc.array(fc.nat(9), { minLength: 1, maxLength: 7 }), anyJson), { maxLength: 3 }),
+    )
+    .map(([object, bends]) => ({
+      kindOf,
+      object: bends.reduce<Json>((bent, [way, piece]) => bend(bent, way, piece), object),
+    })),
+);

@@ -50,8 +50,17 @@ it("answers valid objects that are wrong in a place or two", { timeout: TIMEOUT_
       const created = await server.hold({ method: "POST", path: path + parameters, headers, body });
       if (created?.status === 201) accepted++;
       const own = `${path}/${nameOf(object)}`;
-      await server.hold({ method: sub === "/token" || sub === "/eviction" || sub === "/binding" ? "POST" : "PUT", path: own + sub + parameters, headers, body });
-      await server.hold({ method: "GET", path: own, headers: { accept: "application/json;as=Table;g=meta.k8s.io;v=v1" } });
+      await server.hold({
+        method: sub === "/token" || sub === "/eviction" || sub === "/binding" ? "POST" : "PUT",
+        path: own + sub + parameters,
+        headers,
+        body,
+      });
+      await server.hold({
+        method: "GET",
+        path: own,
+        headers: { accept: "application/json;as=Table;g=meta.k8s.io;v=v1" },
+      });
       await server.hold({ method: "DELETE", path: `${own}?gracePeriodSeconds=0` });
     }),
     PARAMETERS,
@@ -62,18 +71,24 @@ it("answers valid objects that are wrong in a place or two", { timeout: TIMEOUT_
 
 /** Text that was JSON or YAML before something happened to it. */
 const broken = fc.oneof(
-  fc.tuple(bentObject, fc.nat(400), fc.constantFrom("", "}", "]", '"', "\u0000", ",", ":", "\ufeff", "\\u00")).map(([{ object }, at, with_]) => {
-    const text = JSON.stringify(object);
-    const place = at % (text.length + 1);
-    return Buffer.from(text.slice(0, place) + with_ + (with_ === "" ? "" : text.slice(place)));
-  }),
+  fc
+    .tuple(bentObject, fc.nat(400), fc.constantFrom("", "}", "]", '"', "\u0000", ",", ":", "\ufeff", "\\u00"))
+    .map(([{ object }, at, with_]) => {
+      const text = JSON.stringify(object);
+      const place = at % (text.length + 1);
+      return Buffer.from(text.slice(0, place) + with_ + (with_ === "" ? "" : text.slice(place)));
+    }),
   fc.uint8Array({ maxLength: 60 }).map((bytes) => Buffer.from(bytes)),
   fc.constantFrom(
     Buffer.from("[".repeat(200_000)),
     Buffer.from('{"a":'.repeat(100_000)),
     Buffer.from('{"metadata":{"name":"a","name":"b"},"kind":"Pod","kind":"Job"}'),
-    Buffer.from(`{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"deep"},"data":{"x":${"[".repeat(9_000)}${"]".repeat(9_000)}}}`),
-    Buffer.from("a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e]\ng: [*f,*f,*f,*f,*f,*f,*f,*f,*f]\n"),
+    Buffer.from(
+      `{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"deep"},"data":{"x":${"[".repeat(9_000)}${"]".repeat(9_000)}}}`,
+    ),
+    Buffer.from(
+      "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e]\ng: [*f,*f,*f,*f,*f,*f,*f,*f,*f]\n",
+    ),
     Buffer.from("a: &a\n  b: *a\n"),
     Buffer.from("--- !!js/function 'x'\n...\n---\nkind: Pod\n"),
     Buffer.from("? [complex, key]\n: value\n"),
@@ -84,15 +99,30 @@ const broken = fc.oneof(
 );
 
 const contentType = fc.constantFrom(
-  JSON_TYPE, "application/yaml", PROTOBUF_TYPE, "application/cbor", "text/plain", "", "application/json; charset=utf-16", "application/json;;;", "*/*", "application/apply-patch+yaml",
+  JSON_TYPE,
+  "application/yaml",
+  PROTOBUF_TYPE,
+  "application/cbor",
+  "text/plain",
+  "",
+  "application/json; charset=utf-16",
+  "application/json;;;",
+  "*/*",
+  "application/apply-patch+yaml",
 );
 
 it("answers text that cannot be read", { timeout: TIMEOUT_MS }, async () => {
   await fc.assert(
-    fc.asyncProperty(fc.constantFrom(...KINDS), contentType, broken, fc.constantFrom("POST", "PUT", "DELETE"), async (kindOf, type, body, method) => {
-      const path = collectionOf(kindOf) + (method === "POST" ? "" : "/x");
-      await server.hold({ method, path, headers: type === "" ? {} : { "content-type": type }, body });
-    }),
+    fc.asyncProperty(
+      fc.constantFrom(...KINDS),
+      contentType,
+      broken,
+      fc.constantFrom("POST", "PUT", "DELETE"),
+      async (kindOf, type, body, method) => {
+        const path = collectionOf(kindOf) + (method === "POST" ? "" : "/x");
+        await server.hold({ method, path, headers: type === "" ? {} : { "content-type": type }, body });
+      },
+    ),
     PARAMETERS,
   );
 });
@@ -104,7 +134,9 @@ const wrongProtobuf = fc
   .chain(({ kindOf, object }) => {
     const bytes = encoded(object);
     const edit = fc.tuple(fc.nat(Math.max(0, bytes.length - 1)), fc.nat(255), fc.constantFrom("set", "cut", "put"));
-    return fc.array(edit, { maxLength: 4 }).map((edits) => ({ kindOf, name: nameOf(object), body: edits.reduce(edited, bytes) }));
+    return fc
+      .array(edit, { maxLength: 4 })
+      .map((edits) => ({ kindOf, name: nameOf(object), body: edits.reduce(edited, bytes) }));
   });
 
 function encoded(object: { [key: string]: Json }): Buffer {
@@ -118,7 +150,11 @@ function encoded(object: { [key: string]: Json }): Buffer {
 function edited(bytes: Buffer, [at, value, how]: [number, number, string]): Buffer {
   const place = Math.min(at, bytes.length);
   if (how === "cut") return bytes.subarray(0, place);
-  return Buffer.concat([bytes.subarray(0, place), Buffer.from([value]), bytes.subarray(how === "set" ? place + 1 : place)]);
+  return Buffer.concat([
+    bytes.subarray(0, place),
+    Buffer.from([value]),
+    bytes.subarray(how === "set" ? place + 1 : place),
+  ]);
 }
 
 it("answers protobuf that is damaged", { timeout: TIMEOUT_MS }, async () => {
@@ -128,7 +164,12 @@ it("answers protobuf that is damaged", { timeout: TIMEOUT_MS }, async () => {
       const headers = { "content-type": PROTOBUF_TYPE, accept: `${PROTOBUF_TYPE}, application/json` };
       await server.hold({ method: update ? "PUT" : "POST", path: update ? `${path}/${name}` : path, headers, body });
       await server.hold({ method: "GET", path: `${path}/${name}`, headers: { accept: PROTOBUF_TYPE } });
-      await server.hold({ method: "DELETE", path: `${path}/${name}`, headers: { "content-type": PROTOBUF_TYPE }, body });
+      await server.hold({
+        method: "DELETE",
+        path: `${path}/${name}`,
+        headers: { "content-type": PROTOBUF_TYPE },
+        body,
+      });
     }),
     PARAMETERS,
   );

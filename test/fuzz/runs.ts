@@ -1,5 +1,5 @@
 /** How often each property is tried: enough to find something in a CI run, far more when asked. */
-import fc from "fast-check";
+import type fc from "fast-check";
 
 export const RUNS = Number(process.env["TRAVELOPS_FUZZ_RUNS"] ?? 150);
 

@@ -185,7 +185,7 @@ async function onUpgrade(options: HttpsFrontOptions, req: IncomingMessage, socke
     if (options.upgrade === undefined) return refuseUpgrade(socket, notImplemented(`${reply.info.resource}/${reply.info.subresource}`).status);
     options.upgrade(reply.info, reply.user, req, socket, head);
   } catch (error) {
-    options.log.error("an upgrade failed", { err: error });
+    if (!(error instanceof StatusError)) options.log.error("an upgrade failed", { err: error });
     if (!socket.destroyed) refuseUpgrade(socket, statusOf(error));
   }
 }
