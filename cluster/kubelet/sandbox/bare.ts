@@ -3,7 +3,7 @@
  * the preload makes of it in Node programs, and volumes are where their files are. What cannot be real is said.
  */
 import { spawn } from "node:child_process";
-import { mkdirSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { PodhostClient } from "./podhost-client.ts";
 import { launchContainer, type WrappedCommand } from "./podhost-container.ts";
@@ -129,11 +129,13 @@ class BarePod implements PodSandbox {
     this.#spec = spec;
   }
 
-  async startContainer(spec: ContainerSpec): Promise<SandboxContainer> {
+  async startContainer(asked: ContainerSpec): Promise<SandboxContainer> {
     const { client, options } = this.#sandbox;
+    const mounted = this.#materialise(asked);
+    // After the mounts, since it may be one of them.
+    const spec = { ...asked, workingDir: this.#workingDirectory(asked) };
     const marker = `TRAVELOPS_CONTAINER_ID=${spec.id}`;
     const env = this.#environment(spec);
-    const mounted = this.#materialise(spec);
     const container = await launchContainer({
       client,
       spec: { ...spec, env },
@@ -209,6 +211,14 @@ class BarePod implements PodSandbox {
       TRAVELOPS_POD_UID: uid,
       ...(dataplaneSocket === undefined ? {} : { TRAVELOPS_DATAPLANE: dataplaneSocket }),
     };
+  }
+
+  /** A working directory that only the image has is made below the mounts. */
+  #workingDirectory({ workingDir, directory }: ContainerSpec): string {
+    if (existsSync(workingDir)) return workingDir;
+    const own = join(directory, "mounts", workingDir);
+    mkdirSync(own, { recursive: true });
+    return own;
   }
 
   /**
