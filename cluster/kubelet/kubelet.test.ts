@@ -188,7 +188,10 @@ for (const kind of ["namespaces", "bare"] as const) {
       test("after a crash of the cluster the pod runs again, at its address", async () => {
         await lab.run("survivor", { volumes: [{ name: "v", emptyDir: {} }], containers: [sh(FOREVER)] });
         const before = await lab.until("survivor", ready);
+        const orphan = join(lab.directory, "pods", NODE, "gone-uid");
+        mkdirSync(orphan);
         await lab.restart();
+        await expect.poll(() => existsSync(orphan)).toBe(false);
         const after = await lab.until("survivor", (p) => ready(p) && (first(p)?.restartCount ?? 0) === 1);
         expect(after.metadata.uid).toBe(before.metadata.uid);
         expect(after.status?.podIP).toBe(before.status?.podIP);

@@ -56,7 +56,7 @@ cd ..
 ${mount} -a -T "$5"
 ${ip} -batch - <<END
 link set lo up
-link add br0 type bridge
+link add br0 address 02:00:00:00:00:01 type bridge
 addr add $2 dev br0
 link set br0 up
 route add local $3 dev lo
