@@ -4,10 +4,8 @@ import type { Condition } from "../api/object.ts";
 
 export type NewCondition = Omit<Condition, "lastTransitionTime">;
 
-export const findCondition = <C extends Condition>(
-  list: readonly C[] | undefined,
-  type: string,
-): C | undefined => list?.find((condition) => condition.type === type);
+export const findCondition = <C extends Condition>(list: readonly C[] | undefined, type: string): C | undefined =>
+  list?.find((condition) => condition.type === type);
 
 export const isTrue = (list: readonly Condition[] | undefined, type: string): boolean =>
   findCondition(list, type)?.status === "True";
@@ -30,9 +28,7 @@ export function setCondition(
   }
   const lastTransitionTime = known?.status === condition.status ? known.lastTransitionTime : undefined;
   const next: Condition = { ...condition, lastTransitionTime: lastTransitionTime ?? formatTime(now) };
-  return known === undefined
-    ? [...(list ?? []), next]
-    : (list ?? []).map((one) => (one === known ? next : one));
+  return known === undefined ? [...(list ?? []), next] : (list ?? []).map((one) => (one === known ? next : one));
 }
 
 /** `list` without a type; the same list where it had none. */

@@ -20,8 +20,7 @@ test("repeats are counted, similar ones gathered, and too many dropped", async (
   });
   const recorder = eventRecorder(api.client, "tester", clock);
   const events = async () =>
-    (await api.client.list(EVENTS, { namespace: "default", fieldSelector: "involvedObject.name=noisy" }))
-      .items;
+    (await api.client.list(EVENTS, { namespace: "default", fieldSelector: "involvedObject.name=noisy" })).items;
   for (let i = 0; i < 3; i++) {
     recorder.record(object, "Normal", "Same", "again");
     clock.advance(1000);
@@ -49,9 +48,7 @@ test("a condition's time moves only with its status", () => {
   const first = setCondition(undefined, { type: "A", status: "True", reason: "R" }, 0);
   expect(setCondition(first, { type: "A", status: "True", reason: "R" }, 5000)).toBe(first);
   const reworded = setCondition(first, { type: "A", status: "True", reason: "S" }, 5000);
-  expect(reworded).toEqual([
-    { type: "A", status: "True", reason: "S", lastTransitionTime: "1970-01-01T00:00:00Z" },
-  ]);
+  expect(reworded).toEqual([{ type: "A", status: "True", reason: "S", lastTransitionTime: "1970-01-01T00:00:00Z" }]);
   expect(setCondition(reworded, { type: "A", status: "False" }, 5000)[0]?.lastTransitionTime).toBe(
     "1970-01-01T00:00:05Z",
   );

@@ -52,14 +52,11 @@ export interface Informer<T extends KubeObject = KubeObject> {
 export const keyOf = (object: KubeObject): string =>
   joinKey(object.metadata.namespace ?? "", object.metadata.name ?? "");
 
-export const joinKey = (namespace: string, name: string): string =>
-  namespace === "" ? name : `${namespace}/${name}`;
+export const joinKey = (namespace: string, name: string): string => (namespace === "" ? name : `${namespace}/${name}`);
 
 export function splitKey(key: string): { namespace: string; name: string } {
   const slash = key.indexOf("/");
-  return slash < 0
-    ? { namespace: "", name: key }
-    : { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
+  return slash < 0 ? { namespace: "", name: key } : { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
 }
 
 /** Makes an informer; it reads nothing before `run`. */
@@ -95,8 +92,7 @@ class StoreInformer<T extends KubeObject> implements Informer<T> {
     this.resource = resource;
     this.#source = source;
     this.#options = options;
-    for (const [name, values] of Object.entries(options.indexes ?? {}))
-      this.#indexes.set(name, new Index(values));
+    for (const [name, values] of Object.entries(options.indexes ?? {})) this.#indexes.set(name, new Index(values));
     // Whoever does not wait for it must not be killed by its rejection.
     this.#synced.promise.catch(() => {});
   }
@@ -118,8 +114,7 @@ class StoreInformer<T extends KubeObject> implements Informer<T> {
 
   byIndex(index: string, value: string): T[] {
     const found = this.#indexes.get(index);
-    if (found === undefined)
-      throw new Error(`the informer of ${this.resource.resource} has no index ${index}`);
+    if (found === undefined) throw new Error(`the informer of ${this.resource.resource} has no index ${index}`);
     return found.get(value);
   }
 
@@ -185,8 +180,7 @@ class StoreInformer<T extends KubeObject> implements Informer<T> {
 
   #remove(object: T): void {
     const old = this.get(object.metadata.namespace ?? "", object.metadata.name ?? "");
-    if (old !== undefined && (old.metadata.uid === object.metadata.uid || !isOlder(object, old)))
-      this.#forget(object);
+    if (old !== undefined && (old.metadata.uid === object.metadata.uid || !isOlder(object, old))) this.#forget(object);
   }
 
   #put(object: T): void {

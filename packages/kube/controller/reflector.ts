@@ -111,8 +111,7 @@ async function follow<T extends KubeObject>(
     } catch (error) {
       const refused = error instanceof WatchFailure ? error.error : error;
       // Once the state is in, an error is one of the watch. Before, a server's refusal means: list instead.
-      if (state.resourceVersion !== undefined || !(refused instanceof StatusError) || isBusy(refused))
-        throw error;
+      if (state.resourceVersion !== undefined || !(refused instanceof StatusError) || isBusy(refused)) throw error;
       state.watchList = false;
     }
   }
@@ -126,8 +125,7 @@ async function follow<T extends KubeObject>(
   await watch(source.watch({ resourceVersion: state.resourceVersion, signal }), sink, state, signal);
 }
 
-const isBusy = (error: StatusError): boolean =>
-  error.code === 429 || error.code === 401 || error.code === 503;
+const isBusy = (error: StatusError): boolean => error.code === 429 || error.code === 401 || error.code === 503;
 
 /** The state as ADDED frames up to a marked bookmark; nothing reaches the sink before that. */
 async function streamState<T extends KubeObject>(
@@ -153,8 +151,7 @@ async function streamState<T extends KubeObject>(
       progress(state, object);
     }
   }
-  if (initial !== undefined && !signal.aborted)
-    throw new Error("the watch ended before the state was complete");
+  if (initial !== undefined && !signal.aborted) throw new Error("the watch ended before the state was complete");
 }
 
 async function watch<T extends KubeObject>(

@@ -69,8 +69,7 @@ test("a controller tries again what failed, never works twice on one key at once
       tries++;
       if (tries === 1) throw conflict({ group: "", resource: "x" }, "k", "stale");
       if (tries === 4) done.resolve();
-      if (tries >= 4)
-        await new Promise<void>((resolve) => abort.signal.addEventListener("abort", () => resolve()));
+      if (tries >= 4) await new Promise<void>((resolve) => abort.signal.addEventListener("abort", () => resolve()));
     },
   });
   queue.add("k");
