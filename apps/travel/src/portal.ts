@@ -6,10 +6,13 @@ import { createHttpClient } from "./shared/http-client.ts";
 import { json, serveHttp, type Reply, type Request } from "./shared/http-server.ts";
 import { runService, type StartService } from "./shared/service.ts";
 
+/** Where a portal is put that does not say where it is: Ceuta, as upstream has it. */
+const NOWHERE: Coordinates = [-5.321187, 35.890134];
+
 /** `PORTAL_COORDINATES` is "latitude,longitude"; the API gives longitude first. A 0 means unknown. */
 function portalCoordinates(env: Environment): Coordinates {
   const [latitude, longitude] = setting(env, "PORTAL_COORDINATES").split(",").map(Number);
-  return latitude && longitude ? [longitude, latitude] : [0, 0];
+  return latitude && longitude ? [longitude, latitude] : NOWHERE;
 }
 
 async function changeSettings(loop: LoadLoop, request: Request): Promise<Reply> {
@@ -25,10 +28,10 @@ async function changeSettings(loop: LoadLoop, request: Request): Promise<Reply> 
 
 /** `GET /status`, `PUT /settings`, and visitors who keep asking the travel agency. */
 export const start: StartService = async ({ env, log }) => {
-  const name = setting(env, "PORTAL_NAME");
-  const country = setting(env, "PORTAL_COUNTRY");
+  const name = setting(env, "PORTAL_NAME", "no-name");
+  const country = setting(env, "PORTAL_COUNTRY", "no-country");
   const coordinates = portalCoordinates(env);
-  const agency = setting(env, "TRAVELS_AGENCY_SERVICE").replace(/\/+$/, "");
+  const agency = setting(env, "TRAVELS_AGENCY_SERVICE", "http://localhost:8090").replace(/\/+$/, "");
   const client = createHttpClient();
   const loop = new LoadLoop({ portal: name, agency, client, log, random: Math.random });
   const status = (): Reply =>

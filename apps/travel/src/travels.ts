@@ -24,10 +24,10 @@ class Upstreams {
   constructor(client: HttpClient, env: Environment) {
     this.#client = client;
     this.#bases = {
-      flights: setting(env, "FLIGHTS_SERVICE"),
-      hotels: setting(env, "HOTELS_SERVICE"),
-      cars: setting(env, "CARS_SERVICE"),
-      insurances: setting(env, "INSURANCES_SERVICE"),
+      flights: setting(env, "FLIGHTS_SERVICE", "http://localhost:8093"),
+      hotels: setting(env, "HOTELS_SERVICE", "http://localhost:8094"),
+      cars: setting(env, "CARS_SERVICE", "http://localhost:8091"),
+      insurances: setting(env, "INSURANCES_SERVICE", "http://localhost:8095"),
     };
   }
 
@@ -59,7 +59,7 @@ async function quote(upstreams: Upstreams, request: Request): Promise<Record<str
   const travel = headerOf(request.headers, "travel");
   const wanted = partsOf(travel === "" ? "t1" : travel);
   const offers = await Promise.all(
-    PARTS.map((part) => (wanted.has(part) ? upstreams.offers(part, city, request) : null)),
+    PARTS.map(async (part) => (wanted.has(part) ? upstreams.offers(part, city, request) : null)),
   );
   return {
     city,

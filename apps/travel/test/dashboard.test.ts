@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { chromium, type Browser, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -19,7 +19,7 @@ class FakePortal {
   };
 
   constructor(name: string, country: string) {
-    this.#server = createServer(async (request, response) => {
+    const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
       response.setHeader("content-type", "application/json");
       if (request.method === "PUT") {
         let body = "";
@@ -33,7 +33,8 @@ class FakePortal {
       const requests = { total, devices: { web: 1, mobile: total - 1 }, users: { registered: total, new: 0 }, travel_type: { t1: total, t2: 0, t3: 0 } };
       const cities = total === 0 ? null : [{ city: "Rome", coordinates: [12.48, 41.9], requests }];
       response.end(JSON.stringify({ name, country, coordinates: [12.5, 41.9], settings: this.#settings, status: { requests, cities, error: false } }));
-    });
+    };
+    this.#server = createServer((request, response) => void answer(request, response));
   }
 
   async listen(): Promise<string> {

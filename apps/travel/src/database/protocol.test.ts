@@ -14,7 +14,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await connection.end();
-  expect(database.warnings).toEqual([]);
   await database.remove();
 });
 
@@ -154,6 +153,7 @@ describe("whatever a client sends", () => {
   });
 });
 
-test("the root password is in no log line", () => {
+test("nothing above was an error of the server's own, and the root password is in no log line", () => {
+  expect(database.warnings).toEqual([]);
   expect(database.warnings.join("\n")).not.toContain(ROOT_PASSWORD);
 });

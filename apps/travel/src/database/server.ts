@@ -1,7 +1,7 @@
 import { createServer, type AddressInfo, type Socket } from "node:net";
 import type { PluginName } from "./auth/password.ts";
 import { Connection } from "./connection.ts";
-import { Engine } from "./engine/engine.ts";
+import type { Engine } from "./engine/engine.ts";
 import { errors } from "./errors.ts";
 import { framePayload } from "./wire/packet-stream.ts";
 import { errorPacket } from "./wire/result-packets.ts";

@@ -17,35 +17,40 @@ export interface ChaosRequest {
 
 type Chooses = (request: ChaosRequest) => boolean;
 
-function monkey(env: Environment, chooses: Chooses): ChaosMonkey {
+type Wait = (milliseconds: number, signal: AbortSignal) => Promise<void>;
+
+function monkey(env: Environment, wait: Wait, chooses: Chooses): ChaosMonkey {
   const enabled = env["CHAOS_MONKEY"] === "true";
   const sleep = numberSetting(env, "CHAOS_MONKEY_SLEEP", 500);
   return {
     enabled,
     disturb: async (request, signal) => {
-      if (enabled && chooses(request)) await pause(sleep, signal);
+      if (enabled && chooses(request)) await wait(sleep, signal);
     },
   };
 }
 
 /** For cars, flights, hotels, insurances and discounts: by portal, device and user. */
-export function requesterChaos(env: Environment): ChaosMonkey {
+export function requesterChaos(env: Environment, wait: Wait = pause): ChaosMonkey {
   const filters = (["portal", "device", "user"] as const).map(
     (name) => [name, setting(env, `CHAOS_MONKEY_${name.toUpperCase()}`)] as const,
   );
-  return monkey(env, ({ headers }) => {
+  return monkey(env, wait, ({ headers }) => {
     const values = filters.map(([name, filter]) => ({ value: headerOf(headers, name), filter }));
-    return values.every(({ value }) => value === "") || values.some(({ value, filter }) => value === filter);
+    return values.every(({ value }) => value === "") || values.some(({ value, filter }) => value !== "" && value === filter);
   });
 }
 
 /** For travels: by city and user. */
-export function quoteChaos(env: Environment): ChaosMonkey {
+export function quoteChaos(env: Environment, wait: Wait = pause): ChaosMonkey {
   const city = setting(env, "CHAOS_MONKEY_CITY");
   const user = setting(env, "CHAOS_MONKEY_USER");
   return monkey(
     env,
+    wait,
     (request) =>
-      (city === "" && user === "") || request.city === city || headerOf(request.headers, "user") === user,
+      (city === "" && user === "") ||
+      (city !== "" && request.city === city) ||
+      (user !== "" && headerOf(request.headers, "user") === user),
   );
 }

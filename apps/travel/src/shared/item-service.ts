@@ -26,7 +26,7 @@ export async function startItemService(kind: ItemKind, { env, log }: ServiceCont
   const chaos = requesterChaos(env);
   const database = openTravelDatabase(env);
   const client = createHttpClient();
-  const discounts = discountLookup(client, setting(env, "DISCOUNTS_SERVICE"), kind.name);
+  const discounts = discountLookup(client, setting(env, "DISCOUNTS_SERVICE", "http://localhost:8092"), kind.name);
   const guarded = (handle: Route["handle"]) => async (request: Request) => {
     await chaos.disturb({ headers: request.headers, city: request.params["city"] ?? "" }, request.signal);
     try {

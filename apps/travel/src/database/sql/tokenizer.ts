@@ -43,7 +43,7 @@ const OPERATORS = [
   "&&",
   "||",
   "->",
-  ..."+-*/%=<>!~^&|(),.;{}:@",
+  ..."+-*/%=<>!~^&|(),.;{}:@".split(""),
 ];
 
 const ESCAPES: Readonly<Record<string, string>> = {
