@@ -125,6 +125,7 @@ class Planner {
     for (const path of [...this.#input.view].sort()) this.#addView(path);
     for (const [path, content] of Object.entries(this.#input.files)) this.#place(path, { kind: "file", content });
     for (const mount of byDepth(this.#input.mounts)) this.#addMount(mount);
+    for (const path of [...this.#input.view].sort()) this.#uncover(path);
     this.#ensureDirectory(this.#input.workingDir);
     return this.#emit();
   }
@@ -155,6 +156,18 @@ class Planner {
     const kind = this.#input.host.kind(path);
     if (found?.kind === "view" || kind === undefined) return;
     this.#place(path, { kind: "view", host: path, file: kind === "file" });
+  }
+
+  /** A volume over a folder that holds the program (an emptyDir at /tmp, a checkout below it): the program shows through. */
+  #uncover(path: string): void {
+    const over = this.#find(path);
+    const kind = this.#input.host.kind(path);
+    if (over?.kind !== "mount" || over.mount.file || kind === undefined) return;
+    const file = kind === "file";
+    this.#place(path, {
+      kind: "mount",
+      mount: { source: path, target: path, type: "bind", readOnly: true, recursive: true, file },
+    });
   }
 
   #addMount(mount: Mount): void {
