@@ -30,7 +30,8 @@ async function changeSettings(portals: readonly Portal[], access: PortalAccess, 
   try {
     const settings = parseSettings(body.toString());
     const failure = await access.change(portal, body, traceHeaders(request.headers));
-    const warning: Record<string, string> = failure === undefined ? {} : { warning: `199 - "${failure.replaceAll(/[^\x20-\x7e]|["\\]/g, " ")}"` };
+    const warning: Record<string, string> =
+      failure === undefined ? {} : { warning: `199 - "${failure.replaceAll(/[^\x20-\x7e]|["\\]/g, " ")}"` };
     return json(200, settings, warning);
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;

@@ -23,7 +23,8 @@ function parseFlags(args: readonly string[]): Flags {
     const arg = rest[index] ?? "";
     if (SWITCHES.has(arg)) continue;
     const [name = "", inline] = arg.split(/=(.*)/s, 2);
-    if (!name.startsWith("--")) throw new SettingError(`"${arg}" is not a flag; flags are --NAME VALUE or --NAME=VALUE`);
+    if (!name.startsWith("--"))
+      throw new SettingError(`"${arg}" is not a flag; flags are --NAME VALUE or --NAME=VALUE`);
     values.set(name.slice(2).replaceAll("_", "-"), inline ?? rest[++index] ?? "");
   }
   const flags = {
@@ -33,12 +34,20 @@ function parseFlags(args: readonly string[]): Flags {
     plugin: pluginFlag(take(values, "default-authentication-plugin")),
   };
   // Flags that only change how much MySQL takes for itself, or say what is so here anyway.
-  for (const harmless of ["character-set-server", "collation-server", "innodb-buffer-pool-size", "max-connections", "user", "default-storage-engine"]) {
+  for (const harmless of [
+    "character-set-server",
+    "collation-server",
+    "innodb-buffer-pool-size",
+    "max-connections",
+    "user",
+    "default-storage-engine",
+  ]) {
     values.delete(harmless);
   }
   const [unknown] = values.keys();
   if (unknown !== undefined) throw new SettingError(`--${unknown} is not supported by this database`);
-  if (!Number.isInteger(flags.port) || flags.port < 0 || flags.port > 65535) throw new SettingError("--port must be from 0 to 65535");
+  if (!Number.isInteger(flags.port) || flags.port < 0 || flags.port > 65535)
+    throw new SettingError("--port must be from 0 to 65535");
   return flags;
 }
 
@@ -61,7 +70,9 @@ function openEngine(flags: Flags): Engine {
   } catch (error) {
     const busy = error instanceof Error && error.message.includes("locked");
     const reason = busy ? "another server is using it" : errorText(error);
-    throw new SettingError(`The data directory ${flags.directory} cannot be used: ${reason}; choose another with --datadir`);
+    throw new SettingError(
+      `The data directory ${flags.directory} cannot be used: ${reason}; choose another with --datadir`,
+    );
   }
 }
 

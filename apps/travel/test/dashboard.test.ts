@@ -7,7 +7,8 @@ import { start } from "../src/control.ts";
 import type { Service } from "../src/shared/service.ts";
 
 const CHROMIUM = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
-const FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync";
+const FLAGS =
+  "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync";
 
 /** A portal whose numbers the test sets. */
 class FakePortal {
@@ -15,7 +16,10 @@ class FakePortal {
   put: unknown[] = [];
   readonly #server: Server;
   #settings: unknown = {
-    request_ratio: 50, devices: { web: 50, mobile: 50 }, users: { registered: 50, new: 50 }, travel_type: { t1: 34, t2: 33, t3: 33 },
+    request_ratio: 50,
+    devices: { web: 50, mobile: 50 },
+    users: { registered: 50, new: 50 },
+    travel_type: { t1: 34, t2: 33, t3: 33 },
   };
 
   constructor(name: string, country: string) {
@@ -30,9 +34,22 @@ class FakePortal {
         return;
       }
       const { total } = this;
-      const requests = { total, devices: { web: 1, mobile: total - 1 }, users: { registered: total, new: 0 }, travel_type: { t1: total, t2: 0, t3: 0 } };
+      const requests = {
+        total,
+        devices: { web: 1, mobile: total - 1 },
+        users: { registered: total, new: 0 },
+        travel_type: { t1: total, t2: 0, t3: 0 },
+      };
       const cities = total === 0 ? null : [{ city: "Rome", coordinates: [12.48, 41.9], requests }];
-      response.end(JSON.stringify({ name, country, coordinates: [12.5, 41.9], settings: this.#settings, status: { requests, cities, error: false } }));
+      response.end(
+        JSON.stringify({
+          name,
+          country,
+          coordinates: [12.5, 41.9],
+          settings: this.#settings,
+          status: { requests, cities, error: false },
+        }),
+      );
     };
     this.#server = createServer((request, response) => void answer(request, response));
   }
@@ -63,7 +80,13 @@ describe.skipIf(!existsSync(CHROMIUM))("the dashboard", () => {
     page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
     page.on("pageerror", (error) => errors.push(error.message));
     page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
-    page.on("request", (request) => request.url().startsWith(control.url) || request.url().startsWith("data:") || errors.push(`outside: ${request.url()}`));
+    page.on(
+      "request",
+      (request) =>
+        request.url().startsWith(control.url) ||
+        request.url().startsWith("data:") ||
+        errors.push(`outside: ${request.url()}`),
+    );
     await page.goto(`${control.url}/console`);
   });
   afterAll(async () => {
@@ -79,7 +102,9 @@ describe.skipIf(!existsSync(CHROMIUM))("the dashboard", () => {
     await id("total").filter({ hasText: /^3$/ }).waitFor();
     expect(await id("travels.uk_ratio_label").textContent()).toBe("0.67 req/s");
     expect(await page.locator(".portal-state:visible").textContent()).toContain("Failed to connect");
-    expect(await page.locator('.city[data-city="Rome"]').getAttribute("aria-label")).toBe("Rome: 3 requests; travels.uk 3");
+    expect(await page.locator('.city[data-city="Rome"]').getAttribute("aria-label")).toBe(
+      "Rome: 3 requests; travels.uk 3",
+    );
     expect(await id("connection").textContent()).toBe("1 of 2 portals connected");
   });
 
@@ -93,7 +118,10 @@ describe.skipIf(!existsSync(CHROMIUM))("the dashboard", () => {
     expect(await id("travels.uk_ratio_label").textContent()).toBe("1.33 req/s");
     await page.locator(".portal-note", { hasText: "Saved" }).first().waitFor();
     expect(portal.put.at(-1)).toEqual({
-      request_ratio: 100, devices: { web: 30, mobile: 70 }, users: { registered: 50, new: 50 }, travel_type: { t1: 14.5, t2: 14.5, t3: 71 },
+      request_ratio: 100,
+      devices: { web: 30, mobile: 70 },
+      users: { registered: 50, new: 50 },
+      travel_type: { t1: 14.5, t2: 14.5, t3: 71 },
     });
   });
 

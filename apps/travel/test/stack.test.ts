@@ -43,17 +43,52 @@ async function until<Value>(ask: () => Promise<Value>, wanted: (value: Value) =>
 
 describe("the item services", () => {
   test.each([
-    ["cars", "/cars/Amsterdam", "", [{ carModel: "Sports Car", price: 1005 }, { carModel: "Economy Car", price: 302 }]],
-    ["cars", "/cars/Amsterdam", "new", [{ carModel: "Sports Car", price: 753.75 }, { carModel: "Economy Car", price: 226.5 }]],
-    ["insurances", "/insurances/Zagreb", "registered", [{ company: "Yellow Insurances", price: 316.8 }, { company: "Blue Insurances", price: 90.899994 }]],
-    ["hotels", "/hotels/San%20Marino", "vip", [{ hotel: "Grand Hotel San Marino", price: 631.75 }, { hotel: "Little San Marino Hotel", price: 138.7 }]],
+    [
+      "cars",
+      "/cars/Amsterdam",
+      "",
+      [
+        { carModel: "Sports Car", price: 1005 },
+        { carModel: "Economy Car", price: 302 },
+      ],
+    ],
+    [
+      "cars",
+      "/cars/Amsterdam",
+      "new",
+      [
+        { carModel: "Sports Car", price: 753.75 },
+        { carModel: "Economy Car", price: 226.5 },
+      ],
+    ],
+    [
+      "insurances",
+      "/insurances/Zagreb",
+      "registered",
+      [
+        { company: "Yellow Insurances", price: 316.8 },
+        { company: "Blue Insurances", price: 90.899994 },
+      ],
+    ],
+    [
+      "hotels",
+      "/hotels/San%20Marino",
+      "vip",
+      [
+        { hotel: "Grand Hotel San Marino", price: 631.75 },
+        { hotel: "Little San Marino Hotel", price: 138.7 },
+      ],
+    ],
   ])("%s %s for user '%s'", async (service, path, user, expected) => {
     const headers: Record<string, string> = user === "" ? {} : { user };
     expect(await get(service, path, headers)).toEqual({ status: 200, type: "application/json", body: expected });
   });
 
   test("unknown cities, paths and methods", async () => {
-    expect(await get("flights", "/flights/Atlantis")).toMatchObject({ status: 404, body: { error: "City Atlantis not found" } });
+    expect(await get("flights", "/flights/Atlantis")).toMatchObject({
+      status: 404,
+      body: { error: "City Atlantis not found" },
+    });
     expect(await get("flights", "/flights/x%27%20OR%20%271%27=%271")).toMatchObject({ status: 404 });
     expect(await get("flights", "/nothing")).toMatchObject({ status: 404, body: "404 page not found\n" });
     expect((await fetch(`${stack.url("flights")}/flights/Paris`, { method: "POST" })).status).toBe(405);
@@ -61,7 +96,9 @@ describe("the item services", () => {
   });
 
   test("discounts by kind of user", async () => {
-    const discounts = await Promise.all(["registered", "new", "else"].map((user) => get("discounts", `/discounts/${user}`)));
+    const discounts = await Promise.all(
+      ["registered", "new", "else"].map((user) => get("discounts", `/discounts/${user}`)),
+    );
     expect(discounts.map(({ body }) => body)).toEqual([
       { user: "registered", discount: 0.1 },
       { user: "new", discount: 0.25 },
@@ -89,7 +126,10 @@ describe("travels", () => {
   });
 
   test("an unknown city has no quote", async () => {
-    expect(await get("agency", "/travels/Atlantis")).toMatchObject({ status: 404, body: { error: "Travel Quote for Atlantis not found" } });
+    expect(await get("agency", "/travels/Atlantis")).toMatchObject({
+      status: 404,
+      body: { error: "Travel Quote for Atlantis not found" },
+    });
     expect((await get("agency", "/travels")).body).toHaveLength(45);
   });
 });
@@ -101,9 +141,18 @@ describe("headers", () => {
     response.setHeader("content-type", "application/json").end("[]");
   });
   const sent = {
-    portal: "p", device: "web", user: "new", travel: "t1",
-    b3: "a-b-1", "x-b3-traceid": "a", "x-b3-spanid": "b", "x-b3-sampled": "1",
-    traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", tracestate: "x=y", baggage: "k=v", "x-request-id": "r-1",
+    portal: "p",
+    device: "web",
+    user: "new",
+    travel: "t1",
+    b3: "a-b-1",
+    "x-b3-traceid": "a",
+    "x-b3-spanid": "b",
+    "x-b3-sampled": "1",
+    traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    tracestate: "x=y",
+    baggage: "k=v",
+    "x-request-id": "r-1",
   };
 
   beforeAll(() => new Promise<void>((resolve) => recorder.listen(0, "127.0.0.1", resolve)));
@@ -122,7 +171,12 @@ describe("headers", () => {
       expect(seen.get(`/${part}/Paris`)).not.toHaveProperty("authorization");
     }
     const { host, port, user, password } = stack.mysql;
-    const mysql = { MYSQL_SERVICE: `${host}:${port}`, MYSQL_USER: user, MYSQL_PASSWORD: password, MYSQL_DATABASE: "test" };
+    const mysql = {
+      MYSQL_SERVICE: `${host}:${port}`,
+      MYSQL_USER: user,
+      MYSQL_PASSWORD: password,
+      MYSQL_DATABASE: "test",
+    };
     const cars = await startProcess("cars", { ...mysql, DISCOUNTS_SERVICE: url });
     await fetch(`${cars.url}/cars/Paris`, { headers: sent });
     expect(seen.get("/discounts/new")).toMatchObject({ ...sent, discountfrom: "cars" });
@@ -132,7 +186,9 @@ describe("headers", () => {
 
 describe("chaos", () => {
   /** The order in which requests sent one after another are answered. */
-  const order = async (...requests: readonly [name: string, url: string, headers: Record<string, string>][]): Promise<string[]> => {
+  const order = async (
+    ...requests: readonly [name: string, url: string, headers: Record<string, string>][]
+  ): Promise<string[]> => {
     const answered: string[] = [];
     const ask = async (name: string, url: string, headers: Record<string, string>): Promise<void> => {
       await (await fetch(url, { headers })).text();
@@ -155,13 +211,17 @@ describe("chaos", () => {
     const env = { ...chaos, HOTELS_SERVICE: stack.url("hotels"), INSURANCES_SERVICE: stack.url("insurances") };
     const agency = await startProcess("travels", { ...env, CHAOS_MONKEY_CITY: "Paris" });
     const url = `${agency.url}/travels`;
-    expect(await order(["slow", `${url}/Paris`, { travel: "x" }], ["fast", `${url}/Rome`, { travel: "x" }])).toEqual(["fast", "slow"]);
+    expect(await order(["slow", `${url}/Paris`, { travel: "x" }], ["fast", `${url}/Rome`, { travel: "x" }])).toEqual([
+      "fast",
+      "slow",
+    ]);
     await agency.stop();
   });
 });
 
 describe("portals and control", () => {
-  const put = (service: string, path: string, body: string) => fetch(stack.url(service) + path, { method: "PUT", body });
+  const put = (service: string, path: string, body: string) =>
+    fetch(stack.url(service) + path, { method: "PUT", body });
   const settings = {
     request_ratio: 100,
     devices: { web: 0, mobile: 100 },
@@ -183,7 +243,10 @@ describe("portals and control", () => {
     expect([response.status, await response.json()]).toEqual([200, settings]);
     const { status, ...rest } = (await get("voyages", "/status")).body as PortalStatus;
     expect(rest.settings).toEqual(settings);
-    const after = await until(async () => (await get("voyages", "/status")).body as PortalStatus, (now) => now.status.requests.total > status.requests.total + 2);
+    const after = await until(
+      async () => (await get("voyages", "/status")).body as PortalStatus,
+      (now) => now.status.requests.total > status.requests.total + 2,
+    );
     expect(after.status.error).toBe(false);
     expect(after.status.cities.length).toBeGreaterThan(0);
   });
@@ -193,7 +256,10 @@ describe("portals and control", () => {
     for (const bad of ["{", '{"request_ratio": "x"}', '{"devices": 5}', '{"request_ratio": -1}']) {
       const response = await put("voyages", "/settings", bad);
       expect(response.status).toBe(400);
-      expect(await response.json()).toMatchObject({ error: expect.any(String) as string, detail: expect.any(String) as string });
+      expect(await response.json()).toMatchObject({
+        error: expect.any(String) as string,
+        detail: expect.any(String) as string,
+      });
     }
   });
 
@@ -203,7 +269,12 @@ describe("portals and control", () => {
     const read = async () => (await (await fetch(`${control.url}/status`)).json()) as PortalStatus[];
     const [gone, solo] = await until(read, ([, second]) => second?.status.error === true);
     expect(solo?.status).toMatchObject({ cities: [], error: true });
-    expect(gone).toMatchObject({ name: "gone", country: "Atlantis", coordinates: [-25.702539, 37.747909], status: { error: true, cities: [] } });
+    expect(gone).toMatchObject({
+      name: "gone",
+      country: "Atlantis",
+      coordinates: [-25.702539, 37.747909],
+      status: { error: true, cities: [] },
+    });
     const undelivered = await fetch(`${control.url}/settings/gone`, { method: "PUT", body: JSON.stringify(settings) });
     expect(undelivered.status).toBe(200);
     expect(undelivered.headers.get("warning")).toContain("gone does not answer");

@@ -21,7 +21,11 @@ export interface ServiceProcess {
 }
 
 /** Starts a service and waits until it listens. */
-export async function startProcess(name: string, env: Record<string, string>, args: readonly string[] = []): Promise<ServiceProcess> {
+export async function startProcess(
+  name: string,
+  env: Record<string, string>,
+  args: readonly string[] = [],
+): Promise<ServiceProcess> {
   const { PATH = "" } = process.env;
   const address = { LISTEN_ADDRESS: "127.0.0.1:0" };
   const child = spawn(process.execPath, [join(SOURCES, `${name}.ts`), ...args], {

@@ -3,7 +3,8 @@ import { html, number, setText } from "./dom.js";
 const CHARTS = [
   {
     title: "By portal",
-    rows: (portals) => portals.map((portal) => ({ label: portal.name, parts: [{ portal, value: portal.requests.total }] })),
+    rows: (portals) =>
+      portals.map((portal) => ({ label: portal.name, parts: [{ portal, value: portal.requests.total }] })),
   },
   { title: "By device", rows: stacked("devices", { web: "Web", mobile: "Mobile" }) },
   { title: "By user", rows: stacked("users", { registered: "Registered", new: "New" }) },

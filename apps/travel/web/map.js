@@ -58,7 +58,11 @@ class EuropeMap {
     this.#empty = empty;
     this.#countries = countries;
     for (const name of ["land", "flights", "cities", "pulses", "names", "homes"]) this.#layers[name] = svg("g");
-    this.svg = svg("svg", { role: "group", "aria-label": "Map of Europe with the cities asked for" }, ...Object.values(this.#layers));
+    this.svg = svg(
+      "svg",
+      { role: "group", "aria-label": "Map of Europe with the cities asked for" },
+      ...Object.values(this.#layers),
+    );
     container.prepend(this.svg);
     container.addEventListener("pointerleave", () => this.#close());
     for (const type of ["pointermove", "click"]) {
@@ -73,8 +77,17 @@ class EuropeMap {
     if (width === 0 || height === 0) return;
     this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     const margin = width < 600 ? 12 : 26;
-    const extent = [[margin, margin], [width - margin, height - margin]];
-    this.#projection = d3.geoMercator().fitExtent(extent, CORNERS).clipExtent([[-20, -20], [width + 20, height + 20]]);
+    const extent = [
+      [margin, margin],
+      [width - margin, height - margin],
+    ];
+    this.#projection = d3
+      .geoMercator()
+      .fitExtent(extent, CORNERS)
+      .clipExtent([
+        [-20, -20],
+        [width + 20, height + 20],
+      ]);
     this.#drawLand();
     this.#drawHomes();
     this.#drawCities();
@@ -82,7 +95,9 @@ class EuropeMap {
 
   #drawLand() {
     const path = d3.geoPath(this.#projection);
-    const homes = new Map(this.#state.portals.map((portal) => [SAME_COUNTRY[portal.country] ?? portal.country, portal]));
+    const homes = new Map(
+      this.#state.portals.map((portal) => [SAME_COUNTRY[portal.country] ?? portal.country, portal]),
+    );
     const shapes = this.#countries.map((country) => {
       const shape = path(country);
       if (!shape) return undefined;
@@ -98,7 +113,11 @@ class EuropeMap {
       const at = portal.coordinates && this.#projection(portal.coordinates);
       if (!at) return [];
       const half = portal.name.length * 3.4 + 11;
-      const place = { transform: `translate(${at[0].toFixed(1)},${at[1].toFixed(1)})`, "data-colour": portal.colour, class: "home-flag" };
+      const place = {
+        transform: `translate(${at[0].toFixed(1)},${at[1].toFixed(1)})`,
+        "data-colour": portal.colour,
+        class: "home-flag",
+      };
       return [
         svg(
           "g",
@@ -288,7 +307,12 @@ class EuropeMap {
     this.#empty.hidden = cities.length > 0;
     if (cities.length > 0) return;
     const allLost = portals.length > 0 && portals.every((portal) => portal.lost || portal.failing);
-    setText(this.#empty, allLost ? "No portal can reach its travellers right now." : "No travellers yet. The first quotes appear here within seconds.");
+    setText(
+      this.#empty,
+      allLost
+        ? "No portal can reach its travellers right now."
+        : "No travellers yet. The first quotes appear here within seconds.",
+    );
   }
 
   #fly({ city, portal }) {
@@ -305,7 +329,13 @@ class EuropeMap {
       }
     }
     const radius = this.#radius(city.total) + 20;
-    const pulse = svg("circle", { class: "pulse", cx: target[0], cy: target[1], r: radius, "data-colour": portal.colour });
+    const pulse = svg("circle", {
+      class: "pulse",
+      cx: target[0],
+      cy: target[1],
+      r: radius,
+      "data-colour": portal.colour,
+    });
     vanish(pulse);
     this.#layers.pulses.append(pulse);
   }
@@ -340,12 +370,21 @@ function cardContent(city) {
     html("dt", { "data-colour": portal.colour }, html("i"), portal.name),
     html("dd", {}, number.format(requests.total)),
   ]);
-  const pie = svg("svg", { viewBox: "-31 -31 62 62", "aria-hidden": "true" }, svg("circle", { r: 30 }), ...pieces(city, 30));
+  const pie = svg(
+    "svg",
+    { viewBox: "-31 -31 62 62", "aria-hidden": "true" },
+    svg("circle", { r: 30 }),
+    ...pieces(city, 30),
+  );
   const line = (label, text) => html("div", {}, `${label}: ${text}`);
   const travel = ["t1", "t2", "t3"].map((key) => `${key.toUpperCase()} ${sum(city, "travel_type", key)}`).join(", ");
   return [
     html("h3", {}, city.name),
-    html("p", { class: "where" }, `${where} · ${number.format(city.total)} ${city.total === 1 ? "request" : "requests"}`),
+    html(
+      "p",
+      { class: "where" },
+      `${where} · ${number.format(city.total)} ${city.total === 1 ? "request" : "requests"}`,
+    ),
     html("div", { class: "split" }, pie, html("dl", {}, ...rows)),
     html(
       "div",

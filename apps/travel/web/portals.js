@@ -83,7 +83,12 @@ class PortalCard {
         html("legend", {}, title),
         html("div", { class: "sliders" }, ...sliders.map((slider) => this.#slider(slider, sliders))),
       );
-    const form = html("form", {}, fieldset("Load", [RATIO]), ...GROUPS.map((group) => fieldset(group.title, group.sliders)));
+    const form = html(
+      "form",
+      {},
+      fieldset("Load", [RATIO]),
+      ...GROUPS.map((group) => fieldset(group.title, group.sliders)),
+    );
     form.addEventListener("submit", (event) => event.preventDefault());
     return form;
   }
@@ -96,7 +101,13 @@ class PortalCard {
     input.addEventListener("input", () => this.#changed(slider, group, 400));
     input.addEventListener("change", () => this.#changed(slider, group, 0));
     input.addEventListener("keydown", (event) => this.#byKey(event, input, slider, group));
-    return html("div", { class: "slider", title: slider.hint }, html("label", { for: id }, slider.label), input, output);
+    return html(
+      "div",
+      { class: "slider", title: slider.hint },
+      html("label", { for: id }, slider.label),
+      input,
+      output,
+    );
   }
 
   /** Halves exist so that two sliders can share what is left; keys go in whole steps. */

@@ -26,9 +26,16 @@ describe.each(["mysql_native_password", "caching_sha2_password"])("accounts with
 
   test("a wrong password, and an unknown user, are refused alike", async () => {
     const wrong = await errorOf(login("root", "wrong"));
-    expect(wrong).toMatchObject({ errno: 1045, state: "28000", message: "Access denied for user 'root'@'127.0.0.1' (using password: YES)" });
+    expect(wrong).toMatchObject({
+      errno: 1045,
+      state: "28000",
+      message: "Access denied for user 'root'@'127.0.0.1' (using password: YES)",
+    });
     expect(await errorOf(login("nobody", "x"))).toMatchObject({ errno: 1045 });
-    expect(await errorOf(login("root", ""))).toMatchObject({ errno: 1045, message: expect.stringContaining("password: NO") as string });
+    expect(await errorOf(login("root", ""))).toMatchObject({
+      errno: 1045,
+      message: expect.stringContaining("password: NO") as string,
+    });
   });
 
   test("a second login is as good as the first (fast authentication)", async () => {
@@ -55,7 +62,9 @@ describe.each(["mysql_native_password", "caching_sha2_password"])("accounts with
   test("an account changes its own password, naming the one it has", async () => {
     await root.query("CREATE USER self IDENTIFIED BY 'old'");
     const own = await database.connect({ user: "self", password: "old", database: undefined });
-    expect(await errorOf(own.query("ALTER USER USER() IDENTIFIED BY 'new' REPLACE 'guess'"))).toMatchObject({ errno: 3892 });
+    expect(await errorOf(own.query("ALTER USER USER() IDENTIFIED BY 'new' REPLACE 'guess'"))).toMatchObject({
+      errno: 3892,
+    });
     await own.query("ALTER USER USER() IDENTIFIED BY 'new' REPLACE 'old'");
     expect(await login("self", "new")).toBe("self@%");
     expect(await errorOf(own.query("ALTER USER root IDENTIFIED BY 'mine'"))).toMatchObject({ errno: 1227 });
@@ -74,18 +83,27 @@ describe.each(["mysql_native_password", "caching_sha2_password"])("accounts with
       message: "DELETE command denied to user 'clerk'@'127.0.0.1' for table 'items'",
     });
     expect(await errorOf(clerk.query("SELECT * FROM test.cities"))).toMatchObject({ errno: 1142 });
-    expect(await errorOf(clerk.query("USE test"))).toMatchObject({ errno: 1044, message: "Access denied for user 'clerk'@'127.0.0.1' to database 'test'" });
+    expect(await errorOf(clerk.query("USE test"))).toMatchObject({
+      errno: 1044,
+      message: "Access denied for user 'clerk'@'127.0.0.1' to database 'test'",
+    });
     expect(await errorOf(clerk.query("CREATE USER x"))).toMatchObject({ errno: 1227 });
     const [shown] = await clerk.query("SHOW DATABASES LIKE '%s%t'");
     expect(shown).toEqual([]);
     await root.query("REVOKE INSERT ON shop.* FROM clerk");
     expect(await errorOf(clerk.query("INSERT INTO items VALUES (2)"))).toMatchObject({ errno: 1142 });
     const [grants] = await clerk.query("SHOW GRANTS");
-    expect((grants as object[]).flatMap(Object.values)).toEqual(["GRANT USAGE ON *.* TO `clerk`@`%`", "GRANT SELECT ON `shop`.* TO `clerk`@`%`"]);
+    expect((grants as object[]).flatMap(Object.values)).toEqual([
+      "GRANT USAGE ON *.* TO `clerk`@`%`",
+      "GRANT SELECT ON `shop`.* TO `clerk`@`%`",
+    ]);
     await root.query("DROP USER clerk");
     expect(await errorOf(clerk.query("SELECT * FROM items"))).toMatchObject({ errno: 1045 });
     clerk.destroy();
-    expect(await errorOf(root.query("DROP USER clerk"))).toMatchObject({ errno: 1396, message: "Operation DROP USER failed for 'clerk'@'%'" });
+    expect(await errorOf(root.query("DROP USER clerk"))).toMatchObject({
+      errno: 1396,
+      message: "Operation DROP USER failed for 'clerk'@'%'",
+    });
   });
 
   test("COM_CHANGE_USER logs in anew", async () => {
@@ -104,7 +122,9 @@ describe.each(["mysql_native_password", "caching_sha2_password"])("accounts with
     await root.query("INSERT INTO test.kept VALUES (42)");
     await root.end();
     await database.stop();
-    const files = readdirSync(database.directory, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+    const files = readdirSync(database.directory, { recursive: true, withFileTypes: true }).filter((entry) =>
+      entry.isFile(),
+    );
     const bytes = Buffer.concat(files.map((entry) => readFileSync(join(entry.parentPath, entry.name))));
     expect(bytes.includes("a-very-visible-password")).toBe(false);
     await database.start({ MYSQL_ROOT_PASSWORD: "another, which does not count any more" });

@@ -94,7 +94,9 @@ async function preparedCommand(connection: Connection, payload: Buffer, describe
 }
 
 function ok(connection: Connection): void {
-  connection.channel.send(okPacket({ affectedRows: 0, lastInsertId: 0, status: connection.status, warnings: 0, info: "" }));
+  connection.channel.send(
+    okPacket({ affectedRows: 0, lastInsertId: 0, status: connection.status, warnings: 0, info: "" }),
+  );
 }
 
 async function query(connection: Connection, payload: Buffer, describe: Describe): Promise<void> {

@@ -53,8 +53,7 @@ export const errors = {
     ),
   emptyQuery: () => new MySqlError(1065, "42000", "Query was empty"),
   notUniqueTable: (name: string) => new MySqlError(1066, "42000", `Not unique table/alias: '${name}'`),
-  keyColumnMissing: (name: string) =>
-    new MySqlError(1072, "42000", `Key column '${name}' doesn't exist in table`),
+  keyColumnMissing: (name: string) => new MySqlError(1072, "42000", `Key column '${name}' doesn't exist in table`),
   multiplePrimaryKeys: () => new MySqlError(1068, "42000", "Multiple primary key defined"),
   wrongAutoKey: () =>
     new MySqlError(
@@ -62,10 +61,8 @@ export const errors = {
       "42000",
       "Incorrect table definition; there can be only one auto column and it must be defined as a key",
     ),
-  cannotDrop: (name: string) =>
-    new MySqlError(1091, "42000", `Can't DROP '${name}'; check that column/key exists`),
-  databaseExists: (name: string) =>
-    new MySqlError(1007, "HY000", `Can't create database '${name}'; database exists`),
+  cannotDrop: (name: string) => new MySqlError(1091, "42000", `Can't DROP '${name}'; check that column/key exists`),
+  databaseExists: (name: string) => new MySqlError(1007, "HY000", `Can't create database '${name}'; database exists`),
   dropMissingDatabase: (name: string) =>
     new MySqlError(1008, "HY000", `Can't drop database '${name}'; database doesn't exist`),
   diskFull: () => new MySqlError(1021, "HY000", "Disk full; the statement was rolled back. Free some space."),
@@ -84,25 +81,19 @@ export const errors = {
   keyMissing: (key: string, table: string) =>
     new MySqlError(1176, "42000", `Key '${key}' doesn't exist in table '${table}'`),
   unknownVariable: (name: string) => new MySqlError(1193, "HY000", `Unknown system variable '${name}'`),
-  lockWait: () =>
-    new MySqlError(1205, "HY000", "Lock wait timeout exceeded; try restarting transaction"),
-  deadlock: () =>
-    new MySqlError(1213, "40001", "Deadlock found when trying to get lock; try restarting transaction"),
-  notSupported: (what: string) =>
-    new MySqlError(1235, "42000", `This version of MySQL doesn't yet support '${what}'`),
+  lockWait: () => new MySqlError(1205, "HY000", "Lock wait timeout exceeded; try restarting transaction"),
+  deadlock: () => new MySqlError(1213, "40001", "Deadlock found when trying to get lock; try restarting transaction"),
+  notSupported: (what: string) => new MySqlError(1235, "42000", `This version of MySQL doesn't yet support '${what}'`),
   wrongVariableValue: (name: string, value: string) =>
     new MySqlError(1231, "42000", `Variable '${name}' can't be set to the value of '${value}'`),
-  readOnlyVariable: (name: string) =>
-    new MySqlError(1238, "HY000", `Variable '${name}' is a read only variable`),
+  readOnlyVariable: (name: string) => new MySqlError(1238, "HY000", `Variable '${name}' is a read only variable`),
   unknownStatement: (id: number, command: string) =>
     new MySqlError(1243, "HY000", `Unknown prepared statement handler (${id}) given to ${command}`),
-  outOfRange: (column: string) =>
-    new MySqlError(1264, "22003", `Out of range value for column '${column}' at row 1`),
+  outOfRange: (column: string) => new MySqlError(1264, "22003", `Out of range value for column '${column}' at row 1`),
   functionMissing: (name: string) => new MySqlError(1305, "42000", `FUNCTION ${name} does not exist`),
   functionArguments: (name: string) =>
     new MySqlError(1582, "42000", `Incorrect parameter count in the call to native function '${name}'`),
-  fieldNoDefault: (column: string) =>
-    new MySqlError(1364, "HY000", `Field '${column}' doesn't have a default value`),
+  fieldNoDefault: (column: string) => new MySqlError(1364, "HY000", `Field '${column}' doesn't have a default value`),
   incorrectValue: (type: string, column: string) =>
     new MySqlError(1366, "HY000", `Incorrect ${type} value for column '${column}' at row 1`),
   cannotUser: (operation: string, accounts: string) =>
@@ -110,12 +101,9 @@ export const errors = {
   dataTooLong: (column: string) => new MySqlError(1406, "22001", `Data too long for column '${column}' at row 1`),
   parentRow: () =>
     new MySqlError(1451, "23000", "Cannot delete or update a parent row: a foreign key constraint fails"),
-  childRow: () =>
-    new MySqlError(1452, "23000", "Cannot add or update a child row: a foreign key constraint fails"),
-  readOnlyTransaction: () =>
-    new MySqlError(1792, "25006", "Cannot execute statement in a READ ONLY transaction."),
-  referenceMissing: (table: string) =>
-    new MySqlError(1824, "HY000", `Failed to open the referenced table '${table}'`),
+  childRow: () => new MySqlError(1452, "23000", "Cannot add or update a child row: a foreign key constraint fails"),
+  readOnlyTransaction: () => new MySqlError(1792, "25006", "Cannot execute statement in a READ ONLY transaction."),
+  referenceMissing: (table: string) => new MySqlError(1824, "HY000", `Failed to open the referenced table '${table}'`),
   referenceNotUnique: (key: string, table: string) =>
     new MySqlError(6125, "HY000", `Missing unique key for constraint '${key}' in the referenced table '${table}'`),
   checkViolated: (name: string) => new MySqlError(3819, "HY000", `Check constraint '${name}' is violated.`),

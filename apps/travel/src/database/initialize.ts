@@ -51,7 +51,14 @@ export async function initialize(engine: Engine, env: Environment, plugin: Plugi
     const password = secret(env, "MYSQL_PASSWORD") ?? "";
     if (password === "") throw new SettingError("MYSQL_USER is set: set MYSQL_PASSWORD or MYSQL_PASSWORD_FILE too");
     const databases = database === "" ? {} : { [database]: { privileges: PRIVILEGES, grantOption: false } };
-    accounts.push({ user, host: "%", credential: await createCredential(plugin, password), locked: false, global: NO_GRANT, databases });
+    accounts.push({
+      user,
+      host: "%",
+      credential: await createCredential(plugin, password),
+      locked: false,
+      global: NO_GRANT,
+      databases,
+    });
   }
   for (const name of engine.schemas.names()) engine.schemas.drop(name);
   for (const name of new Set(["test", database])) if (name !== "") engine.schemas.create(name);
@@ -62,7 +69,13 @@ export async function initialize(engine: Engine, env: Environment, plugin: Plugi
 async function fill(engine: Engine, [root]: readonly Account[]): Promise<void> {
   if (!root) return;
   // The account is not stored yet, so the session is told who it is.
-  const session = new InitialSession(engine, { id: 0, account: root, user: "root", host: "localhost", signal: AbortSignal.any([]) });
+  const session = new InitialSession(engine, {
+    id: 0,
+    account: root,
+    user: "root",
+    host: "localhost",
+    signal: AbortSignal.any([]),
+  });
   try {
     session.use("test");
     for (const sql of travelStatements()) for (const statement of session.split(sql)) await session.run(statement);

@@ -23,14 +23,46 @@ describe("prepared statements", () => {
       "CREATE TABLE types (i INT, b BIGINT UNSIGNED, t TINYINT, f FLOAT, d DOUBLE, n DECIMAL(10,3), s VARCHAR(20), x TEXT, " +
         "y BLOB, a DATE, w DATETIME(3), h TIME, j JSON, e ENUM('small','large'), bits BIT(8), yr YEAR)",
     );
-    const values = [-5, 9007199254740993n, 1, 1.5, 0.1, "12.345", "Zürich", "long ✈", Buffer.from([0, 255]), "2026-11-22"];
+    const values = [
+      -5,
+      9007199254740993n,
+      1,
+      1.5,
+      0.1,
+      "12.345",
+      "Zürich",
+      "long ✈",
+      Buffer.from([0, 255]),
+      "2026-11-22",
+    ];
     const more = ["2026-11-22 18:05:09.123", "12:34:56", '{"a": 1}', "large", 5, 2026];
     const places = [...values, ...more].map(() => "?").join(", ");
-    await connection.execute(`INSERT INTO types VALUES (${places})`, [...values.map((v) => (typeof v === "bigint" ? String(v) : v)), ...more]);
-    const options = { sql: "SELECT * FROM types WHERE i = ?", dateStrings: true, supportBigNumbers: true, bigNumberStrings: true };
+    await connection.execute(`INSERT INTO types VALUES (${places})`, [
+      ...values.map((v) => (typeof v === "bigint" ? String(v) : v)),
+      ...more,
+    ]);
+    const options = {
+      sql: "SELECT * FROM types WHERE i = ?",
+      dateStrings: true,
+      supportBigNumbers: true,
+      bigNumberStrings: true,
+    };
     const expected = {
-      i: -5, b: "9007199254740993", t: 1, f: 1.5, d: 0.1, n: "12.345", s: "Zürich", x: "long ✈", y: Buffer.from([0, 255]),
-      a: "2026-11-22", w: "2026-11-22 18:05:09.123", h: "12:34:56", e: "large", bits: Buffer.from([5]), yr: 2026,
+      i: -5,
+      b: "9007199254740993",
+      t: 1,
+      f: 1.5,
+      d: 0.1,
+      n: "12.345",
+      s: "Zürich",
+      x: "long ✈",
+      y: Buffer.from([0, 255]),
+      a: "2026-11-22",
+      w: "2026-11-22 18:05:09.123",
+      h: "12:34:56",
+      e: "large",
+      bits: Buffer.from([5]),
+      yr: 2026,
     };
     const [[binary]] = (await connection.execute(options, [-5])) as unknown as [Record<string, unknown>[]];
     const [[text]] = (await connection.query(options, [-5])) as unknown as [Record<string, unknown>[]];
@@ -67,7 +99,9 @@ describe("the wire", () => {
 
   test("packets of more than 16 MB both ways", async () => {
     const large = "é".repeat(9_000_000);
-    const [[row]] = (await connection.query("SELECT ? AS v, LENGTH(?) AS n", [large, large])) as unknown as [{ v: string; n: number }[]];
+    const [[row]] = (await connection.query("SELECT ? AS v, LENGTH(?) AS n", [large, large])) as unknown as [
+      { v: string; n: number }[],
+    ];
     expect(row?.n).toBe(18_000_000);
     expect(row?.v === large).toBe(true);
   });
@@ -79,7 +113,9 @@ describe("the wire", () => {
     await connection.query("USE information_schema");
     await connection.query("USE test");
     const latin = await database.connect({ charset: "latin1_swedish_ci" });
-    expect((await latin.query("SELECT 'Zürich' AS city, @@character_set_results AS c"))[0]).toEqual([{ city: "Zürich", c: "latin1" }]);
+    expect((await latin.query("SELECT 'Zürich' AS city, @@character_set_results AS c"))[0]).toEqual([
+      { city: "Zürich", c: "latin1" },
+    ]);
     await latin.end();
   });
 
@@ -141,11 +177,17 @@ describe("whatever a client sends", () => {
   });
 
   test("as SQL, it gets an answer or an error of MySQL", async () => {
-    const words = "SELECT FROM WHERE ( ) , . * = 'x' `c` city cities 1 2.5 ? @a @@version AND OR NOT IN BETWEEN LIKE ORDER BY GROUP LIMIT INSERT INTO VALUES SET UPDATE DELETE CREATE TABLE CASE WHEN THEN END NULL COUNT( CONCAT( DATE_ADD( INTERVAL DAY AS JOIN ON UNION -- /* */ ; \\".split(" ");
+    const words =
+      "SELECT FROM WHERE ( ) , . * = 'x' `c` city cities 1 2.5 ? @a @@version AND OR NOT IN BETWEEN LIKE ORDER BY GROUP LIMIT INSERT INTO VALUES SET UPDATE DELETE CREATE TABLE CASE WHEN THEN END NULL COUNT( CONCAT( DATE_ADD( INTERVAL DAY AS JOIN ON UNION -- /* */ ; \\".split(
+        " ",
+      );
     await fc.assert(
       fc.asyncProperty(fc.array(fc.constantFrom(...words), { maxLength: 14 }), async (parts) => {
         const sql = `SELECT ${parts.join(" ")}`;
-        const errno = await connection.query({ sql, timeout: 10_000 }).then(() => 0, (error: { errno?: number }) => error.errno ?? -1);
+        const errno = await connection.query({ sql, timeout: 10_000 }).then(
+          () => 0,
+          (error: { errno?: number }) => error.errno ?? -1,
+        );
         expect(errno).not.toBe(-1);
       }),
       { numRuns: 400 },

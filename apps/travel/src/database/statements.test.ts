@@ -42,7 +42,9 @@ describe("the demo's data", () => {
   });
 
   test("describes its columns as MySQL does", async () => {
-    const [, fields] = await connection.query("SELECT cityId, city, price FROM cars JOIN cities USING (cityId) LIMIT 0");
+    const [, fields] = await connection.query(
+      "SELECT cityId, city, price FROM cars JOIN cities USING (cityId) LIMIT 0",
+    );
     const types = fields.map(({ columnType, characterSet, table }) => [columnType, characterSet, table]);
     expect(types).toEqual([
       [3, 63, "cars"],
@@ -117,14 +119,23 @@ describe("expressions", () => {
         "FROM cities WHERE cityId < 9 GROUP BY initial HAVING n > 1 ORDER BY n DESC, initial LIMIT 1, 1",
     );
     expect(grouped).toEqual([{ initial: "A", n: 3, list: "Athens|Andorra|Amsterdam" }]);
-    expect(await rows("SELECT AVG(price) AS a, SUM(price) AS s FROM cars WHERE cityId = 1")).toEqual([{ a: "653.5000", s: "1307" }]);
-    const ranked = "SELECT carId, RANK() OVER (PARTITION BY cityId ORDER BY price DESC) AS r FROM cars WHERE cityId = 2";
-    expect(await rows(ranked)).toEqual([{ carId: 3, r: 1 }, { carId: 4, r: 2 }]);
-    const recursive = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4) SELECT SUM(i) AS s FROM n";
-    expect(await rows(recursive)).toEqual([{ s: "10" }]);
-    expect(await rows("SELECT city FROM cities c WHERE EXISTS (SELECT 1 FROM cars WHERE cars.cityId = c.cityId AND price = 302)")).toEqual([
-      { city: "Amsterdam" },
+    expect(await rows("SELECT AVG(price) AS a, SUM(price) AS s FROM cars WHERE cityId = 1")).toEqual([
+      { a: "653.5000", s: "1307" },
     ]);
+    const ranked =
+      "SELECT carId, RANK() OVER (PARTITION BY cityId ORDER BY price DESC) AS r FROM cars WHERE cityId = 2";
+    expect(await rows(ranked)).toEqual([
+      { carId: 3, r: 1 },
+      { carId: 4, r: 2 },
+    ]);
+    const recursive =
+      "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4) SELECT SUM(i) AS s FROM n";
+    expect(await rows(recursive)).toEqual([{ s: "10" }]);
+    expect(
+      await rows(
+        "SELECT city FROM cities c WHERE EXISTS (SELECT 1 FROM cars WHERE cars.cityId = c.cityId AND price = 302)",
+      ),
+    ).toEqual([{ city: "Amsterdam" }]);
   });
 });
 
@@ -140,7 +151,9 @@ describe("changing rows and tables", () => {
     expect(twice).toMatchObject({ affectedRows: 1 });
     const upsert = "INSERT INTO bookings (code, n) VALUES ('a', 5) ON DUPLICATE KEY UPDATE n = n + VALUES(n)";
     expect((await connection.query(upsert))[0]).toMatchObject({ affectedRows: 2 });
-    expect((await connection.query("REPLACE INTO bookings (id, code, n) VALUES (2, 'z', 0)"))[0]).toMatchObject({ affectedRows: 2 });
+    expect((await connection.query("REPLACE INTO bookings (id, code, n) VALUES (2, 'z', 0)"))[0]).toMatchObject({
+      affectedRows: 2,
+    });
     expect(await rows("SELECT code, n FROM bookings ORDER BY code")).toEqual([
       { code: "a", n: 12 },
       { code: "c", n: 7 },
@@ -149,13 +162,17 @@ describe("changing rows and tables", () => {
     const [limited] = await connection.query("UPDATE bookings SET n = n * 2 ORDER BY n DESC LIMIT 1");
     expect(limited).toMatchObject({ affectedRows: 1 });
     expect(await value("(SELECT MAX(n) FROM bookings)")).toBe(24);
-    expect((await connection.query("DELETE b FROM bookings b JOIN cities c ON c.cityId = b.id WHERE b.code = 'z'"))[0]).toMatchObject({ affectedRows: 1 });
+    expect(
+      (await connection.query("DELETE b FROM bookings b JOIN cities c ON c.cityId = b.id WHERE b.code = 'z'"))[0],
+    ).toMatchObject({ affectedRows: 1 });
   });
 
   test("ALTER TABLE keeps the rows", async () => {
     await connection.query("CREATE TABLE shapes (id INT PRIMARY KEY, side INT)");
     await connection.query("INSERT INTO shapes VALUES (1, 3)");
-    await connection.query("ALTER TABLE shapes ADD COLUMN name VARCHAR(20) NOT NULL DEFAULT 'square' AFTER id, CHANGE side edge BIGINT, ADD INDEX (name)");
+    await connection.query(
+      "ALTER TABLE shapes ADD COLUMN name VARCHAR(20) NOT NULL DEFAULT 'square' AFTER id, CHANGE side edge BIGINT, ADD INDEX (name)",
+    );
     expect(await rows("SELECT * FROM shapes")).toEqual([{ id: 1, name: "square", edge: 3 }]);
     const [shown] = await rows("SHOW CREATE TABLE shapes");
     const sql = String(shown?.["Create Table"]);
@@ -203,9 +220,14 @@ describe("changing rows and tables", () => {
   });
 
   test("foreign keys hold", async () => {
-    expect(await errorOf(connection.query("INSERT INTO cars VALUES (999, 77, 'x', 1)"))).toMatchObject({ errno: 1452, state: "23000" });
+    expect(await errorOf(connection.query("INSERT INTO cars VALUES (999, 77, 'x', 1)"))).toMatchObject({
+      errno: 1452,
+      state: "23000",
+    });
     expect(await errorOf(connection.query("DELETE FROM cities WHERE cityId = 1"))).toMatchObject({ errno: 1451 });
-    expect(await errorOf(connection.query("CREATE TABLE f (a INT, FOREIGN KEY (a) REFERENCES nowhere (x))"))).toMatchObject({ errno: 1824 });
+    expect(
+      await errorOf(connection.query("CREATE TABLE f (a INT, FOREIGN KEY (a) REFERENCES nowhere (x))")),
+    ).toMatchObject({ errno: 1824 });
   });
 });
 
@@ -225,8 +247,18 @@ describe("errors carry MySQL's numbers and words", () => {
     ["INSERT INTO cities VALUES (1, 'x')", 1136, "21S01", "Column count doesn't match value count at row 1"],
     ["INSERT INTO cities (city) VALUES ('x')", 1364, "HY000", "Field 'cityId' doesn't have a default value"],
     ["INSERT INTO cities (cityId) VALUES (NULL)", 1048, "23000", "Column 'cityId' cannot be null"],
-    ["INSERT INTO cities (cityId) VALUES ('abc')", 1366, "HY000", "Incorrect integer value for column 'cityId' at row 1"],
-    ["INSERT INTO cities (cityId) VALUES (9999999999)", 1264, "22003", "Out of range value for column 'cityId' at row 1"],
+    [
+      "INSERT INTO cities (cityId) VALUES ('abc')",
+      1366,
+      "HY000",
+      "Incorrect integer value for column 'cityId' at row 1",
+    ],
+    [
+      "INSERT INTO cities (cityId) VALUES (9999999999)",
+      1264,
+      "22003",
+      "Out of range value for column 'cityId' at row 1",
+    ],
     ["CREATE TABLE cities (a INT)", 1050, "42S01", "Table 'cities' already exists"],
     ["DROP TABLE nothing", 1051, "42S02", "Unknown table 'test.nothing'"],
     ["CREATE DATABASE test", 1007, "HY000", "Can't create database 'test'; database exists"],
@@ -250,18 +282,24 @@ describe("errors carry MySQL's numbers and words", () => {
 
   test("the connection goes on after an error, and SHOW WARNINGS tells it again", async () => {
     await errorOf(connection.query("SELECT * FROM nothing"));
-    expect(await rows("SHOW WARNINGS")).toEqual([{ Level: "Error", Code: 1146, Message: "Table 'test.nothing' doesn't exist" }]);
+    expect(await rows("SHOW WARNINGS")).toEqual([
+      { Level: "Error", Code: 1146, Message: "Table 'test.nothing' doesn't exist" },
+    ]);
   });
 });
 
 describe("SHOW and information_schema", () => {
   test("databases, tables, columns, variables", async () => {
     expect(await rows("SHOW DATABASES LIKE 't%'")).toEqual([{ Database: "test" }]);
-    expect(await rows("SHOW FULL TABLES LIKE 'c_ties'")).toEqual([{ Tables_in_test: "cities", Table_type: "BASE TABLE" }]);
+    expect(await rows("SHOW FULL TABLES LIKE 'c_ties'")).toEqual([
+      { Tables_in_test: "cities", Table_type: "BASE TABLE" },
+    ]);
     expect(await rows("SHOW COLUMNS FROM cars WHERE Field = 'price'")).toEqual([
       { Field: "price", Type: "decimal(10,0)", Null: "YES", Key: "", Default: null, Extra: "" },
     ]);
-    expect(await rows("SHOW VARIABLES WHERE Variable_name IN ('autocommit')")).toEqual([{ Variable_name: "autocommit", Value: "ON" }]);
+    expect(await rows("SHOW VARIABLES WHERE Variable_name IN ('autocommit')")).toEqual([
+      { Variable_name: "autocommit", Value: "ON" },
+    ]);
     expect(await rows("SHOW GRANTS")).toEqual([
       { "Grants for root@localhost": "GRANT ALL PRIVILEGES ON *.* TO `root`@`localhost` WITH GRANT OPTION" },
     ]);
@@ -278,7 +316,9 @@ describe("SHOW and information_schema", () => {
       { name: "cities", columns: 4 },
       { name: "counters", columns: 1 },
     ]);
-    expect(await rows("SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = DATABASE()")).toEqual([{ SCHEMA_NAME: "test" }]);
+    expect(await rows("SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = DATABASE()")).toEqual([
+      { SCHEMA_NAME: "test" },
+    ]);
   });
 });
 

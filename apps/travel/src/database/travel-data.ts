@@ -128,7 +128,10 @@ export function travelStatements(): string[] {
           return `(${id}, ${city.id}, '${offer.name(city.name)}', ${offer.price(city.id)})`;
         }),
       );
-      return [`CREATE TABLE ${goods.table} (${columns}, ${keys})`, `INSERT INTO ${goods.table} VALUES ${rows.join(", ")}`];
+      return [
+        `CREATE TABLE ${goods.table} (${columns}, ${keys})`,
+        `INSERT INTO ${goods.table} VALUES ${rows.join(", ")}`,
+      ];
     }),
   ];
 }

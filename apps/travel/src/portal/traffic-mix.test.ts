@@ -23,7 +23,11 @@ describe("visitors", () => {
   });
 
   test("follow their shares exactly over a full round, and fractions over two", () => {
-    const settings = { ...DEFAULT_SETTINGS, devices: { web: 25, mobile: 75 }, travel_type: { t1: 14.5, t2: 14.5, t3: 71 } };
+    const settings = {
+      ...DEFAULT_SETTINGS,
+      devices: { web: 25, mobile: 75 },
+      travel_type: { t1: 14.5, t2: 14.5, t3: 71 },
+    };
     expect(share(draw(settings, 100), "device", "mobile")).toBe(75);
     const two = draw(settings, 200);
     expect([share(two, "travel", "t1"), share(two, "travel", "t2"), share(two, "travel", "t3")]).toEqual([29, 29, 142]);
@@ -52,7 +56,13 @@ describe("settings", () => {
     });
   });
 
-  test.each(["[", "7", '{"users": []}', '{"travel_type": {"t1": "x"}}', '{"request_ratio": null, "devices": {"web": -1}}'])("%s is refused", (text) => {
+  test.each([
+    "[",
+    "7",
+    '{"users": []}',
+    '{"travel_type": {"t1": "x"}}',
+    '{"request_ratio": null, "devices": {"web": -1}}',
+  ])("%s is refused", (text) => {
     expect(() => parseSettings(text)).toThrow(/must be|JSON/);
   });
 

@@ -37,7 +37,9 @@ export function requesterChaos(env: Environment, wait: Wait = pause): ChaosMonke
   );
   return monkey(env, wait, ({ headers }) => {
     const values = filters.map(([name, filter]) => ({ value: headerOf(headers, name), filter }));
-    return values.every(({ value }) => value === "") || values.some(({ value, filter }) => value !== "" && value === filter);
+    return (
+      values.every(({ value }) => value === "") || values.some(({ value, filter }) => value !== "" && value === filter)
+    );
   });
 }
 

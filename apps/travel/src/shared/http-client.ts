@@ -69,7 +69,8 @@ function exchange(url: URL, start: Start, agent: Agent, options: CallOptions): P
       response.on("data", (chunk: Buffer) => {
         size += chunk.length;
         chunks.push(chunk);
-        if (size > BODY_LIMIT) response.destroy(new Error(`The answer of ${url.host} is larger than ${BODY_LIMIT} bytes`));
+        if (size > BODY_LIMIT)
+          response.destroy(new Error(`The answer of ${url.host} is larger than ${BODY_LIMIT} bytes`));
       });
       response.on("error", reject);
       response.on("end", () => {

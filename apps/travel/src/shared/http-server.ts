@@ -122,9 +122,7 @@ function dispatcher(routes: readonly Route[]): (method: string, path: string) =>
   };
 }
 
-type Found =
-  | { kind: "route"; route: Route; params: Record<string, string> }
-  | { kind: "none"; reply: Reply };
+type Found = { kind: "route"; route: Route; params: Record<string, string> } | { kind: "none"; reply: Reply };
 
 async function answer(find: ReturnType<typeof dispatcher>, message: IncomingMessage, signal: AbortSignal, log: Log) {
   const method = message.method ?? "GET";

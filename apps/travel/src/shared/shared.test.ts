@@ -6,9 +6,12 @@ import { discountedPrice, shortestFloat32 } from "./float32.ts";
 
 describe("prices", () => {
   test("are 32-bit floats with their shortest digits", () => {
-    expect([discountedPrice(302, 0.25), discountedPrice(302, 0.1), discountedPrice(101, 0.1), shortestFloat32(0.1)]).toEqual([
-      226.5, 271.8, 90.899994, 0.1,
-    ]);
+    expect([
+      discountedPrice(302, 0.25),
+      discountedPrice(302, 0.1),
+      discountedPrice(101, 0.1),
+      shortestFloat32(0.1),
+    ]).toEqual([226.5, 271.8, 90.899994, 0.1]);
   });
 
   test("mean the same 32-bit float, and never take more digits than it needs", () => {

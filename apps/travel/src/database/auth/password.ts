@@ -48,7 +48,10 @@ export async function verifyPassword(credential: Credential, password: string): 
   }
   const [iterations = "", salt = "", key = ""] = credential.hash.split("$");
   const expected = Buffer.from(key, "base64");
-  return equal(await derive(password, Buffer.from(salt, "base64"), Number(iterations), expected.length, "sha256"), expected);
+  return equal(
+    await derive(password, Buffer.from(salt, "base64"), Number(iterations), expected.length, "sha256"),
+    expected,
+  );
 }
 
 /** Checks mysql_native_password's answer to a challenge. */

@@ -72,13 +72,22 @@ export class AccountManager {
       return this.#store.find(user, host) !== undefined;
     });
     if (taken.length > 0 && !statement.ifNotExists) {
-      throw errors.cannotUser("CREATE USER", taken.map((change) => accountName(this.#name(change.account, actor))).join(","));
+      throw errors.cannotUser(
+        "CREATE USER",
+        taken.map((change) => accountName(this.#name(change.account, actor))).join(","),
+      );
     }
     const fresh: Account[] = [];
     for (const change of statement.changes) {
       if (taken.includes(change)) continue;
       const credential = await createCredential(change.plugin ?? this.#defaultPlugin, change.password ?? "");
-      fresh.push({ ...this.#name(change.account, actor), credential, locked: statement.locked, global: NO_GRANT, databases: {} });
+      fresh.push({
+        ...this.#name(change.account, actor),
+        credential,
+        locked: statement.locked,
+        global: NO_GRANT,
+        databases: {},
+      });
     }
     this.#store.save(fresh);
   }
@@ -167,7 +176,10 @@ export class AccountManager {
     const order: readonly string[] = GLOBAL_PRIVILEGES;
     return {
       privileges: order.filter((privilege) => has.has(privilege)),
-      grantOption: statement.kind === "grant" ? before.grantOption || statement.grantOption : before.grantOption && !statement.grantOption,
+      grantOption:
+        statement.kind === "grant"
+          ? before.grantOption || statement.grantOption
+          : before.grantOption && !statement.grantOption,
     };
   }
 }

@@ -118,7 +118,9 @@ function apply(editor: TableEditor, change: TableChange): void {
       return;
     case "renameIndex":
       if (!draft.indexes.some((index) => index.name === change.from)) throw errors.keyMissing(change.from, editor.name);
-      draft.indexes = draft.indexes.map((index) => (index.name === change.from ? { ...index, name: change.to } : index));
+      draft.indexes = draft.indexes.map((index) =>
+        index.name === change.from ? { ...index, name: change.to } : index,
+      );
       return;
     case "rename":
       editor.name = change.to.name;

@@ -22,7 +22,12 @@ export function queryColumns(session: Session, statement: StatementSync, query: 
     if (!definition || relation?.kind !== "table" || source === undefined) {
       return { name: column.name, type: known?.type() ?? text(), from: known?.from };
     }
-    const from = { database: source, table: relation.name, alias: known?.from?.alias ?? relation.name, column: definition.name };
+    const from = {
+      database: source,
+      table: relation.name,
+      alias: known?.from?.alias ?? relation.name,
+      column: definition.name,
+    };
     return { name: column.name, type: columnValueType(relation, definition), from };
   });
 }
@@ -91,7 +96,8 @@ function insertedId(session: Session, write: WriteStatement, changes: number, la
   const auto = write.table.definition.columns.find((column) => column.autoIncrement);
   if (!auto) return 0n;
   const key = auto.name.toLowerCase();
-  const given = write.rows?.every((row) => (row.get(key) ?? "NULL") !== "NULL") ?? write.columns?.includes(auto.name) ?? false;
+  const given =
+    write.rows?.every((row) => (row.get(key) ?? "NULL") !== "NULL") ?? write.columns?.includes(auto.name) ?? false;
   if (given) return last;
   const first = write.rows && !write.upserts ? last - BigInt(changes - 1) : last;
   session.lastInsertId = first;

@@ -133,7 +133,9 @@ function createTable(session: Session, statement: CreateTable): Outcome {
   if (statement.temporary) return createTemporaryTable(session, statement);
   const located = locate(session, statement.table, "CREATE");
   const { database, name } = located;
-  const same = session.engine.schemas.relations(database).find((each) => each.name.toLowerCase() === name.toLowerCase());
+  const same = session.engine.schemas
+    .relations(database)
+    .find((each) => each.name.toLowerCase() === name.toLowerCase());
   if (same) {
     if (!statement.ifNotExists) throw errors.tableExists(name);
     session.warnings.push({ level: "Note", code: 1050, message: errors.tableExists(name).message });
@@ -297,7 +299,9 @@ function copyRows(
   if (pairs.length === 0) return;
   const into = pairs.map(([name]) => name).join(", ");
   const from = pairs.map(([, name]) => name).join(", ");
-  session.store.exec(`INSERT INTO ${schema}.${quoted(draft)} (${into}) SELECT ${from} FROM ${schema}.${quoted(before.name)}`);
+  session.store.exec(
+    `INSERT INTO ${schema}.${quoted(draft)} (${into}) SELECT ${from} FROM ${schema}.${quoted(before.name)}`,
+  );
 }
 
 function createView(session: Session, statement: Extract<SchemaStatement, { kind: "createView" }>): Outcome {
@@ -311,7 +315,10 @@ function createView(session: Session, statement: Extract<SchemaStatement, { kind
     kind: "view",
     name,
     text: statement.text,
-    columns: statement.query.columns.map((column, index) => ({ name: names[index] ?? column.name, valueType: column.type() })),
+    columns: statement.query.columns.map((column, index) => ({
+      name: names[index] ?? column.name,
+      valueType: column.type(),
+    })),
   };
   const schema = quoted(schemaName(database));
   transact(session, () => {

@@ -1,7 +1,13 @@
 import { mayEnter } from "../auth/account.ts";
 import type { SqlValue } from "../functions/definition.ts";
 import { describeType, familyOf } from "../sql/data-type.ts";
-import { describeTable, keyOf, type ColumnDefinition, type RelationDefinition, type TableDefinition } from "../sql/table-definition.ts";
+import {
+  describeTable,
+  keyOf,
+  type ColumnDefinition,
+  type RelationDefinition,
+  type TableDefinition,
+} from "../sql/table-definition.ts";
 import { quoted, schemaName } from "../sql/translation.ts";
 import { FieldType } from "../wire/constants.ts";
 import { SYSTEM_DATABASES } from "./schema-store.ts";
@@ -85,7 +91,9 @@ export function describeRelation(relation: RelationDefinition): string {
 }
 
 /** One row a column of each index: name, whether it is unique, position and column. */
-export function indexRows(table: TableDefinition): { name: string; unique: boolean; position: number; column: string; nullable: boolean }[] {
+export function indexRows(
+  table: TableDefinition,
+): { name: string; unique: boolean; position: number; column: string; nullable: boolean }[] {
   return table.indexes.flatMap((index) =>
     index.columns.map((column, position) => ({
       name: index.name,

@@ -8,7 +8,8 @@ import { quoted, schemaName } from "../sql/translation.ts";
 export const SYSTEM_DATABASES = ["information_schema", "mysql", "performance_schema", "sys"];
 
 const SUFFIX = ".sqlite";
-const RELATIONS = "CREATE TABLE IF NOT EXISTS _mysql_relations (name TEXT PRIMARY KEY, definition TEXT NOT NULL) STRICT";
+const RELATIONS =
+  "CREATE TABLE IF NOT EXISTS _mysql_relations (name TEXT PRIMARY KEY, definition TEXT NOT NULL) STRICT";
 
 /** The databases: each a SQLite file beside the others, its tables' MySQL definitions inside. */
 export class SchemaStore {

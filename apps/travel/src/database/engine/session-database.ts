@@ -61,7 +61,8 @@ export class SessionDatabase {
 
   detach(name: string): void {
     if (!this.#attached.has(name)) return;
-    if (this.inTransaction) throw errors.notSupported(`using ${name} on in a transaction that began before it was dropped`);
+    if (this.inTransaction)
+      throw errors.notSupported(`using ${name} on in a transaction that began before it was dropped`);
     this.#attached.delete(name);
     this.connection.exec(`DETACH ${quoted(schemaName(name))}`);
   }

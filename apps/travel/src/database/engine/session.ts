@@ -1,7 +1,13 @@
 import { isAllowed, mayEnter, type Account } from "../auth/account.ts";
 import { errors, MySqlError } from "../errors.ts";
 import type { FunctionState, SqlValue } from "../functions/definition.ts";
-import { parseStatement, splitStatements, type Assignment, type ParsedStatement, type Statement } from "../sql/statement.ts";
+import {
+  parseStatement,
+  splitStatements,
+  type Assignment,
+  type ParsedStatement,
+  type Statement,
+} from "../sql/statement.ts";
 import type { Token } from "../sql/tokenizer.ts";
 import { tokenize } from "../sql/tokenizer.ts";
 import type { Access, TranslationEnvironment } from "../sql/translation.ts";
@@ -158,7 +164,10 @@ export class Session implements FunctionState {
   }
 
   /** Runs something on SQLite, again and again while another session holds the lock. */
-  async attempt<Result>(parsed: Pick<ParsedStatement, "databases" | "columnClauses">, work: () => Result): Promise<Result> {
+  async attempt<Result>(
+    parsed: Pick<ParsedStatement, "databases" | "columnClauses">,
+    work: () => Result,
+  ): Promise<Result> {
     const deadline = this.#lockDeadline();
     for (;;) {
       try {
@@ -369,4 +378,3 @@ export class Session implements FunctionState {
     this.engine.locks.released();
   }
 }
-

@@ -11,7 +11,14 @@ import { CHARSETS, COLLATIONS } from "../wire/charset.ts";
 import type { ResultColumn } from "../wire/result-packets.ts";
 import { table, type Outcome } from "./outcome.ts";
 import { SYSTEM_DATABASES } from "./schema-store.ts";
-import { columnListings, describeRelation, indexRows, rowCount, visibleDatabases, visibleRelations } from "./schema-listing.ts";
+import {
+  columnListings,
+  describeRelation,
+  indexRows,
+  rowCount,
+  visibleDatabases,
+  visibleRelations,
+} from "./schema-listing.ts";
 import type { Session } from "./session.ts";
 import { virtualTable, virtualTableNames } from "./virtual-tables.ts";
 
@@ -34,7 +41,9 @@ export function showStatement(session: Session, statement: ShowStatement): Outco
 function filtered(session: Session, listing: Listing, where: string): readonly (readonly SqlValue[])[] {
   const names = listing.columns.map((column) => (typeof column === "string" ? column : column.name));
   const columns = names.map((name, index) => `json_extract(value, '$[${index}]') AS ${quoted(name)}`);
-  const rows = JSON.stringify(listing.rows, (_key, value: unknown) => (typeof value === "bigint" ? Number(value) : value));
+  const rows = JSON.stringify(listing.rows, (_key, value: unknown) =>
+    typeof value === "bigint" ? Number(value) : value,
+  );
   const sql = `SELECT * FROM (SELECT ${columns.join(", ")} FROM json_each(?)) WHERE ${where}`;
   return session.store.prepare(sql).all(rows) as unknown as SqlValue[][];
 }
@@ -79,7 +88,10 @@ function list(session: Session, subject: ShowSubject): Listing {
       return createUser(session, subject.account);
     case "grants": {
       const account = namedAccount(session, subject.account);
-      return { columns: [`Grants for ${account.user}@${account.host}`], rows: describeGrants(account).map((line) => [line]) };
+      return {
+        columns: [`Grants for ${account.user}@${account.host}`],
+        rows: describeGrants(account).map((line) => [line]),
+      };
     }
     case "variables":
       return { columns: ["Variable_name", "Value"], rows: session.variables.all() };
@@ -107,15 +119,31 @@ function list(session: Session, subject: ShowSubject): Listing {
     case "collations":
       return {
         columns: ["Collation", "Charset", number("Id"), "Default", "Compiled", number("Sortlen")],
-        rows: COLLATIONS.map((each) => [each.name, each.charset, BigInt(each.id), each.isDefault ? "Yes" : "", "Yes", 1n]),
+        rows: COLLATIONS.map((each) => [
+          each.name,
+          each.charset,
+          BigInt(each.id),
+          each.isDefault ? "Yes" : "",
+          "Yes",
+          1n,
+        ]),
       };
     case "plugins":
       return {
         columns: ["Name", "Status", "Type", "Library", "License"],
-        rows: ["mysql_native_password", "caching_sha2_password"].map((name) => [name, "ACTIVE", "AUTHENTICATION", null, "Apache-2.0"]),
+        rows: ["mysql_native_password", "caching_sha2_password"].map((name) => [
+          name,
+          "ACTIVE",
+          "AUTHENTICATION",
+          null,
+          "Apache-2.0",
+        ]),
       };
     case "privileges":
-      return { columns: ["Privilege", "Context", "Comment"], rows: GLOBAL_PRIVILEGES.map((name) => [name, "Server Admin", ""]) };
+      return {
+        columns: ["Privilege", "Context", "Comment"],
+        rows: GLOBAL_PRIVILEGES.map((name) => [name, "Server Admin", ""]),
+      };
     case "nothing":
       return { columns: subject.columns, rows: [] };
   }
@@ -127,7 +155,9 @@ function tables(session: Session, name: string, full: boolean): Listing {
     ? virtualTableNames(name).map((each) => [each, "SYSTEM VIEW"])
     : visibleRelations(session, name).map((relation) => [relation.name, kinds[relation.kind]]);
   const first = `Tables_in_${name}`;
-  return full ? { columns: [first, "Table_type"], rows } : { columns: [first], rows: rows.map((row) => row.slice(0, 1)) };
+  return full
+    ? { columns: [first, "Table_type"], rows }
+    : { columns: [first], rows: rows.map((row) => row.slice(0, 1)) };
 }
 
 function tableStatus(session: Session, name: string): Listing {
@@ -159,7 +189,16 @@ function relationOf(session: Session, named: TableName) {
 function columns(session: Session, named: TableName, full: boolean): Listing {
   const virtual = named.database === undefined ? undefined : virtualTable(named.database, named.name);
   const listings = virtual
-    ? virtual.columns.map(({ name }) => ({ name, type: "varchar(255)", collation: null, nullable: "YES", key: "", default: null, extra: "", comment: "" }))
+    ? virtual.columns.map(({ name }) => ({
+        name,
+        type: "varchar(255)",
+        collation: null,
+        nullable: "YES",
+        key: "",
+        default: null,
+        extra: "",
+        comment: "",
+      }))
     : columnListings(relationOf(session, named).relation);
   if (!full) {
     return {
@@ -170,14 +209,32 @@ function columns(session: Session, named: TableName, full: boolean): Listing {
   const privileges = "select,insert,update,references";
   return {
     columns: ["Field", "Type", "Collation", "Null", "Key", "Default", "Extra", "Privileges", "Comment"],
-    rows: listings.map((each) => [each.name, each.type, each.collation, each.nullable, each.key, each.default, each.extra, privileges, each.comment]),
+    rows: listings.map((each) => [
+      each.name,
+      each.type,
+      each.collation,
+      each.nullable,
+      each.key,
+      each.default,
+      each.extra,
+      privileges,
+      each.comment,
+    ]),
   };
 }
 
 function indexes(session: Session, named: TableName): Listing {
   const { relation } = relationOf(session, named);
   const rows = relation.kind === "view" ? [] : indexRows(relation);
-  const head = ["Table", number("Non_unique"), "Key_name", number("Seq_in_index"), "Column_name", "Collation", number("Cardinality")];
+  const head = [
+    "Table",
+    number("Non_unique"),
+    "Key_name",
+    number("Seq_in_index"),
+    "Column_name",
+    "Collation",
+    number("Cardinality"),
+  ];
   return {
     columns: [...head, "Sub_part", "Packed", "Null", "Index_type", "Comment", "Index_comment", "Visible", "Expression"],
     rows: rows.map((row) => {
@@ -236,7 +293,16 @@ function processes(session: Session): Listing {
     columns: [number("Id"), "User", "Host", "db", "Command", number("Time"), "State", "Info"],
     rows: visible.map((entry) => {
       const seconds = BigInt(Math.max(0, Math.floor((now - entry.since) / 1000)));
-      return [BigInt(entry.id), entry.user, entry.host, entry.database ?? null, entry.command, seconds, "", entry.statement ?? null];
+      return [
+        BigInt(entry.id),
+        entry.user,
+        entry.host,
+        entry.database ?? null,
+        entry.command,
+        seconds,
+        "",
+        entry.statement ?? null,
+      ];
     }),
   };
 }

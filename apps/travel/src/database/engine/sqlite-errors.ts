@@ -26,7 +26,11 @@ export function isSqliteError(error: unknown): error is SqliteError {
 
 /** Whether another session holds the lock, so that trying again can help. */
 export function isBusy(error: unknown): boolean {
-  return isSqliteError(error) && ((error.errcode & 0xff) === BUSY || (error.errcode & 0xff) === 6) && error.errcode !== BUSY_SNAPSHOT;
+  return (
+    isSqliteError(error) &&
+    ((error.errcode & 0xff) === BUSY || (error.errcode & 0xff) === 6) &&
+    error.errcode !== BUSY_SNAPSHOT
+  );
 }
 
 type Rule = readonly [RegExp, (match: RegExpExecArray, context: FailureContext) => MySqlError];
@@ -38,7 +42,10 @@ const RULES: readonly Rule[] = [
   [/^no such table: (.+)$/, (match) => new MySqlError(1051, "42S02", `Unknown table '${match[1]}'`)],
   [/^UNIQUE constraint failed: (.+)$/, (match, context) => duplicateEntry(match[1] ?? "", context)],
   [/^NOT NULL constraint failed: .*\.([^.]+)$/, (match, context) => missingValue(match[1] ?? "", context)],
-  [/^CHECK constraint failed: mysql (\d+) (.+)$/s, (match, context) => typeViolation(Number(match[1]), match[2] ?? "", context)],
+  [
+    /^CHECK constraint failed: mysql (\d+) (.+)$/s,
+    (match, context) => typeViolation(Number(match[1]), match[2] ?? "", context),
+  ],
   [/^CHECK constraint failed: (.+)$/s, (match) => errors.checkViolated(match[1] ?? "")],
   [/^FOREIGN KEY constraint failed/, (_match, context) => foreignKey(context)],
   [/^foreign key mismatch/, () => new MySqlError(1215, "HY000", "Cannot add foreign key constraint")],
@@ -70,7 +77,10 @@ export function translateSqliteError(error: unknown, context: FailureContext): M
 
 /** A column as the statement named it: without quotes and without our schema's prefix. */
 function plainName(name: string): string {
-  return name.replaceAll('"', "").replace(/^db_/, "").replace(/ - should this be.*$/s, "");
+  return name
+    .replaceAll('"', "")
+    .replace(/^db_/, "")
+    .replace(/ - should this be.*$/s, "");
 }
 
 function unknownColumn(name: string, context: FailureContext): MySqlError {
@@ -85,7 +95,8 @@ function duplicateEntry(list: string, context: FailureContext): MySqlError {
   const table = context.write?.table;
   const columns = list.split(", ").map((name) => name.replace(/^.*\./, ""));
   const index = table?.indexes.find(
-    (each) => each.kind !== "index" && each.columns.map((name) => name.toLowerCase()).join() === columns.join().toLowerCase(),
+    (each) =>
+      each.kind !== "index" && each.columns.map((name) => name.toLowerCase()).join() === columns.join().toLowerCase(),
   );
   const key = `${table?.name ?? ""}.${index?.name ?? columns[0] ?? ""}`;
   return errors.duplicateEntry(context.duplicate?.(columns) ?? "", key);
@@ -117,7 +128,9 @@ function typeViolation(code: number, column: string, context: FailureContext): M
 }
 
 function foreignKey(context: FailureContext): MySqlError {
-  return context.write && ["insert", "replace"].includes(context.write.verb) ? errors.childRow() : foreignKeyChange(context);
+  return context.write && ["insert", "replace"].includes(context.write.verb)
+    ? errors.childRow()
+    : foreignKeyChange(context);
 }
 
 /** An UPDATE may break a key in either role: the table that has keys of its own is taken for the child. */

@@ -3,7 +3,11 @@ import { FUNCTIONS } from "../functions/catalogue.ts";
 import { toText, type FunctionState, type SqlValue } from "../functions/definition.ts";
 
 /** Gives a connection the functions of MySQL; `failed` hears of errors that SQLite would only quote. */
-export function registerFunctions(database: DatabaseSync, state: FunctionState, failed: (error: unknown) => void): void {
+export function registerFunctions(
+  database: DatabaseSync,
+  state: FunctionState,
+  failed: (error: unknown) => void,
+): void {
   for (const [name, definition] of Object.entries(FUNCTIONS)) {
     const { apply, aggregate } = definition;
     const sqliteName = `my_${name.toLowerCase()}`;

@@ -1,6 +1,11 @@
 import { errors } from "../errors.ts";
 import { familyOf, ignoresCase, integerRange, maximumLength, sqliteType } from "../sql/data-type.ts";
-import type { ColumnDefinition, ForeignKeyDefinition, IndexDefinition, TableDefinition } from "../sql/table-definition.ts";
+import type {
+  ColumnDefinition,
+  ForeignKeyDefinition,
+  IndexDefinition,
+  TableDefinition,
+} from "../sql/table-definition.ts";
 import { literal, quoted } from "../sql/translation.ts";
 
 /** A CHECK whose name carries the MySQL error to give when it fails. */
@@ -24,7 +29,8 @@ function typeGuards(column: ColumnDefinition): string {
     case "text":
     case "bytes": {
       const most = maximumLength(type) ?? 0;
-      const unit = type.length === undefined || family === "bytes" ? `length(CAST(${name} AS BLOB))` : `length(${name})`;
+      const unit =
+        type.length === undefined || family === "bytes" ? `length(CAST(${name} AS BLOB))` : `length(${name})`;
       return guard(1406, column.name, `${unit} <= ${most}`);
     }
     case "choice": {
@@ -70,7 +76,9 @@ function columnClause(table: TableDefinition, column: ColumnDefinition, rowKey: 
   const affinity = sqliteType(column.type);
   const collation = ignoresCase(column.type) ? " COLLATE NOCASE" : "";
   const computed = column.generated;
-  const generated = computed ? ` GENERATED ALWAYS AS (${computed.sqlite}) ${computed.stored ? "STORED" : "VIRTUAL"}` : "";
+  const generated = computed
+    ? ` GENERATED ALWAYS AS (${computed.sqlite}) ${computed.stored ? "STORED" : "VIRTUAL"}`
+    : "";
   const notNull = column.nullable ? "" : " NOT NULL";
   return `${name} ${affinity === "INTEGER" ? "INT" : affinity}${collation}${generated}${notNull}${defaultClause(column)}${typeGuards(column)}`;
 }

@@ -17,7 +17,10 @@ interface Source {
   readonly rows: Rows;
 }
 
-function everyRelation(session: Session, read: (database: string, relation: RelationDefinition) => SqlValue[][]): SqlValue[][] {
+function everyRelation(
+  session: Session,
+  read: (database: string, relation: RelationDefinition) => SqlValue[][],
+): SqlValue[][] {
   const own = session.engine.schemas.names();
   return own.flatMap((name) => visibleRelations(session, name).flatMap((relation) => read(name, relation)));
 }
@@ -40,8 +43,28 @@ function columnRows(database: string, relation: RelationDefinition): SqlValue[][
     const charset = listing.collation === null ? null : "utf8mb4";
     const [precision, scale] = [number ? (type.length ?? 10) : null, number ? (type.scale ?? 0) : null];
     return [
-      ...["def", database, relation.name, listing.name, index + 1, listing.default, listing.nullable, plain, length, length],
-      ...[precision, scale, charset, listing.collation, listing.type, listing.key, listing.extra, "select,insert,update,references"],
+      ...[
+        "def",
+        database,
+        relation.name,
+        listing.name,
+        index + 1,
+        listing.default,
+        listing.nullable,
+        plain,
+        length,
+        length,
+      ],
+      ...[
+        precision,
+        scale,
+        charset,
+        listing.collation,
+        listing.type,
+        listing.key,
+        listing.extra,
+        "select,insert,update,references",
+      ],
       ...[listing.comment, column?.generated?.text ?? ""],
     ];
   });
@@ -50,7 +73,9 @@ function columnRows(database: string, relation: RelationDefinition): SqlValue[][
 function constraintRows(database: string, table: TableDefinition): SqlValue[][] {
   const row = (name: string, type: string): SqlValue[] => ["def", database, name, database, table.name, type, "YES"];
   return [
-    ...table.indexes.filter((index) => index.kind !== "index").map((index) => row(index.name, index.kind === "primary" ? "PRIMARY KEY" : "UNIQUE")),
+    ...table.indexes
+      .filter((index) => index.kind !== "index")
+      .map((index) => row(index.name, index.kind === "primary" ? "PRIMARY KEY" : "UNIQUE")),
     ...table.foreignKeys.map((key) => row(key.name, "FOREIGN KEY")),
     ...table.checks.map((check) => row(check.name, "CHECK")),
   ];
@@ -60,9 +85,19 @@ function keyRows(database: string, table: TableDefinition): SqlValue[][] {
   const head = (name: string): SqlValue[] => ["def", database, name, "def", database, table.name];
   const keys = table.indexes.filter((index) => index.kind !== "index");
   return [
-    ...keys.flatMap((index) => index.columns.map((column, at) => [...head(index.name), column, at + 1, null, null, null, null])),
+    ...keys.flatMap((index) =>
+      index.columns.map((column, at) => [...head(index.name), column, at + 1, null, null, null, null]),
+    ),
     ...table.foreignKeys.flatMap((key) =>
-      key.columns.map((column, at) => [...head(key.name), column, at + 1, at + 1, database, key.table, key.references[at] ?? null]),
+      key.columns.map((column, at) => [
+        ...head(key.name),
+        column,
+        at + 1,
+        at + 1,
+        database,
+        key.table,
+        key.references[at] ?? null,
+      ]),
     ),
   ];
 }
@@ -88,7 +123,23 @@ const INFORMATION_SCHEMA: Readonly<Record<string, Source>> = {
         const kind = isTable ? ["BASE TABLE", "InnoDB", 10, "Dynamic"] : ["VIEW", null, null, null];
         const rows = rowCount(session, database, relation);
         const comment = isTable ? (relation.comment ?? "") : "VIEW";
-        return [["def", database, relation.name, ...kind, rows, null, null, null, null, null, isTable ? COLLATION : null, "", comment]];
+        return [
+          [
+            "def",
+            database,
+            relation.name,
+            ...kind,
+            rows,
+            null,
+            null,
+            null,
+            null,
+            null,
+            isTable ? COLLATION : null,
+            "",
+            comment,
+          ],
+        ];
       }),
       ...SYSTEM_DATABASES.flatMap((schema) =>
         virtualTableNames(schema).map((name): SqlValue[] => [
@@ -105,7 +156,8 @@ const INFORMATION_SCHEMA: Readonly<Record<string, Source>> = {
     rows: (session) => everyRelation(session, columnRows),
   },
   STATISTICS: {
-    columns: "TABLE_CATALOG TABLE_SCHEMA TABLE_NAME NON_UNIQUE# INDEX_SCHEMA INDEX_NAME SEQ_IN_INDEX# COLUMN_NAME COLLATION NULLABLE INDEX_TYPE",
+    columns:
+      "TABLE_CATALOG TABLE_SCHEMA TABLE_NAME NON_UNIQUE# INDEX_SCHEMA INDEX_NAME SEQ_IN_INDEX# COLUMN_NAME COLLATION NULLABLE INDEX_TYPE",
     rows: (session) =>
       everyTable(session, (database, table) =>
         indexRows(table).map((row) => [
@@ -131,7 +183,16 @@ const INFORMATION_SCHEMA: Readonly<Record<string, Source>> = {
     rows: (session) =>
       everyTable(session, (database, table) =>
         table.foreignKeys.map((key) => [
-          ...["def", database, key.name, database, "PRIMARY", "NONE", key.onUpdate ?? "NO ACTION", key.onDelete ?? "NO ACTION"],
+          ...[
+            "def",
+            database,
+            key.name,
+            database,
+            "PRIMARY",
+            "NONE",
+            key.onUpdate ?? "NO ACTION",
+            key.onDelete ?? "NO ACTION",
+          ],
           ...[table.name, key.table],
         ]),
       ),
@@ -162,28 +223,67 @@ const INFORMATION_SCHEMA: Readonly<Record<string, Source>> = {
       const entries = [...session.engine.processes.values()].map((entry) => entry());
       return entries
         .filter((entry) => all || entry.user === session.options.account.user)
-        .map((each) => [each.id, each.user, each.host, each.database ?? null, each.command, 0, "", each.statement ?? null]);
+        .map((each) => [
+          each.id,
+          each.user,
+          each.host,
+          each.database ?? null,
+          each.command,
+          0,
+          "",
+          each.statement ?? null,
+        ]);
     },
   },
   USER_PRIVILEGES: {
     columns: "GRANTEE TABLE_CATALOG PRIVILEGE_TYPE IS_GRANTABLE",
-    rows: (session) => visibleAccounts(session).flatMap((account) => grantRows(`'${account.user}'@'${account.host}'`, account.global, [])),
+    rows: (session) =>
+      visibleAccounts(session).flatMap((account) =>
+        grantRows(`'${account.user}'@'${account.host}'`, account.global, []),
+      ),
   },
   SCHEMA_PRIVILEGES: {
     columns: "GRANTEE TABLE_CATALOG TABLE_SCHEMA PRIVILEGE_TYPE IS_GRANTABLE",
     rows: (session) =>
       visibleAccounts(session).flatMap((account) =>
-        Object.entries(account.databases).flatMap(([name, grant]) => grantRows(`'${account.user}'@'${account.host}'`, grant, [name])),
+        Object.entries(account.databases).flatMap(([name, grant]) =>
+          grantRows(`'${account.user}'@'${account.host}'`, grant, [name]),
+        ),
       ),
   },
-  ROUTINES: { columns: "SPECIFIC_NAME ROUTINE_CATALOG ROUTINE_SCHEMA ROUTINE_NAME ROUTINE_TYPE DATA_TYPE ROUTINE_DEFINITION", rows: none },
-  PARAMETERS: { columns: "SPECIFIC_CATALOG SPECIFIC_SCHEMA SPECIFIC_NAME ORDINAL_POSITION# PARAMETER_NAME DATA_TYPE", rows: none },
-  TRIGGERS: { columns: "TRIGGER_CATALOG TRIGGER_SCHEMA TRIGGER_NAME EVENT_MANIPULATION EVENT_OBJECT_TABLE ACTION_STATEMENT", rows: none },
-  EVENTS: { columns: "EVENT_CATALOG EVENT_SCHEMA EVENT_NAME EVENT_DEFINITION EVENT_TYPE STATUS", rows: none },
+  ROUTINES: {
+    columns:
+      "SPECIFIC_NAME ROUTINE_CATALOG ROUTINE_SCHEMA ROUTINE_NAME ROUTINE_TYPE DATA_TYPE ROUTINE_DEFINITION SECURITY_TYPE CREATED DEFINER",
+    rows: none,
+  },
+  PARAMETERS: {
+    columns: "SPECIFIC_CATALOG SPECIFIC_SCHEMA SPECIFIC_NAME ORDINAL_POSITION# PARAMETER_NAME DATA_TYPE",
+    rows: none,
+  },
+  TRIGGERS: {
+    columns:
+      "TRIGGER_CATALOG TRIGGER_SCHEMA TRIGGER_NAME EVENT_MANIPULATION EVENT_OBJECT_CATALOG EVENT_OBJECT_SCHEMA EVENT_OBJECT_TABLE " +
+      "ACTION_ORDER# ACTION_CONDITION ACTION_STATEMENT ACTION_ORIENTATION ACTION_TIMING CREATED SQL_MODE DEFINER",
+    rows: none,
+  },
+  EVENTS: {
+    columns: "EVENT_CATALOG EVENT_SCHEMA EVENT_NAME DEFINER TIME_ZONE EVENT_DEFINITION EVENT_TYPE EXECUTE_AT STATUS",
+    rows: none,
+  },
   PARTITIONS: { columns: "TABLE_CATALOG TABLE_SCHEMA TABLE_NAME PARTITION_NAME", rows: none },
-  FILES: { columns: "FILE_ID# FILE_NAME FILE_TYPE TABLESPACE_NAME LOGFILE_GROUP_NAME ENGINE TOTAL_EXTENTS# INITIAL_SIZE# EXTENT_SIZE# EXTRA", rows: none },
-  TABLE_PRIVILEGES: { columns: "GRANTEE TABLE_CATALOG TABLE_SCHEMA TABLE_NAME PRIVILEGE_TYPE IS_GRANTABLE", rows: none },
-  COLUMN_PRIVILEGES: { columns: "GRANTEE TABLE_CATALOG TABLE_SCHEMA TABLE_NAME COLUMN_NAME PRIVILEGE_TYPE IS_GRANTABLE", rows: none },
+  FILES: {
+    columns:
+      "FILE_ID# FILE_NAME FILE_TYPE TABLESPACE_NAME LOGFILE_GROUP_NAME ENGINE TOTAL_EXTENTS# INITIAL_SIZE# EXTENT_SIZE# EXTRA",
+    rows: none,
+  },
+  TABLE_PRIVILEGES: {
+    columns: "GRANTEE TABLE_CATALOG TABLE_SCHEMA TABLE_NAME PRIVILEGE_TYPE IS_GRANTABLE",
+    rows: none,
+  },
+  COLUMN_PRIVILEGES: {
+    columns: "GRANTEE TABLE_CATALOG TABLE_SCHEMA TABLE_NAME COLUMN_NAME PRIVILEGE_TYPE IS_GRANTABLE",
+    rows: none,
+  },
 };
 
 const MYSQL: Readonly<Record<string, Source>> = {
@@ -196,7 +296,9 @@ const MYSQL: Readonly<Record<string, Source>> = {
       ]),
   },
   db: {
-    columns: `Host Db User ${PRIVILEGES.slice(0, 6).map((name) => `${name[0]}${name.slice(1).toLowerCase()}_priv`).join(" ")}`,
+    columns: `Host Db User ${PRIVILEGES.slice(0, 6)
+      .map((name) => `${name[0]}${name.slice(1).toLowerCase()}_priv`)
+      .join(" ")}`,
     rows: (session) =>
       visibleAccounts(session).flatMap((account) =>
         Object.entries(account.databases).map(([name, grant]) => [
@@ -210,7 +312,9 @@ const MYSQL: Readonly<Record<string, Source>> = {
 function visibleAccounts(session: Session) {
   const { actor } = session;
   const all = session.engine.accounts.all();
-  return isAllowed(actor, "SELECT", "mysql") ? all : all.filter(({ user, host }) => user === actor.user && host === actor.host);
+  return isAllowed(actor, "SELECT", "mysql")
+    ? all
+    : all.filter(({ user, host }) => user === actor.user && host === actor.host);
 }
 
 function sourceOf(database: string, name: string): { name: string; source: Source } | undefined {

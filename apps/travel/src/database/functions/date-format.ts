@@ -64,7 +64,8 @@ const DIRECTIVES: Readonly<Record<string, Directive>> = {
   h: ({ date }) => two(date.getUTCHours() % 12 || 12),
   I: ({ date }) => two(date.getUTCHours() % 12 || 12),
   i: ({ date }) => two(date.getUTCMinutes()),
-  j: ({ date }) => String(Math.floor((date.getTime() - Date.UTC(date.getUTCFullYear(), 0, 1)) / DAY) + 1).padStart(3, "0"),
+  j: ({ date }) =>
+    String(Math.floor((date.getTime() - Date.UTC(date.getUTCFullYear(), 0, 1)) / DAY) + 1).padStart(3, "0"),
   k: ({ date }) => String(date.getUTCHours()),
   l: ({ date }) => String(date.getUTCHours() % 12 || 12),
   M: ({ date }) => MONTH_NAMES[date.getUTCMonth()] ?? "",
@@ -138,7 +139,15 @@ function monthNumber(text: string): number {
 /** STR_TO_DATE; null where the text does not follow the pattern. */
 export function parseFormatted(text: string, pattern: string): DateValue | null {
   const parts: Parts = {
-    year: 0, month: 0, day: 0, hour: 0, minute: 0, second: 0, microseconds: 0, afternoon: undefined, hasTime: false,
+    year: 0,
+    month: 0,
+    day: 0,
+    hour: 0,
+    minute: 0,
+    second: 0,
+    microseconds: 0,
+    afternoon: undefined,
+    hasTime: false,
   };
   const expanded = pattern.replaceAll("%T", "%H:%i:%s").replaceAll("%r", "%h:%i:%s %p");
   let rest = text;

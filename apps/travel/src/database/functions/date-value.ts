@@ -77,7 +77,11 @@ export function addUnits(value: DateValue, amount: number, unit: string): DateVa
   if (unit === "MICROSECOND") {
     const micros = value.microseconds + amount;
     const seconds = Math.floor(micros / 1e6);
-    return { date: new Date(value.date.getTime() + seconds * 1000), microseconds: micros - seconds * 1e6, hasTime: true };
+    return {
+      date: new Date(value.date.getTime() + seconds * 1000),
+      microseconds: micros - seconds * 1e6,
+      hasTime: true,
+    };
   }
   const months = MONTHS[unit];
   const seconds = SECONDS[unit];
@@ -100,7 +104,9 @@ export function unitsBetween(from: DateValue, to: DateValue, unit: string): numb
   if (months === undefined) {
     const seconds = SECONDS[unit];
     const distance = to.date.getTime() - from.date.getTime();
-    return seconds === undefined ? distance * 1000 + to.microseconds - from.microseconds : Math.trunc(distance / 1000 / seconds);
+    return seconds === undefined
+      ? distance * 1000 + to.microseconds - from.microseconds
+      : Math.trunc(distance / 1000 / seconds);
   }
   const [early, late, sign] = from.date <= to.date ? [from.date, to.date, 1] : [to.date, from.date, -1];
   let count = (late.getUTCFullYear() - early.getUTCFullYear()) * 12 + late.getUTCMonth() - early.getUTCMonth();
@@ -108,4 +114,3 @@ export function unitsBetween(from: DateValue, to: DateValue, unit: string): numb
   if (rest(late) < rest(early)) count--;
   return sign * Math.trunc(count / months);
 }
-

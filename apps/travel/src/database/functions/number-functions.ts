@@ -1,4 +1,14 @@
-import { BOOLEAN, DOUBLE, decimal, INTEGER, isDecimal, isInteger, LONG_TEXT, merged, type ValueType } from "../sql/value-type.ts";
+import {
+  BOOLEAN,
+  DOUBLE,
+  decimal,
+  INTEGER,
+  isDecimal,
+  isInteger,
+  LONG_TEXT,
+  merged,
+  type ValueType,
+} from "../sql/value-type.ts";
 import { toNumber, type FunctionDefinition, type FunctionTable, type SqlValue } from "./definition.ts";
 
 /** A function SQLite has too, over doubles. */
@@ -57,7 +67,11 @@ function deviation(sample: boolean): FunctionDefinition {
 
 function bitAggregate(start: bigint, combine: (all: bigint, one: bigint) => bigint): FunctionDefinition {
   return collected(
-    (values) => BigInt.asIntN(64, numbers(values).reduce((all, one) => combine(all, BigInt(Math.round(one))), start)),
+    (values) =>
+      BigInt.asIntN(
+        64,
+        numbers(values).reduce((all, one) => combine(all, BigInt(Math.round(one))), start),
+      ),
     INTEGER,
   );
 }
@@ -106,7 +120,11 @@ export const NUMBER_FUNCTIONS: FunctionTable = {
   SQRT: math("sqrt"),
   EXP: math("exp"),
   LN: math("ln"),
-  LOG: { arguments: [1, 2], type: DOUBLE, emit: (args) => (args.length === 1 ? `ln(${args[0]})` : `log(${args.join(", ")})`) },
+  LOG: {
+    arguments: [1, 2],
+    type: DOUBLE,
+    emit: (args) => (args.length === 1 ? `ln(${args[0]})` : `log(${args.join(", ")})`),
+  },
   LOG10: math("log10"),
   LOG2: math("log2"),
   SIN: math("sin"),

@@ -43,7 +43,10 @@ export function regularExpression(pattern: string, flags: string, more = ""): Re
   return remembered(`regexp ${own} ${pattern}`, () => {
     try {
       const source = pattern.replaceAll(/\[\[:(\w+):\]\]/g, (_all, name: string) => `[${CLASSES[name] ?? name}]`);
-      return new RegExp(source.replaceAll(/\[:(\w+):\]/g, (_all, name: string) => CLASSES[name] ?? name), own);
+      return new RegExp(
+        source.replaceAll(/\[:(\w+):\]/g, (_all, name: string) => CLASSES[name] ?? name),
+        own,
+      );
     } catch (error) {
       throw errors.invalidRegexp(error instanceof Error ? error.message : pattern);
     }

@@ -23,7 +23,9 @@ function digest(algorithm: string) {
 /** The position, from 1, or 0; letters match in any case. */
 function locate(needle: string, hay: string, from = 1): bigint {
   if (from < 1) return 0n;
-  const start = Array.from(hay).slice(0, from - 1).join("").length;
+  const start = Array.from(hay)
+    .slice(0, from - 1)
+    .join("").length;
   const at = hay.toLowerCase().indexOf(needle.toLowerCase(), start);
   return at < 0 ? 0n : BigInt(Array.from(hay.slice(0, at)).length + 1);
 }
@@ -41,7 +43,9 @@ function pad(value: string, length: number, filler: string, left: boolean): SqlV
   if (characters.length >= length) return characters.slice(0, length).join("");
   if (filler === "") return "";
   const missing = length - characters.length;
-  const extra = Array.from(filler.repeat(Math.ceil(missing / Array.from(filler).length))).slice(0, missing).join("");
+  const extra = Array.from(filler.repeat(Math.ceil(missing / Array.from(filler).length)))
+    .slice(0, missing)
+    .join("");
   return left ? extra + value : value + extra;
 }
 
@@ -71,7 +75,12 @@ export const TEXT_FUNCTIONS: FunctionTable = {
     type: LONG_TEXT,
     apply: (_state, separator, ...values) => {
       const between = toText(separator);
-      return between === null ? null : values.filter((value) => value !== null).map(toText).join(between);
+      return between === null
+        ? null
+        : values
+            .filter((value) => value !== null)
+            .map(toText)
+            .join(between);
     },
   },
   LENGTH: { arguments: [1, 1], type: INTEGER, apply: (_s, value) => lengthOf(bytesOf(value)) },
@@ -97,7 +106,11 @@ export const TEXT_FUNCTIONS: FunctionTable = {
   LEFT: {
     arguments: [2, 2],
     type: T,
-    apply: overTexts((a, count) => Array.from(a).slice(0, Math.max(0, Number(count))).join("")),
+    apply: overTexts((a, count) =>
+      Array.from(a)
+        .slice(0, Math.max(0, Number(count)))
+        .join(""),
+    ),
   },
   RIGHT: {
     arguments: [2, 2],
@@ -111,12 +124,24 @@ export const TEXT_FUNCTIONS: FunctionTable = {
   },
   LTRIM: { arguments: [1, 1], type: T, apply: overTexts((a) => trim(a, " ", true, false)) },
   RTRIM: { arguments: [1, 1], type: T, apply: overTexts((a) => trim(a, " ", false, true)) },
-  REPLACE: { arguments: [3, 3], type: T, apply: overTexts((a, from = "", to = "") => (from === "" ? a : a.replaceAll(from, () => to))) },
+  REPLACE: {
+    arguments: [3, 3],
+    type: T,
+    apply: overTexts((a, from = "", to = "") => (from === "" ? a : a.replaceAll(from, () => to))),
+  },
   REVERSE: { arguments: [1, 1], type: T, apply: overTexts((a) => Array.from(a).toReversed().join("")) },
   REPEAT: { arguments: [2, 2], type: LONG_TEXT, apply: overTexts((a, count) => repeated(a, Number(count))) },
   SPACE: { arguments: [1, 1], type: T, apply: overTexts((count) => repeated(" ", Number(count))) },
-  LPAD: { arguments: [3, 3], type: T, apply: overTexts((a, length, filler = "") => pad(a, Number(length), filler, true)) },
-  RPAD: { arguments: [3, 3], type: T, apply: overTexts((a, length, filler = "") => pad(a, Number(length), filler, false)) },
+  LPAD: {
+    arguments: [3, 3],
+    type: T,
+    apply: overTexts((a, length, filler = "") => pad(a, Number(length), filler, true)),
+  },
+  RPAD: {
+    arguments: [3, 3],
+    type: T,
+    apply: overTexts((a, length, filler = "") => pad(a, Number(length), filler, false)),
+  },
   LOCATE: {
     arguments: [2, 3],
     type: INTEGER,
@@ -253,7 +278,9 @@ export const TEXT_FUNCTIONS: FunctionTable = {
     arguments: [1, 1],
     type: text(36),
     apply: (_state, value) =>
-      bytesOf(value)?.toString("hex").replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5") ?? null,
+      bytesOf(value)
+        ?.toString("hex")
+        .replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5") ?? null,
   },
   UUID_TO_BIN: { arguments: [1, 1], type: BYTES, apply: overTexts((a) => Buffer.from(a.replaceAll("-", ""), "hex")) },
 };

@@ -27,8 +27,18 @@ export interface GrantLevel {
 }
 
 export type AccountStatement =
-  | { readonly kind: "createUser"; readonly ifNotExists: boolean; readonly changes: readonly AccountChange[]; readonly locked: boolean }
-  | { readonly kind: "alterUser"; readonly ifExists: boolean; readonly changes: readonly AccountChange[]; readonly locked?: boolean }
+  | {
+      readonly kind: "createUser";
+      readonly ifNotExists: boolean;
+      readonly changes: readonly AccountChange[];
+      readonly locked: boolean;
+    }
+  | {
+      readonly kind: "alterUser";
+      readonly ifExists: boolean;
+      readonly changes: readonly AccountChange[];
+      readonly locked?: boolean;
+    }
   | { readonly kind: "dropUser"; readonly ifExists: boolean; readonly accounts: readonly AccountReference[] }
   | { readonly kind: "renameUser"; readonly pairs: readonly (readonly [AccountReference, AccountReference])[] }
   | {
@@ -187,7 +197,11 @@ function grantLevel(cursor: TokenCursor): GrantLevel & { current: boolean } {
 }
 
 /** GRANT and REVOKE, after the verb. */
-export function parseGrant(cursor: TokenCursor, verb: "GRANT" | "REVOKE", current: string | undefined): AccountStatement {
+export function parseGrant(
+  cursor: TokenCursor,
+  verb: "GRANT" | "REVOKE",
+  current: string | undefined,
+): AccountStatement {
   const { privileges, grantOption } = privilegeList(cursor);
   if (verb === "REVOKE" && privileges === "all" && grantOption && cursor.take("FROM")) {
     return { kind: "revokeAll", accounts: cursor.list(() => parseAccount(cursor)) };

@@ -85,7 +85,10 @@ const SPECIAL: Readonly<Record<string, Special>> = {
     if (!distinct) throw cursor.error();
     // MySQL leaves out rows with a NULL in any of the expressions, as an array of them does not.
     const whole = values.map((value) => `${value.sql} IS NOT NULL`).join(" AND ");
-    return fragment(`count(DISTINCT iif(${whole}, json_array(${values.map((each) => each.sql).join(", ")}), NULL))`, INTEGER);
+    return fragment(
+      `count(DISTINCT iif(${whole}, json_array(${values.map((each) => each.sql).join(", ")}), NULL))`,
+      INTEGER,
+    );
   },
   GROUP_CONCAT: groupConcat,
   VALUES: (translation) => {
@@ -143,7 +146,10 @@ function ordinaryCall(translation: Translation, name: string, definition: Functi
   const { type } = definition;
   return fragment(sql, () =>
     typeof type === "function"
-      ? type(args.map((arg) => arg.type()), args)
+      ? type(
+          args.map((arg) => arg.type()),
+          args,
+        )
       : type,
   );
 }

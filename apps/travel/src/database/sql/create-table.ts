@@ -46,9 +46,12 @@ export function finishTable(name: string, draft: TableDraft): TableDefinition {
     for (const column of index.columns) if (!seen.has(column.toLowerCase())) throw errors.keyColumnMissing(column);
   }
   const auto = draft.columns.filter((column) => column.autoIncrement);
-  const keyed = auto.every((column) => indexes.some((index) => index.columns[0]?.toLowerCase() === column.name.toLowerCase()));
+  const keyed = auto.every((column) =>
+    indexes.some((index) => index.columns[0]?.toLowerCase() === column.name.toLowerCase()),
+  );
   if (auto.length > 1 || !keyed) throw errors.wrongAutoKey();
-  const primary = indexes.find((index) => index.kind === "primary")?.columns.map((column) => column.toLowerCase()) ?? [];
+  const primary =
+    indexes.find((index) => index.kind === "primary")?.columns.map((column) => column.toLowerCase()) ?? [];
   const order = { primary: 0, unique: 1, index: 2 };
   return {
     kind: "table",
@@ -57,8 +60,12 @@ export function finishTable(name: string, draft: TableDraft): TableDefinition {
       primary.includes(column.name.toLowerCase()) ? { ...column, nullable: false } : column,
     ),
     indexes: indexes.toSorted((a, b) => order[a.kind] - order[b.kind]),
-    foreignKeys: draft.foreignKeys.map((key, index) => (key.name === "" ? { ...key, name: `${name}_ibfk_${index + 1}` } : key)),
-    checks: draft.checks.map((check, index) => (check.name === "" ? { ...check, name: `${name}_chk_${index + 1}` } : check)),
+    foreignKeys: draft.foreignKeys.map((key, index) =>
+      key.name === "" ? { ...key, name: `${name}_ibfk_${index + 1}` } : key,
+    ),
+    checks: draft.checks.map((check, index) =>
+      check.name === "" ? { ...check, name: `${name}_chk_${index + 1}` } : check,
+    ),
     ...(draft.comment !== undefined && { comment: draft.comment }),
   };
 }
@@ -110,7 +117,15 @@ export function parseCreateTable(translation: Translation, temporary: boolean): 
 }
 
 function queryColumnType(code: number, decimals: number): ColumnDefinition["type"] {
-  const names: Readonly<Record<number, string>> = { 3: "int", 8: "bigint", 5: "double", 10: "date", 11: "time", 12: "datetime", 7: "timestamp" };
+  const names: Readonly<Record<number, string>> = {
+    3: "int",
+    8: "bigint",
+    5: "double",
+    10: "date",
+    11: "time",
+    12: "datetime",
+    7: "timestamp",
+  };
   if (code === 246) return { name: "decimal", length: 65, scale: decimals };
   return { name: names[code] ?? "text" };
 }
@@ -193,7 +208,9 @@ function references(translation: Translation): Omit<ForeignKeyDefinition, "name"
   if (cursor.take("MATCH")) cursor.identifier();
   while (cursor.take("ON")) {
     const event = cursor.takeAny("DELETE", "UPDATE");
-    const action = ["CASCADE", "RESTRICT", "SET NULL", "NO ACTION", "SET DEFAULT"].find((each) => cursor.take(...each.split(" ")));
+    const action = ["CASCADE", "RESTRICT", "SET NULL", "NO ACTION", "SET DEFAULT"].find((each) =>
+      cursor.take(...each.split(" ")),
+    );
     if (event === undefined || action === undefined) throw cursor.error();
     if (event === "DELETE") found.onDelete = action;
     else found.onUpdate = action;
@@ -286,7 +303,8 @@ function currentTimestamp(translation: Translation): boolean {
 function defaultValue(translation: Translation): DefaultValue {
   const { cursor } = translation;
   if (cursor.take("NULL")) return { kind: "null" };
-  if (currentTimestamp(translation)) return { kind: "expression", text: "CURRENT_TIMESTAMP", sqlite: "CURRENT_TIMESTAMP" };
+  if (currentTimestamp(translation))
+    return { kind: "expression", text: "CURRENT_TIMESTAMP", sqlite: "CURRENT_TIMESTAMP" };
   if (cursor.at("(")) {
     const { text, sqlite } = cursor.parenthesised(() => storedExpression(translation));
     return { kind: "expression", text: `(${text})`, sqlite };
@@ -294,7 +312,8 @@ function defaultValue(translation: Translation): DefaultValue {
   const minus = cursor.take("-") ? "-" : "";
   const token = cursor.next();
   if (token.kind === "number" || token.kind === "string") return { kind: "literal", text: minus + token.value };
-  if (token.upper === "TRUE" || token.upper === "FALSE") return { kind: "literal", text: token.upper === "TRUE" ? "1" : "0" };
+  if (token.upper === "TRUE" || token.upper === "FALSE")
+    return { kind: "literal", text: token.upper === "TRUE" ? "1" : "0" };
   if (token.kind === "bytes") return { kind: "literal", text: String(BigInt(`0x${token.value}`)) };
   throw cursor.error(token);
 }

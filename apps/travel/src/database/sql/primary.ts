@@ -59,7 +59,11 @@ export function parsePrimary(translation: Translation): Fragment {
 function numberLiteral({ value }: Token): Fragment {
   if (/^\d+$/.test(value)) {
     const fits = BigInt(value) < 1n << 63n;
-    return { sql: fits ? String(BigInt(value)) : `${value}.0`, type: () => (fits ? INTEGER : decimal(0)), literal: value };
+    return {
+      sql: fits ? String(BigInt(value)) : `${value}.0`,
+      type: () => (fits ? INTEGER : decimal(0)),
+      literal: value,
+    };
   }
   const [, fraction = ""] = value.split(".");
   const sql = value.startsWith(".") ? `0${value}` : value.endsWith(".") ? `${value}0` : value;
@@ -218,4 +222,3 @@ function columnReference(translation: Translation): Fragment {
   const owner = database === undefined ? "" : `${quoted(schemaName(database))}.`;
   return fragment(`${owner}${names.map(quoted).join(".")}`, type);
 }
-

@@ -17,7 +17,12 @@ type Position = "first" | { readonly after: string } | undefined;
 /** One change of ALTER TABLE. */
 export type TableChange =
   | { readonly kind: "add"; readonly draft: TableDraft; readonly position: Position }
-  | { readonly kind: "changeColumn"; readonly column: string; readonly definition: ColumnDefinition; readonly position: Position }
+  | {
+      readonly kind: "changeColumn";
+      readonly column: string;
+      readonly definition: ColumnDefinition;
+      readonly position: Position;
+    }
   | { readonly kind: "renameColumn"; readonly from: string; readonly to: string }
   | { readonly kind: "setDefault"; readonly column: string; readonly definition: ColumnDefinition["default"] }
   | { readonly kind: "dropColumn"; readonly column: string }
@@ -32,7 +37,13 @@ export type SchemaStatement =
   | CreateTable
   | { readonly kind: "createDatabase"; readonly name: string; readonly ifNotExists: boolean }
   | { readonly kind: "dropDatabase"; readonly name: string; readonly ifExists: boolean }
-  | { readonly kind: "dropTables"; readonly what: "table" | "view"; readonly temporary: boolean; readonly ifExists: boolean; readonly tables: readonly TableName[] }
+  | {
+      readonly kind: "dropTables";
+      readonly what: "table" | "view";
+      readonly temporary: boolean;
+      readonly ifExists: boolean;
+      readonly tables: readonly TableName[];
+    }
   | { readonly kind: "truncate"; readonly table: TableName }
   | { readonly kind: "renameTables"; readonly pairs: readonly (readonly [TableName, TableName])[] }
   | { readonly kind: "alterTable"; readonly table: TableName; readonly changes: readonly TableChange[] }
@@ -47,7 +58,21 @@ export type SchemaStatement =
       readonly columns: readonly string[] | undefined;
     };
 
-const UNSUPPORTED_OBJECTS = ["TRIGGER", "PROCEDURE", "FUNCTION", "EVENT", "SERVER", "TABLESPACE", "ROLE", "LOGFILE", "SPATIAL", "FULLTEXT", "RESOURCE", "UNDO", "AGGREGATE"];
+const UNSUPPORTED_OBJECTS = [
+  "TRIGGER",
+  "PROCEDURE",
+  "FUNCTION",
+  "EVENT",
+  "SERVER",
+  "TABLESPACE",
+  "ROLE",
+  "LOGFILE",
+  "SPATIAL",
+  "FULLTEXT",
+  "RESOURCE",
+  "UNDO",
+  "AGGREGATE",
+];
 
 function refuseObjects(translation: Translation, verb: string): void {
   const { upper } = translation.cursor.peek();
@@ -177,7 +202,8 @@ function tableChange(translation: Translation): TableChange {
     if (cursor.take("DROP", "DEFAULT")) return { kind: "setDefault", column, definition: undefined };
     cursor.expect("SET", "DEFAULT");
     const token = cursor.next();
-    if (token.kind !== "string" && token.kind !== "number") throw errors.notSupported("ALTER COLUMN … SET DEFAULT (expression)");
+    if (token.kind !== "string" && token.kind !== "number")
+      throw errors.notSupported("ALTER COLUMN … SET DEFAULT (expression)");
     return { kind: "setDefault", column, definition: { kind: "literal", text: token.value } };
   }
   if (cursor.takeAny("DISABLE", "ENABLE") !== undefined) {

@@ -47,7 +47,8 @@ function commonTables(translation: Translation): string {
     const names = cursor.at("(") ? cursor.parenthesised(() => cursor.list(() => cursor.identifier())) : undefined;
     cursor.expect("AS");
     const own: { columns?: readonly OutputColumn[] } = {};
-    if (recursive) translation.commonTables.set(name.toLowerCase(), { alias: name, columns: recursiveColumns(names ?? [], own) });
+    if (recursive)
+      translation.commonTables.set(name.toLowerCase(), { alias: name, columns: recursiveColumns(names ?? [], own) });
     const query = cursor.parenthesised(() => translation.nested(() => translation.query()));
     const columns = query.columns.map((column, index) => ({ name: names?.[index] ?? column.name, type: column.type }));
     own.columns = query.columns;
@@ -80,7 +81,10 @@ function term(translation: Translation): QueryFragment {
   const { cursor } = translation;
   if (cursor.at("(")) {
     const inner = cursor.parenthesised(() => translation.nested(() => translation.query()));
-    return { sql: `SELECT * FROM (${inner.sql})${cursor.atAny("ORDER", "LIMIT") ? tail(translation) : ""}`, columns: inner.columns };
+    return {
+      sql: `SELECT * FROM (${inner.sql})${cursor.atAny("ORDER", "LIMIT") ? tail(translation) : ""}`,
+      columns: inner.columns,
+    };
   }
   if (cursor.at("VALUES")) throw errors.notSupported("VALUES as a statement");
   if (cursor.at("TABLE")) throw errors.notSupported("TABLE as a statement");
@@ -179,7 +183,8 @@ function selectItem(translation: Translation): { sql: string; column: OutputColu
   const written = cursor.sql.slice(first.start, cursor.lastEnd);
   const reference = columnOf(value.sql);
   const alias = itemAlias(translation);
-  const name = alias ?? reference?.column ?? (first.kind === "string" && first.end === cursor.lastEnd ? first.value : written);
+  const name =
+    alias ?? reference?.column ?? (first.kind === "string" && first.end === cursor.lastEnd ? first.value : written);
   const find = (): ColumnOrigin | undefined => reference && originIn(scope, reference);
   const column: OutputColumn = {
     name,
@@ -326,7 +331,8 @@ function grouping(translation: Translation): string {
     sql += ` GROUP BY ${translation.within("group statement", () => orderItems(translation)).replaceAll(/ (?:ASC|DESC)(?=,|$)/g, "")}`;
     if (cursor.at("WITH", "ROLLUP")) throw errors.notSupported("WITH ROLLUP");
   }
-  if (cursor.take("HAVING")) sql += ` HAVING ${translation.within("having clause", () => translation.expression()).sql}`;
+  if (cursor.take("HAVING"))
+    sql += ` HAVING ${translation.within("having clause", () => translation.expression()).sql}`;
   if (cursor.take("WINDOW")) {
     const windows = cursor.list(() => {
       const name = cursor.identifier();
@@ -342,7 +348,8 @@ function grouping(translation: Translation): string {
 function tail(translation: Translation): string {
   const { cursor } = translation;
   let sql = "";
-  if (cursor.take("ORDER", "BY")) sql += ` ORDER BY ${translation.within("order clause", () => orderItems(translation))}`;
+  if (cursor.take("ORDER", "BY"))
+    sql += ` ORDER BY ${translation.within("order clause", () => orderItems(translation))}`;
   sql += limitClause(translation);
   refuseInto(translation);
   if (cursor.take("LOCK")) cursor.expect("IN", "SHARE", "MODE");

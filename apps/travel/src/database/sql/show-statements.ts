@@ -135,9 +135,49 @@ function showSubject(translation: Translation): ShowSubject {
   }
 }
 
-const TRIGGERS = ["Trigger", "Event", "Table", "Statement", "Timing", "Created", "sql_mode", "Definer", "character_set_client", "collation_connection", "Database Collation"];
-const EVENTS = ["Db", "Name", "Definer", "Time zone", "Type", "Execute at", "Interval value", "Interval field", "Starts", "Ends", "Status", "Originator", "character_set_client", "collation_connection", "Database Collation"];
-const ROUTINES = ["Db", "Name", "Type", "Definer", "Modified", "Created", "Security_type", "Comment", "character_set_client", "collation_connection", "Database Collation"];
+const TRIGGERS = [
+  "Trigger",
+  "Event",
+  "Table",
+  "Statement",
+  "Timing",
+  "Created",
+  "sql_mode",
+  "Definer",
+  "character_set_client",
+  "collation_connection",
+  "Database Collation",
+];
+const EVENTS = [
+  "Db",
+  "Name",
+  "Definer",
+  "Time zone",
+  "Type",
+  "Execute at",
+  "Interval value",
+  "Interval field",
+  "Starts",
+  "Ends",
+  "Status",
+  "Originator",
+  "character_set_client",
+  "collation_connection",
+  "Database Collation",
+];
+const ROUTINES = [
+  "Db",
+  "Name",
+  "Type",
+  "Definer",
+  "Modified",
+  "Created",
+  "Security_type",
+  "Comment",
+  "character_set_client",
+  "collation_connection",
+  "Database Collation",
+];
 
 function showCreate(translation: Translation): ShowSubject {
   const { cursor } = translation;

@@ -15,7 +15,9 @@ export interface Assignment {
     | { readonly kind: "user"; readonly name: string }
     | { readonly kind: "system"; readonly name: string; readonly global: boolean };
   /** SQLite's expression, or a bare word such as ON or utf8mb4. */
-  readonly value: { readonly kind: "expression"; readonly sql: string } | { readonly kind: "word"; readonly word: string };
+  readonly value:
+    | { readonly kind: "expression"; readonly sql: string }
+    | { readonly kind: "word"; readonly word: string };
 }
 
 export type TransactionStatement =
@@ -60,14 +62,19 @@ export function splitStatements(sql: string, tokens: readonly Token[]): { sql: s
       current.push(token);
       continue;
     }
-    if (current.length > 0 && end) statements.push({ sql, tokens: [...current, { ...end, start: token.start, end: token.start }] });
+    if (current.length > 0 && end)
+      statements.push({ sql, tokens: [...current, { ...end, start: token.start, end: token.start }] });
     current = [];
   }
   return statements;
 }
 
 /** Reads one statement and translates what SQLite is to do. */
-export function parseStatement(sql: string, tokens: readonly Token[], environment: TranslationEnvironment): ParsedStatement {
+export function parseStatement(
+  sql: string,
+  tokens: readonly Token[],
+  environment: TranslationEnvironment,
+): ParsedStatement {
   const cursor = new TokenCursor(sql, tokens);
   const translation = new Translation(cursor, environment, { expression: parseExpression, query: parseQuery });
   const statement = readStatement(translation);
@@ -151,7 +158,9 @@ function describe(translation: Translation): Statement {
   const { cursor } = translation;
   const verb = cursor.next().upper;
   const next = cursor.peek();
-  const plain = (next.kind === "word" || next.kind === "quoted") && !cursor.atAny("SELECT", "FORMAT", "ANALYZE", "INSERT", "UPDATE", "DELETE", "REPLACE", "WITH", "FOR", "EXTENDED");
+  const plain =
+    (next.kind === "word" || next.kind === "quoted") &&
+    !cursor.atAny("SELECT", "FORMAT", "ANALYZE", "INSERT", "UPDATE", "DELETE", "REPLACE", "WITH", "FOR", "EXTENDED");
   if (!plain) throw errors.notSupported(`${verb} of a statement`);
   const table = parseTableName(translation);
   const subject = { of: "columns", table, full: false } as const;
@@ -279,7 +288,11 @@ function setStatement(translation: Translation): Statement {
     return { kind: "setNames", charset, collation: cursor.take("COLLATE") ? cursor.nameOrString() : undefined };
   }
   if (cursor.take("CHARACTER", "SET") || cursor.take("CHARSET")) {
-    return { kind: "setNames", charset: cursor.take("DEFAULT") ? "utf8mb4" : cursor.nameOrString(), collation: undefined };
+    return {
+      kind: "setNames",
+      charset: cursor.take("DEFAULT") ? "utf8mb4" : cursor.nameOrString(),
+      collation: undefined,
+    };
   }
   if (cursor.take("PASSWORD")) return parseSetPassword(cursor);
   if (cursor.at("ROLE") || cursor.at("DEFAULT", "ROLE")) throw errors.notSupported("roles");
@@ -294,7 +307,8 @@ function assignment(translation: Translation): Assignment {
   const target = assignmentTarget(translation);
   if (cursor.takeAny("=", ":=") === undefined) throw cursor.error();
   const token = cursor.peek();
-  const alone = [",", ""].includes(cursor.peek(1).upper) && (cursor.peek(1).upper === "," || cursor.peek(1).kind === "end");
+  const alone =
+    [",", ""].includes(cursor.peek(1).upper) && (cursor.peek(1).upper === "," || cursor.peek(1).kind === "end");
   if (target.kind === "system" && token.kind === "word" && alone && !["NULL", "TRUE", "FALSE"].includes(token.upper)) {
     return { target, value: { kind: "word", word: cursor.next().value } };
   }

@@ -34,11 +34,7 @@ export interface ResolvedTable {
 }
 
 /** The table or view of this name, with the access noted. */
-export function resolveTable(
-  translation: Translation,
-  table: TableName,
-  privilege: Privilege,
-): ResolvedTable {
+export function resolveTable(translation: Translation, table: TableName, privilege: Privilege): ResolvedTable {
   const { environment } = translation;
   const temporary = environment.temporary(table.name);
   if (temporary && (table.database === undefined || table.database === environment.database)) {
@@ -80,12 +76,14 @@ export interface SourceTable {
 
 /** A table named in a FROM clause, under its alias. */
 export function sourceTable(translation: Translation, table: TableName, alias: string | undefined): SourceTable {
-  const common = table.database === translation.environment.database && translation.commonTables.get(table.name.toLowerCase());
+  const common =
+    table.database === translation.environment.database && translation.commonTables.get(table.name.toLowerCase());
   if (common) {
     const name = alias ?? table.name;
     return { sql: `${quoted(table.name)} AS ${quoted(name)}`, scope: { alias: name, columns: common.columns } };
   }
-  const virtual = table.database === undefined ? undefined : translation.environment.virtual(table.database, table.name);
+  const virtual =
+    table.database === undefined ? undefined : translation.environment.virtual(table.database, table.name);
   if (virtual && table.database !== undefined) {
     const columns = virtual.columns.map(({ name }, index) => `j.value ->> ${index} AS ${quoted(name)}`);
     const rows = `json_each(my_virtual_rows(${literal(table.database)}, ${literal(virtual.name)})) AS j`;

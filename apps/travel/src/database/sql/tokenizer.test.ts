@@ -30,7 +30,14 @@ describe("tokenize", () => {
   });
 
   test("leaves out comments, but not those meant for this version", () => {
-    expect(kinds("1 -- x\n+ # y\n/* z */ 2 /*!50000 + 3 */ /*!90000 + 4 */").map(([, value]) => value)).toEqual(["1", "+", "2", "+", "3", ""]);
+    expect(kinds("1 -- x\n+ # y\n/* z */ 2 /*!50000 + 3 */ /*!90000 + 4 */").map(([, value]) => value)).toEqual([
+      "1",
+      "+",
+      "2",
+      "+",
+      "3",
+      "",
+    ]);
     expect(kinds("5--3").map(([, value]) => value)).toEqual(["5", "-", "-", "3", ""]);
   });
 
@@ -42,7 +49,10 @@ describe("tokenize", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary" }), (text) => {
         const sql = `'${text.replaceAll("\\", "\\\\").replaceAll("'", "''")}'`;
-        expect(kinds(sql)).toEqual([["string", text], ["end", ""]]);
+        expect(kinds(sql)).toEqual([
+          ["string", text],
+          ["end", ""],
+        ]);
       }),
     );
   });

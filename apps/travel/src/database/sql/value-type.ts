@@ -94,7 +94,10 @@ export function isInteger(type: ValueType): boolean {
 
 /** The type both operands of an arithmetic operation lead to. */
 export function arithmetic(operator: string, first: ValueType, second: ValueType): ValueType {
-  const [left, right] = [first, second].map((type) => (type.code === FieldType.NULL ? INTEGER : type)) as [ValueType, ValueType];
+  const [left, right] = [first, second].map((type) => (type.code === FieldType.NULL ? INTEGER : type)) as [
+    ValueType,
+    ValueType,
+  ];
   const exact = (type: ValueType): boolean => isInteger(type) || isDecimal(type);
   if (!exact(left) || !exact(right)) return DOUBLE;
   const [a, b] = [left, right].map((type) => (isDecimal(type) ? type.decimals : 0));

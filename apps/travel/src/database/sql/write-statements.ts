@@ -193,7 +193,9 @@ function rowChoice(translation: Translation, table: Writable, alias: string): st
   const where = cursor.take("WHERE")
     ? ` WHERE ${translation.within("where clause", () => translation.expression()).sql}`
     : "";
-  const order = cursor.take("ORDER", "BY") ? ` ORDER BY ${translation.within("order clause", () => orderItems(translation))}` : "";
+  const order = cursor.take("ORDER", "BY")
+    ? ` ORDER BY ${translation.within("order clause", () => orderItems(translation))}`
+    : "";
   const limit = limitClause(translation);
   if (limit === "") return where;
   const name = quoted(alias);
@@ -230,7 +232,9 @@ function joinedDelete(translation: Translation, ignore: boolean): WriteStatement
   const origin = found?.origin?.("");
   if (!origin) throw errors.unknownTable(wanted.name);
   const table = resolveWritable(translation, { database: origin.database, name: origin.table }, "DELETE");
-  const where = cursor.take("WHERE") ? ` WHERE ${translation.within("where clause", () => translation.expression()).sql}` : "";
+  const where = cursor.take("WHERE")
+    ? ` WHERE ${translation.within("where clause", () => translation.expression()).sql}`
+    : "";
   const rows = `SELECT ${quoted(wanted.name)}.rowid FROM ${from}${where}`;
   const sql = `DELETE FROM ${table.sql} WHERE rowid IN (${rows})`;
   return { kind: "write", verb: "delete", sql, table: written(table), ignore, upserts: false };

@@ -21,8 +21,7 @@ export const Capability = {
 } as const;
 
 /** What this server can do: neither TLS, compression, LOAD DATA LOCAL nor OK in place of EOF. */
-export const SERVER_CAPABILITIES =
-  Object.values(Capability).reduce((all, one) => all | one, 0) & ~Capability.SSL;
+export const SERVER_CAPABILITIES = Object.values(Capability).reduce((all, one) => all | one, 0) & ~Capability.SSL;
 
 export const Status = {
   IN_TRANSACTION: 0x0001,

@@ -20,7 +20,10 @@ export interface ParameterRequest {
 }
 
 /** Reads COM_STMT_EXECUTE's values. Types are sent only when they are new. */
-export function readParameters(reader: ByteReader, request: ParameterRequest): { values: SqlValue[]; types: readonly ParameterType[] } {
+export function readParameters(
+  reader: ByteReader,
+  request: ParameterRequest,
+): { values: SqlValue[]; types: readonly ParameterType[] } {
   if (request.count === 0) return { values: [], types: [] };
   const nulls = reader.bytes(Math.ceil(request.count / 8));
   let { types } = request;

@@ -59,7 +59,12 @@ function integer(value: Exclude<SqlValue, null>): bigint {
 }
 
 /** Writes the value as a binary row has it. */
-export function writeBinaryValue(writer: ByteWriter, value: Exclude<SqlValue, null>, type: ValueType, charset: string): void {
+export function writeBinaryValue(
+  writer: ByteWriter,
+  value: Exclude<SqlValue, null>,
+  type: ValueType,
+  charset: string,
+): void {
   switch (type.code) {
     case F.TINY:
       writer.uint8(Number(BigInt.asUintN(8, integer(value))));
@@ -96,10 +101,16 @@ export function writeBinaryValue(writer: ByteWriter, value: Exclude<SqlValue, nu
 
 function writeDate(writer: ByteWriter, text: string): void {
   const match = /^(\d{4})-(\d{1,2})-(\d{1,2})(?:[ T](\d{1,2}):(\d{1,2}):(\d{1,2})(?:\.(\d{1,6}))?)?/.exec(text);
-  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = (match ?? []).slice(1, 7).map((part) => Number(part ?? 0));
+  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = (match ?? [])
+    .slice(1, 7)
+    .map((part) => Number(part ?? 0));
   const micros = Number((match?.[7] ?? "").padEnd(6, "0"));
   const hasTime = hour + minute + second + micros > 0;
-  writer.uint8(micros > 0 ? 11 : hasTime ? 7 : 4).uint16(year).uint8(month).uint8(day);
+  writer
+    .uint8(micros > 0 ? 11 : hasTime ? 7 : 4)
+    .uint16(year)
+    .uint8(month)
+    .uint8(day);
   if (hasTime) writer.uint8(hour).uint8(minute).uint8(second);
   if (micros > 0) writer.uint32(micros);
 }
@@ -108,7 +119,13 @@ function writeTime(writer: ByteWriter, text: string): void {
   const match = /^(-?)(\d+):(\d{1,2}):(\d{1,2})(?:\.(\d{1,6}))?/.exec(text);
   const hours = Number(match?.[2] ?? 0);
   const micros = Number((match?.[5] ?? "").padEnd(6, "0"));
-  writer.uint8(micros > 0 ? 12 : 8).uint8(match?.[1] === "-" ? 1 : 0).uint32(Math.floor(hours / 24));
-  writer.uint8(hours % 24).uint8(Number(match?.[3] ?? 0)).uint8(Number(match?.[4] ?? 0));
+  writer
+    .uint8(micros > 0 ? 12 : 8)
+    .uint8(match?.[1] === "-" ? 1 : 0)
+    .uint32(Math.floor(hours / 24));
+  writer
+    .uint8(hours % 24)
+    .uint8(Number(match?.[3] ?? 0))
+    .uint8(Number(match?.[4] ?? 0));
   if (micros > 0) writer.uint32(micros);
 }
