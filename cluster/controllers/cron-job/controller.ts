@@ -73,11 +73,12 @@ class CronJobReconciler {
       this.#record(cron, "Warning", "UnparseableSchedule", `unparseable schedule: ${error.message}`);
       return;
     }
+    // One time for the whole pass: else a time that comes up in between would be neither due nor next.
+    const now = this.#context.clock.now();
     await this.#tidy(cron);
-    const scheduled = cron.spec.suspend === true ? undefined : await this.#start(cron, schedule);
+    const scheduled = cron.spec.suspend === true ? undefined : await this.#start(cron, schedule, now);
     await this.#report(cron, scheduled);
     if (cron.spec.suspend === true) return;
-    const now = this.#context.clock.now();
     const next = schedule.next(now);
     return next === undefined ? undefined : { requeueAfterMs: next - now };
   }
@@ -91,8 +92,7 @@ class CronJobReconciler {
   }
 
   /** Makes the Job of the latest time that has passed; the time, when that is settled. */
-  async #start(cron: CronJob, schedule: Schedule): Promise<number | undefined> {
-    const now = this.#context.clock.now();
+  async #start(cron: CronJob, schedule: Schedule, now: number): Promise<number | undefined> {
     const deadline = cron.spec.startingDeadlineSeconds;
     const since = Math.max(
       timeOf(cron.status?.lastScheduleTime ?? cron.metadata.creationTimestamp),

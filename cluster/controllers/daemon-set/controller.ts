@@ -88,7 +88,8 @@ class DaemonSetReconciler {
     const { namespace, name } = splitKey(key);
     const set = this.#sets.get(namespace, name);
     if (set === undefined) return;
-    const { client, clock } = this.#context;
+    const { client } = this.#context;
+    const now = this.#context.clock.now();
     await claimChildren({
       client,
       owner: set,
@@ -108,16 +109,16 @@ class DaemonSetReconciler {
       pods: this.#owned(set),
       isUpdated,
       isDeleting: (pod) => this.#control.isDeleting(pod),
-      now: clock.now(),
+      now,
     });
-    const wait = await this.#replaceFailed(set, plan.failed);
+    const wait = await this.#replaceFailed(set, plan.failed, now);
     await Promise.all(plan.remove.map((pod) => this.#control.delete(set, pod)));
     const error = await slowStart(plan.create.length, (i) =>
       this.#control.create(set, daemonPod(base, plan.create[i] ?? "")),
     );
-    await this.#report(set, base, revisions, isUpdated);
+    await this.#report(set, base, revisions, isUpdated, now);
     if (error !== undefined && !isNamespaceTerminating(error)) throw error;
-    return wait === undefined ? this.#untilAvailable(set) : { requeueAfterMs: wait };
+    return wait === undefined ? this.#untilAvailable(set, now) : { requeueAfterMs: wait };
   }
 
   #owned(set: DaemonSet): Pod[] {
@@ -131,8 +132,7 @@ class DaemonSetReconciler {
   }
 
   /** Deletes ended pods whose back-off is over; the wait for the others. */
-  async #replaceFailed(set: DaemonSet, failed: readonly Pod[]): Promise<number | undefined> {
-    const now = this.#context.clock.now();
+  async #replaceFailed(set: DaemonSet, failed: readonly Pod[], now: number): Promise<number | undefined> {
     const waits: number[] = [];
     for (const pod of failed) {
       const key = `${set.metadata.uid}/${nodeOf(pod) ?? ""}`;
@@ -151,22 +151,28 @@ class DaemonSetReconciler {
     return waits.length === 0 ? undefined : Math.min(...waits);
   }
 
-  #untilAvailable(set: DaemonSet): ReconcileResult {
+  #untilAvailable(set: DaemonSet, now: number): ReconcileResult {
     const minReady = set.spec.minReadySeconds ?? 0;
     const waits = this.#owned(set)
-      .map((pod) => availableIn(pod, minReady, this.#context.clock.now()) ?? 0)
+      .map((pod) => availableIn(pod, minReady, now) ?? 0)
       .filter((wait) => wait > 0);
     return waits.length === 0 ? undefined : { requeueAfterMs: Math.min(...waits) };
   }
 
-  async #report(set: DaemonSet, base: Pod, revisions: Revisions, isUpdated: (pod: Pod) => boolean): Promise<void> {
-    const { client, clock } = this.#context;
+  async #report(
+    set: DaemonSet,
+    base: Pod,
+    revisions: Revisions,
+    isUpdated: (pod: Pod) => boolean,
+    now: number,
+  ): Promise<void> {
+    const { client } = this.#context;
     const minReady = set.spec.minReadySeconds ?? 0;
     const nodes = this.#nodes.list();
     const wanted = new Set(nodes.filter((node) => fitOf(base, node).shouldRun).map((node) => node.metadata.name));
     const running = this.#owned(set).filter((pod) => !this.#control.isDeleting(pod));
     const placed = running.filter((pod) => wanted.has(nodeOf(pod)));
-    const available = countWhere(placed, (pod) => availableIn(pod, minReady, clock.now()) === 0);
+    const available = countWhere(placed, (pod) => availableIn(pod, minReady, now) === 0);
     const status: DaemonSetStatus = {
       ...set.status,
       currentNumberScheduled: placed.length,

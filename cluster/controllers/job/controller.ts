@@ -95,7 +95,9 @@ class JobReconciler {
     if (job === undefined || (job.spec.managedBy ?? OWN_CONTROLLER) !== OWN_CONTROLLER) return;
     if (isFinishedJob(job)) return this.#afterEnd(job);
     if (this.#refuses(job)) return;
-    const { client, clock } = this.#context;
+    const { client } = this.#context;
+    // One time for the whole pass: what is not yet due now must not count as past when the next look is set.
+    const now = this.#context.clock.now();
     await claimChildren({
       client,
       owner: job,
@@ -105,17 +107,18 @@ class JobReconciler {
     });
 
     const before = this.#look(job, undefined);
-    const verdict = verdictOf(job, before.pods, before.counts, before.active.length, clock.now());
-    const { wait, error } = await this.#manage(job, before, verdict);
-    const now = this.#look(job, verdict);
+    const verdict = verdictOf(job, before.pods, before.counts, before.active.length, now);
+    const { wait, error } = await this.#manage(job, before, verdict, now);
+    const after = this.#look(job, verdict);
     // Ending pods may have decided it meanwhile; the next event says so.
-    const status = jobStatus({ job, ...now, verdict, now: clock.now() });
+    const status = jobStatus({ job, ...after, verdict, now });
     const written = await writeStatus(client, this.#jobs, job, status);
     this.#tell(job, written);
-    await this.#release(now.pods, now.counts);
+    await this.#release(after.pods, after.counts);
     if (error !== undefined && !isNamespaceTerminating(error)) throw error;
     if (isFinishedJob(written)) return this.#afterEnd(written);
-    const waits = [wait, deadlineIn(written, clock.now())].filter((one) => one !== undefined && one > 0) as number[];
+    const deadline = verdict === undefined ? deadlineIn(written, now) : undefined;
+    const waits = [wait, deadline].filter((one) => one !== undefined);
     return waits.length === 0 ? undefined : { requeueAfterMs: Math.min(...waits) };
   }
 
@@ -142,6 +145,7 @@ class JobReconciler {
     job: Job,
     { pods, active, counts }: { pods: Pod[]; active: Pod[]; counts: Tally },
     verdict: Verdict | undefined,
+    now: number,
   ): Promise<{ wait?: number; error?: unknown }> {
     if (verdict !== undefined) {
       await Promise.all(active.map((pod) => this.#control.delete(job, pod)));
@@ -156,12 +160,12 @@ class JobReconciler {
     const rest = active.filter((pod) => !surplus.includes(pod));
     const missing = wantedActive(job, counts, rest.length) - rest.length;
     if (missing < 0) {
-      const ranked = rest.toSorted(byDeletionRank(rest, this.#context.clock.now()));
+      const ranked = rest.toSorted(byDeletionRank(rest, now));
       surplus.push(...ranked.slice(0, -missing));
     }
     await this.#discard(job, surplus);
     if (missing <= 0) return {};
-    const wait = backoffIn(pods, this.#context.clock.now());
+    const wait = backoffIn(pods, now);
     return wait > 0 ? { wait } : { error: await this.#start(job, rest, counts, Math.min(missing, BURST)) };
   }
 

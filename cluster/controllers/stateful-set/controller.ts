@@ -85,7 +85,8 @@ class StatefulSetReconciler {
     const { namespace, name } = splitKey(key);
     const set = this.#sets.get(namespace, name);
     if (set === undefined) return;
-    const { client, clock } = this.#context;
+    const { client } = this.#context;
+    const now = this.#context.clock.now();
     await claimChildren({
       client,
       owner: set,
@@ -102,16 +103,16 @@ class StatefulSetReconciler {
       pods: this.#owned(set),
       isUpdated: (pod) => pod.metadata.labels?.[REVISION_HASH] === revisions.update.metadata.name,
       isDeleting: (pod) => this.#deleting.has(pod.metadata.uid ?? ""),
-      now: clock.now(),
+      now,
     });
     const errors = (await Promise.allSettled(steps.map((step) => this.#take(set, step, current, revisions.update))))
       .filter((result) => result.status === "rejected")
       .map((result) => result.reason as unknown);
-    await this.#report(set, current, revisions);
+    await this.#report(set, current, revisions, now);
     const error = errors.find((one) => !isNamespaceTerminating(one));
     if (error !== undefined) throw error;
     const waits = this.#owned(set)
-      .map((pod) => availableIn(pod, set.spec.minReadySeconds ?? 0, clock.now()) ?? 0)
+      .map((pod) => availableIn(pod, set.spec.minReadySeconds ?? 0, now) ?? 0)
       .filter((wait) => wait > 0);
     return waits.length === 0 ? undefined : { requeueAfterMs: Math.min(...waits) };
   }
@@ -206,8 +207,8 @@ class StatefulSetReconciler {
     }
   }
 
-  async #report(set: StatefulSet, current: ControllerRevision, revisions: Revisions): Promise<void> {
-    const { client, clock } = this.#context;
+  async #report(set: StatefulSet, current: ControllerRevision, revisions: Revisions, now: number): Promise<void> {
+    const { client } = this.#context;
     const minReady = set.spec.minReadySeconds ?? 0;
     const pods = this.#owned(set).filter((pod) => !isFinished(pod));
     const at = (revision: ControllerRevision) => (pod: Pod) =>
@@ -221,7 +222,7 @@ class StatefulSetReconciler {
       observedGeneration: set.metadata.generation,
       replicas: pods.length,
       readyReplicas: ready === 0 ? undefined : ready,
-      availableReplicas: countWhere(pods, (pod) => availableIn(pod, minReady, clock.now()) === 0),
+      availableReplicas: countWhere(pods, (pod) => availableIn(pod, minReady, now) === 0),
       updatedReplicas: updated === 0 ? undefined : updated,
       currentReplicas: (done ? updated : countWhere(pods, at(current))) || undefined,
       currentRevision: (done ? revisions.update : current).metadata.name,
