@@ -1,4 +1,5 @@
 import type { PluginName } from "./database/auth/password.ts";
+import { join } from "node:path";
 import { Engine } from "./database/engine/engine.ts";
 import { initialize } from "./database/initialize.ts";
 import { startDatabaseServer } from "./database/server.ts";
@@ -28,7 +29,8 @@ function parseFlags(args: readonly string[]): Flags {
     values.set(name.slice(2).replaceAll("_", "-"), inline ?? rest[++index] ?? "");
   }
   const flags = {
-    directory: take(values, "datadir") ?? "/var/lib/mysql",
+    // Where the cluster cannot mount volumes at their paths, it says below which directory they are.
+    directory: take(values, "datadir") ?? join(process.env["TRAVELOPS_MOUNTS"] ?? "/", "var/lib/mysql"),
     port: Number(take(values, "port") ?? 3306),
     host: take(values, "bind-address"),
     plugin: pluginFlag(take(values, "default-authentication-plugin")),

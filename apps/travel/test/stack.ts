@@ -58,6 +58,8 @@ export async function startProcess(
   return { name, child, url, lines, line, stop };
 }
 
+const PASSWORD = "se'cret\\1";
+
 export interface Stack {
   readonly services: ReadonlyMap<string, ServiceProcess>;
   url(name: string): string;
@@ -80,41 +82,47 @@ export async function startStack(extra: Readonly<Record<string, Record<string, s
     services.set(key, service);
     return service;
   };
-  const password = "se'cret\\1";
-  const flags = ["--default-authentication-plugin", "mysql_native_password", "--datadir", directory, "--port", "0"];
-  const database = await start("mysqldb", "mysqldb", { MYSQL_ROOT_PASSWORD: password }, flags);
-  const port = Number(new URL(database.url).port);
-  const discounts = await start("discounts", "discounts", { CURRENT_SERVICE: "discounts", CURRENT_VERSION: "v1" });
-  const items = {
-    DISCOUNTS_SERVICE: discounts.url,
-    MYSQL_SERVICE: `127.0.0.1:${port}`,
-    MYSQL_USER: "root",
-    MYSQL_PASSWORD: password,
-    MYSQL_DATABASE: "test",
+  const stop = async (): Promise<void> => {
+    await Promise.all([...services.values()].map((service) => service.stop()));
+    rmSync(directory, { recursive: true, force: true });
   };
-  const [cars, flights, hotels, insurances] = await Promise.all(
-    ["cars", "flights", "hotels", "insurances"].map((name) => start(name, name, items)),
-  );
-  const agency = await start("agency", "travels", {
-    CARS_SERVICE: cars?.url ?? "",
-    FLIGHTS_SERVICE: flights?.url ?? "",
-    HOTELS_SERVICE: hotels?.url ?? "",
-    INSURANCES_SERVICE: insurances?.url ?? "",
-  });
-  const portals = await Promise.all(
-    Object.entries(PORTALS).map(([key, env]) => start(key, "portal", { ...env, TRAVELS_AGENCY_SERVICE: agency.url })),
-  );
-  const names = Object.values(PORTALS).map((portal) => portal.PORTAL_NAME);
-  await start("control", "control", {
-    PORTAL_SERVICES: portals.map((portal, index) => `${names[index]};${portal.url}`).join(","),
-  });
-  return {
-    services,
-    url: (name) => services.get(name)?.url ?? "",
-    mysql: { host: "127.0.0.1", port, user: "root", password },
-    stop: async () => {
-      await Promise.all([...services.values()].map((service) => service.stop()));
-      rmSync(directory, { recursive: true, force: true });
-    },
-  };
+  try {
+    const flags = ["--default-authentication-plugin", "mysql_native_password", "--datadir", directory, "--port", "0"];
+    const database = await start("mysqldb", "mysqldb", { MYSQL_ROOT_PASSWORD: PASSWORD }, flags);
+    const port = Number(new URL(database.url).port);
+    const discounts = await start("discounts", "discounts", { CURRENT_SERVICE: "discounts", CURRENT_VERSION: "v1" });
+    const items = {
+      DISCOUNTS_SERVICE: discounts.url,
+      MYSQL_SERVICE: `127.0.0.1:${port}`,
+      MYSQL_USER: "root",
+      MYSQL_PASSWORD: PASSWORD,
+      MYSQL_DATABASE: "test",
+    };
+    const [cars, flights, hotels, insurances] = await Promise.all(
+      ["cars", "flights", "hotels", "insurances"].map((name) => start(name, name, items)),
+    );
+    const agency = await start("agency", "travels", {
+      CARS_SERVICE: cars?.url ?? "",
+      FLIGHTS_SERVICE: flights?.url ?? "",
+      HOTELS_SERVICE: hotels?.url ?? "",
+      INSURANCES_SERVICE: insurances?.url ?? "",
+    });
+    const portals = await Promise.all(
+      Object.entries(PORTALS).map(([key, env]) => start(key, "portal", { ...env, TRAVELS_AGENCY_SERVICE: agency.url })),
+    );
+    const names = Object.values(PORTALS).map((portal) => portal.PORTAL_NAME);
+    await start("control", "control", {
+      PORTAL_SERVICES: portals.map((portal, index) => `${names[index]};${portal.url}`).join(","),
+    });
+    return {
+      services,
+      url: (name) => services.get(name)?.url ?? "",
+      mysql: { host: "127.0.0.1", port, user: "root", password: PASSWORD },
+      stop,
+    };
+  } catch (error) {
+    // Whatever came up must not outlive a stack that did not.
+    await stop();
+    throw error;
+  }
 }
