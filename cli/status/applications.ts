@@ -18,14 +18,14 @@ interface ApplicationStatus {
   sync?: { status?: string; revision?: string };
   health?: { status?: string };
   conditions?: { type?: string; message?: string }[];
-  operationState?: { phase?: string; message?: string };
+  operationState?: { phase?: string; message?: string; retryCount?: number };
 }
 
 export function applicationRow(cluster: string, object: KubeObject): ApplicationRow {
   const status = (object["status"] ?? {}) as ApplicationStatus;
   const fault = status.conditions?.find((condition) => condition.type?.endsWith("Error") === true)?.message;
-  const phase = status.operationState?.phase;
-  const failed = phase === "Failed" || phase === "Error" ? status.operationState?.message : undefined;
+  const { phase, message, retryCount = 0 } = status.operationState ?? {};
+  const failed = phase === "Failed" || phase === "Error" || (phase === "Running" && retryCount > 0);
   return {
     cluster,
     name: object.metadata.name ?? "",
@@ -33,7 +33,7 @@ export function applicationRow(cluster: string, object: KubeObject): Application
     sync: status.sync?.status ?? "Unknown",
     health: status.health?.status ?? "Unknown",
     revision: status.sync?.revision ?? "",
-    message: fault ?? failed ?? "",
+    message: fault ?? (failed ? message : undefined) ?? "",
   };
 }
 

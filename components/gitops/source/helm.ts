@@ -8,6 +8,10 @@ import { parseRendered, type Manifest } from "./manifests.ts";
 import { resolveInside } from "./paths.ts";
 import { ToolError, type RunTool } from "./run-tool.ts";
 import { SourceError } from "./source-error.ts";
+import { lineOfFault, lineOfObject } from "./template-lines.ts";
+
+/** Of no use to who reads the Application. */
+const DEBUG_HINT = /\s*Use --debug flag to render out invalid YAML\s*$/;
 
 export interface HelmRender {
   helm: string;
@@ -27,20 +31,24 @@ export async function renderHelm(render: HelmRender): Promise<Manifest[]> {
   const scratch = await mkdtemp(path.join(tmpdir(), "gitops-helm-"));
   try {
     const args = await helmArguments(render, scratch);
-    const env = {
-      HOME: scratch,
-      HELM_CACHE_HOME: `${scratch}/cache`,
-      HELM_CONFIG_HOME: `${scratch}/config`,
-      HELM_DATA_HOME: `${scratch}/data`,
-    };
-    const { stdout } = await render.run(render.helm, args, { env, signal: render.signal });
-    return parseRendered(stdout, (file) => inRepository(render, file));
+    const { stdout } = await render.run(render.helm, args, { env: helmEnvironment(scratch), signal: render.signal });
+    return await withLines(
+      render,
+      parseRendered(stdout, (file) => inRepository(render, file)),
+    );
   } catch (error) {
-    throw error instanceof ToolError ? await explain(render, error) : error;
+    throw error instanceof ToolError ? await explain(render, error, scratch) : error;
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
 }
+
+const helmEnvironment = (scratch: string): Record<string, string> => ({
+  HOME: scratch,
+  HELM_CACHE_HOME: `${scratch}/cache`,
+  HELM_CONFIG_HOME: `${scratch}/config`,
+  HELM_DATA_HOME: `${scratch}/data`,
+});
 
 /** Values in Helm's own order of strength: files, then `values`, then parameters. */
 async function helmArguments(render: HelmRender, scratch: string): Promise<string[]> {
@@ -85,9 +93,7 @@ async function valueFiles(render: HelmRender): Promise<string[]> {
   for (const name of render.options.valueFiles ?? []) {
     const file = substitute(name, render.buildEnvironment);
     if (/^https?:\/\//.test(file))
-      throw new SourceError(
-        `helm.valueFiles: "${file}": values from a URL are not supported: commit the file`,
-      );
+      throw new SourceError(`helm.valueFiles: "${file}": values from a URL are not supported: commit the file`);
     try {
       files.push(await resolveInside(render.root, render.chart, file, "helm.valueFiles"));
     } catch (error) {
@@ -99,8 +105,7 @@ async function valueFiles(render: HelmRender): Promise<string[]> {
 }
 
 /** Helm splits `--set` at commas: Argo CD escapes them unless the value is a list or already escaped. */
-const escapeValue = (value: string): string =>
-  /^\{.*\}$/.test(value) ? value : value.replace(/(?<!\\),/g, "\\,");
+const escapeValue = (value: string): string => (/^\{.*\}$/.test(value) ? value : value.replace(/(?<!\\),/g, "\\,"));
 
 /** `$NAME` and `${NAME}` of Argo CD's build environment; others stay as they are. */
 export function substitute(text: string, environment: Readonly<Record<string, string>>): string {
@@ -116,8 +121,41 @@ function inRepository(render: HelmRender, file: string): string {
   return path.join(path.relative(render.root, render.chart), inChart);
 }
 
+/** Each object with its line of the template, where that can be told. */
+async function withLines(render: HelmRender, manifests: readonly Manifest[]): Promise<Manifest[]> {
+  const files = new Set(manifests.flatMap(({ file }) => file ?? []));
+  const templates = new Map(
+    await Promise.all([...files].map(async (file) => [file, await templateText(render, file)] as const)),
+  );
+  return manifests.map((manifest) => ({
+    ...manifest,
+    line: lineOfObject(templates.get(manifest.file ?? "") ?? "", manifest.object),
+  }));
+}
+
+/** "" for what is no file of the repository: a packaged chart's template, or a comment that only looks like one. */
+async function templateText(render: HelmRender, file: string): Promise<string> {
+  try {
+    return await readFile(await resolveInside(render.root, render.root, file, "template"), "utf8");
+  } catch {
+    return "";
+  }
+}
+
+/** Helm counts lines from the start of the rendered template's document: its debug output shows where that is. */
+async function faultLine(render: HelmRender, source: string, scratch: string): Promise<number | undefined> {
+  const args = [...(await helmArguments(render, scratch)), "--debug"];
+  const { stdout } = await render
+    .run(render.helm, args, { env: helmEnvironment(scratch), signal: render.signal })
+    .catch((error: unknown) => {
+      if (error instanceof ToolError) return error;
+      throw error;
+    });
+  return lineOfFault(stdout, source, await templateText(render, inRepository(render, source)));
+}
+
 /** Helm's own words with the file's place in the repository, file and line first. */
-async function explain(render: HelmRender, error: ToolError): Promise<SourceError> {
+async function explain(render: HelmRender, error: ToolError, scratch: string): Promise<SourceError> {
   const chartName = await readFile(path.join(render.chart, "Chart.yaml"), "utf8").then(
     (text) => /^name:\s*["']?([^\s"']+)/m.exec(text)?.[1] ?? "",
     () => "",
@@ -127,7 +165,9 @@ async function explain(render: HelmRender, error: ToolError): Promise<SourceErro
   const inYaml = /YAML parse error on ([\w./-]+):.*?(?:yaml: )?line (\d+)/s.exec(text);
   const found = inYaml ?? inTemplate;
   if (found?.[1] !== undefined && (chartName === "" || found[1].startsWith(`${chartName}/`))) {
-    return new SourceError(`${inRepository(render, found[1])}:${found[2]}: ${text}`, { cause: error });
+    const line = inYaml === null ? found[2] : await faultLine(render, found[1], scratch);
+    const place = `${inRepository(render, found[1])}${line === undefined ? "" : `:${line}`}`;
+    return new SourceError(`${place}: ${text.replace(DEBUG_HINT, "")}`, { cause: error });
   }
   return new SourceError(`${path.relative(render.root, render.chart) || "."}: ${text}`, { cause: error });
 }

@@ -8,12 +8,14 @@ export interface ToolResult {
 
 export class ToolError extends Error {
   readonly tool: string;
+  readonly stdout: string;
   readonly stderr: string;
   readonly exitCode: number | undefined;
-  constructor(tool: string, stderr: string, exitCode: number | undefined, message: string) {
+  constructor(tool: string, { stdout, stderr }: ToolResult, exitCode: number | undefined, message: string) {
     super(message);
     this.name = "ToolError";
     this.tool = tool;
+    this.stdout = stdout;
     this.stderr = stderr;
     this.exitCode = exitCode;
   }
@@ -48,7 +50,7 @@ export const runTool: RunTool = (tool, args, options = {}) =>
         if (error === null) return resolve({ stdout, stderr });
         const name = tool.split("/").at(-1) ?? tool;
         const code = typeof error.code === "number" ? error.code : undefined;
-        reject(new ToolError(name, stderr, code, explain(name, error, stderr)));
+        reject(new ToolError(name, { stdout, stderr }, code, explain(name, error, stderr)));
       },
     );
     child.stdin?.end();
