@@ -68,13 +68,12 @@ export async function openPki(options: PkiOptions): Promise<ClusterPki> {
     from: new Date(clock.now() - BACKDATE_MS),
     to: new Date(clock.now() + days * DAY_MS),
   });
-  const authority = await openAuthority(options, validity(CA_DAYS));
-  const issue = (purpose: Purpose): Promise<CertificatePair> =>
-    issueCertificate(authority, purpose, validity(LEAF_DAYS));
+  const authority = openAuthority(options, validity(CA_DAYS));
+  const issue = (purpose: Purpose): CertificatePair => issueCertificate(authority, purpose, validity(LEAF_DAYS));
   const renewAt = clock.now() + RENEW_DAYS * DAY_MS;
   return {
     ca: authority.cert,
-    serving: await openLeaf(
+    serving: openLeaf(
       dir,
       "serving",
       authority,
@@ -82,7 +81,7 @@ export async function openPki(options: PkiOptions): Promise<ClusterPki> {
       { use: "server", name: "kubernetes", names: serverNames(options) },
       issue,
     ),
-    admin: await openLeaf(
+    admin: openLeaf(
       dir,
       "admin",
       authority,
@@ -91,8 +90,8 @@ export async function openPki(options: PkiOptions): Promise<ClusterPki> {
       issue,
     ),
     tokenKey: openTokenKey(dir),
-    issueClient: (user, groups) => issue({ use: "client", user, groups }),
-    issueServer: (name, names) => issue({ use: "server", name, names }),
+    issueClient: async (user, groups) => issue({ use: "client", user, groups }),
+    issueServer: async (name, names) => issue({ use: "server", name, names }),
   };
 }
 
@@ -109,14 +108,11 @@ export function serverNames({ clusterName, serviceAddress, serverNames: more = [
   return [...new Set(["127.0.0.1", "::1", "localhost", ...inCluster, serviceAddress, ...outside, ...more])];
 }
 
-async function openAuthority(
-  { dir, clock, clusterName }: PkiOptions,
-  validity: { from: Date; to: Date },
-): Promise<CertificatePair> {
+function openAuthority({ dir, clock, clusterName }: PkiOptions, validity: { from: Date; to: Date }): CertificatePair {
   const file = join(dir, "ca");
   const kept = readPair(file);
   if (kept === undefined) {
-    const made = await createAuthority(`travelops-${clusterName}`, validity);
+    const made = createAuthority(`travelops-${clusterName}`, validity);
     writePair(file, made);
     return made;
   }
@@ -132,19 +128,19 @@ async function openAuthority(
     );
   }
   if (certificate.validToDate.getTime() > clock.now() + RENEW_DAYS * DAY_MS) return kept;
-  const made = await createAuthority(`travelops-${clusterName}`, validity);
+  const made = createAuthority(`travelops-${clusterName}`, validity);
   writePair(file, made);
   return made;
 }
 
-async function openLeaf(
+function openLeaf(
   dir: string,
   name: string,
   authority: CertificatePair,
   renewAt: number,
   purpose: Purpose,
-  issue: (purpose: Purpose) => Promise<CertificatePair>,
-): Promise<CertificatePair> {
+  issue: (purpose: Purpose) => CertificatePair,
+): CertificatePair {
   const file = join(dir, name);
   const kept = readPair(file);
   if (
@@ -153,8 +149,9 @@ async function openLeaf(
     carriesNames(kept, purpose)
   )
     return kept;
-  const made = await issue(purpose);
-  writePair(file, made);
+  const made = issue(purpose);
+  // Not synced: one that a power cut spoils is made anew.
+  writePair(file, made, false);
   return made;
 }
 
@@ -197,7 +194,7 @@ function readPair(file: string): CertificatePair | undefined {
   return cert === undefined ? undefined : { cert, key: readIfThere(`${file}.key`) ?? "" };
 }
 
-function writePair(file: string, pair: CertificatePair): void {
-  writePrivateFile(`${file}.key`, pair.key);
-  writePrivateFile(`${file}.crt`, pair.cert);
+function writePair(file: string, pair: CertificatePair, synced = true): void {
+  writePrivateFile(`${file}.key`, pair.key, synced);
+  writePrivateFile(`${file}.crt`, pair.cert, synced);
 }

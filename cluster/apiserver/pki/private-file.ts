@@ -1,12 +1,12 @@
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
 
-/** Writes a file that only its owner may read: whole, or not at all. */
-export function writePrivateFile(file: string, text: string): void {
+/** Writes a file that only its owner may read: whole, or not at all; after a power cut only where `synced`. */
+export function writePrivateFile(file: string, text: string, synced = true): void {
   const unfinished = `${file}.new`;
   const descriptor = openSync(unfinished, "w", 0o600);
   try {
     writeSync(descriptor, text);
-    fsyncSync(descriptor);
+    if (synced) fsyncSync(descriptor);
   } finally {
     closeSync(descriptor);
   }
