@@ -65,21 +65,14 @@ export function startCommand(args: readonly string[], options: CommandOptions): 
   return { child, outcome, said: (text) => untilSaid(child, outcome, () => written.stderr.includes(text), text) };
 }
 
-function untilSaid(
-  child: ChildProcess,
-  outcome: Promise<Outcome>,
-  heard: () => boolean,
-  text: string,
-): Promise<void> {
+function untilSaid(child: ChildProcess, outcome: Promise<Outcome>, heard: () => boolean, text: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const look = (): void => {
       if (heard()) resolve();
     };
     child.stderr?.on("data", look);
     look();
-    outcome
-      .then(({ stderr }) => reject(new Error(`it ended without saying "${text}":\n${stderr}`)))
-      .catch(reject);
+    outcome.then(({ stderr }) => reject(new Error(`it ended without saying "${text}":\n${stderr}`))).catch(reject);
   });
 }
 

@@ -26,6 +26,8 @@ export interface PatternUnderTest {
   /** stdout of the real kubectl; throws with what it wrote to stderr. */
   kubectl(...args: string[]): Promise<string>;
   helm(...args: string[]): Promise<string>;
+  /** The same clients with further environment. */
+  withEnvironment(env: Readonly<Record<string, string>>): Pick<PatternUnderTest, "kubectl" | "helm">;
   status(): Promise<StatusReport>;
   clone(): Promise<GitClone>;
   /** Until every Application is Synced and Healthy, at `revision` where one is named. */
@@ -37,9 +39,12 @@ export interface PatternUnderTest {
 export function patternIn(dataDir: string, options: Omit<CommandOptions, "dataDir"> = {}): PatternUnderTest {
   const kubeconfig = path.join(dataDir, "kubeconfig");
   const transport = httpsTransport(loadKubeconfig(kubeconfig));
-  const env = plainEnvironment({ KUBECONFIG: kubeconfig });
-  const tool = async (name: "kubectl" | "helm", args: readonly string[]): Promise<string> =>
-    (await run(toolPath(name), args, { env, timeout: 60_000, maxBuffer: 1 << 26 })).stdout;
+  const clients = (further: Readonly<Record<string, string>>): Pick<PatternUnderTest, "kubectl" | "helm"> => {
+    const env = plainEnvironment({ KUBECONFIG: kubeconfig, ...further });
+    const tool = async (name: "kubectl" | "helm", args: readonly string[]): Promise<string> =>
+      (await run(toolPath(name), args, { env, timeout: 60_000, maxBuffer: 1 << 26 })).stdout;
+    return { kubectl: (...args) => tool("kubectl", args), helm: (...args) => tool("helm", args) };
+  };
   const travelops = (...args: string[]): Promise<Outcome> => command(args, { ...options, dataDir });
   const status = async (): Promise<StatusReport> =>
     JSON.parse((await travelops("status", "-o", "json")).stdout) as StatusReport;
@@ -48,8 +53,8 @@ export function patternIn(dataDir: string, options: Omit<CommandOptions, "dataDi
     kubeconfig,
     client: createKubeClient(transport),
     travelops,
-    kubectl: (...args) => tool("kubectl", args),
-    helm: (...args) => tool("helm", args),
+    ...clients({}),
+    withEnvironment: clients,
     status,
     clone: async () => gitClone(dataDir, await status()),
     settled: (revision) =>

@@ -35,8 +35,7 @@ describe("up", () => {
   test("every Deployment has what it asks for", async () => {
     const { items } = await pattern.client.list(DEPLOYMENTS);
     expect(items.length).toBeGreaterThan(12);
-    for (const each of items)
-      expect(each.status?.readyReplicas, each.metadata.name).toBe(each.spec.replicas);
+    for (const each of items) expect(each.status?.readyReplicas, each.metadata.name).toBe(each.spec.replicas);
   });
 });
 
