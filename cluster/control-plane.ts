@@ -7,7 +7,6 @@ import type { ApiServer, NodeAccess } from "./apiserver/api-server.ts";
 import { bootstrapPolicy } from "./apiserver/authorization/bootstrap-policy.ts";
 import { createApiServer } from "./apiserver/create-api-server.ts";
 import { openPki, type ClusterPki } from "./apiserver/pki/cluster-pki.ts";
-import { createUpgrade } from "./apiserver/streaming/upgrade.ts";
 import { validateBuiltin } from "./apiserver/validation/validate-builtin.ts";
 import { clusterAddresses } from "./network/address.ts";
 import { openStore } from "./store/open-store.ts";
@@ -38,7 +37,6 @@ export interface ControlPlane {
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
   const { name, dataDir, podRange, serviceRange, clock, random, log } = options;
   const addresses = clusterAddresses(podRange, serviceRange);
-  let nodes: NodeAccess | undefined;
   const store = await openStore({ dir: path.join(dataDir, "store"), clock, log });
   try {
     const pki = await openPki({
@@ -68,7 +66,6 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       advertise: { address: addresses.gateway, port: INNER_API_PORT },
       clientCaBundle: pki.ca,
       validate: validateBuiltin,
-      upgrade: createUpgrade({ nodes: () => nodes, log }),
     });
     const port = await server.listen(options.host, options.apiPort);
     return {
@@ -76,10 +73,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       store,
       pki,
       port,
-      setNodeAccess(access) {
-        nodes = access;
-        server.setNodeAccess(access);
-      },
+      setNodeAccess: (access) => server.setNodeAccess(access),
       async close() {
         await server.close();
         access.close();

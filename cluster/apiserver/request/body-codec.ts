@@ -47,7 +47,7 @@ export async function decodeBody(body: RequestBody, duplicates: boolean, reading
       return guarded(() => decodeJson(body.bytes, { duplicates }), reading, body.bytes);
     case "application/yaml":
     case "application/x-yaml": {
-      const { decodeYaml } = await import("@travelops/kube/schema/decode");
+      const { decodeYaml } = await import("@travelops/kube/schema/decode-yaml");
       return guarded(() => decodeYaml(body.bytes), reading, body.bytes);
     }
     case "application/vnd.kubernetes.protobuf": {

@@ -1,7 +1,8 @@
 /** Images that users add: `images.yaml` of their pattern (reference → command or directory). */
 import { existsSync, readFileSync, statSync } from "node:fs";
+import { createRequire } from "node:module";
 import { dirname, resolve } from "node:path";
-import { parse } from "yaml";
+import type * as yaml from "yaml";
 import {
   ImageDeclarationError,
   packageView,
@@ -29,6 +30,8 @@ export function userImages(file: string, node: string): CatalogueEntry[] {
   if (!existsSync(file)) return [];
   let document: unknown;
   try {
+    // Loaded here: most clusters have no such file, and the parser is large.
+    const { parse } = createRequire(import.meta.url)("yaml") as typeof yaml;
     document = parse(readFileSync(file, "utf8"));
   } catch (error) {
     throw new ImageDeclarationError(`${file}: ${error instanceof Error ? error.message : String(error)}`);

@@ -2,9 +2,10 @@
  * The pods' way out: an HTTP proxy (CONNECT and absolute URLs) in the cluster process. Names of the cluster go
  * back into the pods' network, with their source; this machine's own loopback stays out of the pods' reach.
  */
-import http from "node:http";
+import type http from "node:http";
 import net from "node:net";
 import type { Duplex } from "node:stream";
+import { nodeHttp } from "@travelops/kube/api/node-http";
 
 export interface EgressOptions {
   /** Connects inside the cluster; rejects with code EOUTSIDE for what is not of it. */
@@ -72,7 +73,7 @@ const sourceOf = (socket: { remoteAddress?: string }): string | undefined =>
 
 /** Serves the proxy on a listening socket inside the pods' network. */
 export function serveEgress(server: net.Server, options: EgressOptions): { close(): void } {
-  const proxy = http.createServer({ requestTimeout: 0 }, (req, res) => {
+  const proxy = nodeHttp().createServer({ requestTimeout: 0 }, (req, res) => {
     forward(options, req, res).catch((error: unknown) => {
       if (res.headersSent) return void res.destroy();
       res
@@ -86,7 +87,7 @@ export function serveEgress(server: net.Server, options: EgressOptions): { close
       const text = `${error instanceof Error ? error.message : String(error)}\n`;
       const status = statusFor(error);
       socket.end(
-        `HTTP/1.1 ${status} ${http.STATUS_CODES[status] ?? ""}\r\ncontent-type: text/plain\r\ncontent-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`,
+        `HTTP/1.1 ${status} ${nodeHttp().STATUS_CODES[status] ?? ""}\r\ncontent-type: text/plain\r\ncontent-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`,
       );
     });
   });
@@ -137,7 +138,7 @@ async function forward(
   const { host, port } = splitAuthority(url.host, 80);
   const socket = await connectTo(options, host, port, sourceOf(req.socket));
   const { "proxy-connection": _a, "proxy-authorization": _b, connection: _c, ...headers } = req.headers;
-  const upstream = http.request(
+  const upstream = nodeHttp().request(
     {
       method: req.method ?? "GET",
       path: `${url.pathname}${url.search}`,

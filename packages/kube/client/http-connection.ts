@@ -2,11 +2,11 @@
  * Byte-level requests to one server: HTTP/2 sessions where the server speaks it (ALPN), else HTTP/1.1 with
  * keep-alive. A session that is full, closing or silent is replaced; callers only see requests and answers.
  */
-import http from "node:http";
 import http2 from "node:http2";
 import https from "node:https";
 import type { Readable } from "node:stream";
 import tls from "node:tls";
+import { nodeHttp } from "../api/node-http.ts";
 
 export interface RawRequest {
   readonly method: string;
@@ -196,6 +196,7 @@ function sendHttp2(session: Session, server: URL, request: RawRequest): Promise<
 
 function http1(server: URL, options: TlsOptions): HttpConnection {
   const secure = server.protocol === "https:";
+  const http = nodeHttp();
   const agent = secure
     ? new https.Agent({ keepAlive: true, ...secureContext(server, options) })
     : new http.Agent({ keepAlive: true });

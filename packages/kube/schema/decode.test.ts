@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { StatusError } from "../api/status-error.ts";
-import { decodeJson, decodeYaml, strictFaults } from "./decode.ts";
+import { decodeJson, strictFaults } from "./decode.ts";
+import { decodeYaml } from "./decode-yaml.ts";
 import { kindNode } from "./table.ts";
 
 const pod = kindNode("", "v1", "Pod");
