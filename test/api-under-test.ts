@@ -7,7 +7,7 @@ import { join } from "node:path";
 import type { KubeClient, Transport } from "@travelops/kube";
 import { createKubeClient } from "@travelops/kube/client/kube-client";
 import { httpsTransport } from "@travelops/kube/client/https-transport";
-import { startRealApiServer } from "./real-api-server.ts";
+import { type RealApiServerOptions, startRealApiServer } from "./real-api-server.ts";
 
 export interface ApiUnderTest {
   /** Acts as cluster-admin. */
@@ -20,14 +20,14 @@ export interface ApiUnderTest {
   close(): Promise<void>;
 }
 
-/** Starts the API under test; `close()` takes it down whole. */
-export async function startApiUnderTest(): Promise<ApiUnderTest> {
+/** Starts the API under test; `close()` takes it down whole. The embedded one always asks for ServiceAccounts. */
+export async function startApiUnderTest(options: RealApiServerOptions = {}): Promise<ApiUnderTest> {
   const assets = process.env["KUBEBUILDER_ASSETS"];
-  return assets === undefined || assets === "" ? embedded() : real(assets);
+  return assets === undefined || assets === "" ? embedded() : real(assets, options);
 }
 
-async function real(assets: string): Promise<ApiUnderTest> {
-  const server = await startRealApiServer(assets);
+async function real(assets: string, options: RealApiServerOptions): Promise<ApiUnderTest> {
+  const server = await startRealApiServer(assets, options);
   const transport = httpsTransport({ server: server.server, ca: server.ca, token: server.token });
   const kubeconfig = join(server.directory, "kubeconfig");
   await writeFile(kubeconfig, kubeconfigText(server.server, server.ca, server.token), { mode: 0o600 });

@@ -63,8 +63,18 @@ async function stop({ child }: Running): Promise<void> {
   await ended;
 }
 
+export interface RealApiServerOptions {
+  /** Pods need a ServiceAccount and get its token, as in a cluster. No controller makes one here. */
+  readonly serviceAccounts?: boolean;
+  /** etcd writes to the disk before it answers, as in production; tests do without. */
+  readonly durable?: boolean;
+}
+
 /** Starts both programs of `assets` and resolves once the API is ready. */
-export async function startRealApiServer(assets: string): Promise<RealApiServer> {
+export async function startRealApiServer(
+  assets: string,
+  options: RealApiServerOptions = {},
+): Promise<RealApiServer> {
   const directory = await mkdtemp(join(tmpdir(), "travelops-api-"));
   const [client, peer, secure] = await Promise.all([freePort(), freePort(), freePort()]);
   const keys = generateKeyPairSync("rsa", { modulusLength: 2048 });
@@ -81,7 +91,7 @@ export async function startRealApiServer(assets: string): Promise<RealApiServer>
     `--listen-client-urls=http://127.0.0.1:${client}`,
     `--advertise-client-urls=http://127.0.0.1:${client}`,
     `--listen-peer-urls=http://127.0.0.1:${peer}`,
-    "--unsafe-no-fsync",
+    ...(options.durable === true ? [] : ["--unsafe-no-fsync"]),
   ]);
   // kube-apiserver asks etcd once at its start what it can do (watch progress), so etcd must answer by then.
   const watchList = await listening(client, etcd).catch(async (error: unknown) => {
@@ -98,7 +108,7 @@ export async function startRealApiServer(assets: string): Promise<RealApiServer>
     "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
     `--token-auth-file=${join(directory, "tokens.csv")}`,
     "--authorization-mode=RBAC",
-    "--disable-admission-plugins=ServiceAccount",
+    ...(options.serviceAccounts === true ? [] : ["--disable-admission-plugins=ServiceAccount"]),
     "--allow-privileged=true",
     "--service-cluster-ip-range=10.64.0.0/16",
     `--feature-gates=WatchList=${watchList}`,
