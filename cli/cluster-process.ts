@@ -50,9 +50,7 @@ function argumentsOf(options: ClusterProcessOptions): string[] {
     "unknown-images": options.unknownImages,
     "images-file": options.imagesFile,
   };
-  const given = Object.entries(flags).flatMap(([name, value]) =>
-    value === undefined ? [] : [`--${name}=${value}`],
-  );
+  const given = Object.entries(flags).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}=${value}`]));
   return options.detach ? [...given, "--detached"] : given;
 }
 

@@ -31,20 +31,32 @@ async function firstFree(from: number, taken: ReadonlySet<number>): Promise<numb
   throw portTaken(`and the 500 after it`, from, "--api-port, --http-port and --https-port");
 }
 
+export interface ChosenPorts {
+  ports: Ports;
+  /** True where none was asked for or kept from before: others would do as well. */
+  chosen: boolean;
+}
+
 /** Ports asked for by flag win, then those of the last time, then free ones. Throws when one is taken. */
-export async function choosePorts(dir: DataDir, asked: Partial<Ports>): Promise<Ports> {
+export async function choosePorts(dir: DataDir, asked: Partial<Ports>): Promise<ChosenPorts> {
   const known = await readPorts(dir);
   const ports: Ports = { ...PREFERRED };
   const used = new Set<number>();
+  let chosen = true;
   for (const name of ["api", "http", "https"] as const) {
     const fixed = asked[name] ?? known?.[name];
     if (fixed !== undefined && !(await isFree(fixed))) throw portTaken(WHAT[name], fixed, `--${name}-port`);
+    if (fixed !== undefined) chosen = false;
     ports[name] = fixed ?? (await firstFree(PREFERRED[name], used));
     used.add(ports[name]);
   }
+  return { ports, chosen };
+}
+
+/** From now on these are the data directory's. */
+export async function keepPorts(dir: DataDir, ports: Ports): Promise<void> {
   await writeFile(`${dir.configFile}.new`, `${JSON.stringify({ ports }, null, 2)}\n`, { mode: 0o600 });
   await rename(`${dir.configFile}.new`, dir.configFile);
-  return ports;
 }
 
 async function readPorts(dir: DataDir): Promise<Partial<Ports> | undefined> {

@@ -16,9 +16,7 @@ const SAME_INTERRUPT_MS = 500;
 export async function main(args: readonly string[]): Promise<void> {
   const context = processContext();
   const program = new Command("travelops")
-    .description(
-      "The travelops pattern on one machine: GitOps, clusters, mesh and secrets, without containers or root",
-    )
+    .description("The travelops pattern on one machine: GitOps, clusters, mesh and secrets, without containers or root")
     .option("--data-dir <dir>", "where all state lives (default: $TRAVELOPS_DATA_DIR, else .travelops here)")
     .enablePositionalOptions()
     .exitOverride()
@@ -39,16 +37,13 @@ function fail(error: unknown): void {
   if (error instanceof CliError) {
     process.exitCode = error.exit;
     if (error.code !== "INTERRUPTED")
-      process.stderr.write(
-        `travelops: ${error.message}\n${error.advice === undefined ? "" : `  ${error.advice}\n`}`,
-      );
+      process.stderr.write(`travelops: ${error.message}\n${error.advice === undefined ? "" : `  ${error.advice}\n`}`);
     return;
   }
   process.exitCode = EXIT.general;
   const message = error instanceof Error ? error.message : String(error);
   process.stderr.write(`travelops: ${message}\n`);
-  if (process.env["TRAVELOPS_DEBUG"] && error instanceof Error)
-    process.stderr.write(`${error.stack ?? ""}\n`);
+  if (process.env["TRAVELOPS_DEBUG"] && error instanceof Error) process.stderr.write(`${error.stack ?? ""}\n`);
 }
 
 function processContext(): CliContext {

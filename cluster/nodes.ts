@@ -127,6 +127,7 @@ async function openSandbox(options: NodesOptions, directory: string, dataplaneSo
     clusterId: createHash("sha256").update(path.resolve(cluster.dataDir)).digest("hex").slice(0, 16),
     preload: path.join(import.meta.dirname, "network", "bare", "preload.cjs"),
     dataplaneSocket,
+    apiServer: `https://127.0.0.1:${options.control.port}`,
   });
 }
 

@@ -29,8 +29,7 @@ export async function installComponents(
 ): Promise<GitCredentials> {
   await applyManifests(client, NAMESPACES.map(namespace), signal);
   const credentials = await ensureGitSecrets(client, repoUrl);
-  for (const component of COMPONENTS)
-    await applyManifests(client, await componentManifests(component), signal);
+  for (const component of COMPONENTS) await applyManifests(client, await componentManifests(component), signal);
   return credentials;
 }
 
@@ -43,11 +42,8 @@ export async function waitForGitServer(
 ): Promise<UrlRow & { local: string }> {
   for (;;) {
     signal.throwIfAborted();
-    const row = (await collectUrls(client, ingress)).find(
-      (each) => each.namespace === "gitops" && each.name === "git",
-    );
-    if (row?.local !== undefined && (await answers(`${row.local}/healthz`)))
-      return { ...row, local: row.local };
+    const row = (await collectUrls(client, ingress)).find((each) => each.namespace === "gitops" && each.name === "git");
+    if (row?.local !== undefined && (await answers(`${row.local}/healthz`))) return { ...row, local: row.local };
     await wait(50, signal);
   }
 }

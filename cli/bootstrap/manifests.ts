@@ -32,8 +32,7 @@ export async function applyManifests(
   for (const object of objects) {
     const { group, version } = parseApiVersion(object.apiVersion);
     const resource = await discovery.resourceFor({ group, version, kind: object.kind });
-    if (resource === undefined)
-      throw new Error(`the cluster serves no ${object.kind} of ${object.apiVersion}`);
+    if (resource === undefined) throw new Error(`the cluster serves no ${object.kind} of ${object.apiVersion}`);
     await client.apply(resource, object, { fieldManager: FIELD_MANAGER, force: true, signal });
   }
 }

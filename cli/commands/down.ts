@@ -24,8 +24,7 @@ export function addDown(program: Command, context: CliContext): void {
         if (outcome !== "gone") context.stderr.write(`  ✓ cluster ${cluster.name} ${outcome}\n`);
       }
       // A foreground `up` ends by itself once its clusters have; it removes its own claim.
-      for (let waited = 0; run !== undefined && isAlive(run.pid) && waited < 5000; waited += 25)
-        await wait(25);
+      for (let waited = 0; run !== undefined && isAlive(run.pid) && waited < 5000; waited += 25) await wait(25);
       await release(dir);
       if (options.purge !== true) return;
       await purge(dir.root);

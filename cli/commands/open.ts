@@ -24,9 +24,7 @@ export function addOpen(program: Command, context: CliContext): void {
       const row = rows.find((each) => each.name === name || `${each.namespace}/${each.name}` === name);
       if (row === undefined) throw urlUnknown(name, [...new Set(rows.map((each) => each.name))]);
       context.stdout(`${row.url}\n`);
-      const opener = ["xdg-open", "open"]
-        .map((tool) => onPath(tool, context.env))
-        .find((found) => found !== undefined);
+      const opener = ["xdg-open", "open"].map((tool) => onPath(tool, context.env)).find((found) => found !== undefined);
       if (options.print === true || opener === undefined || !process.stdout.isTTY) return;
       spawn(opener, [row.url], { stdio: "ignore", detached: true })
         .on("error", () => undefined)

@@ -17,11 +17,8 @@ export function addStatus(program: Command, context: CliContext): void {
       const run = await liveRunState(dir);
       if (run === undefined) throw notRunning(dir.root);
       const report = await collectStatus(run);
-      context.stdout(
-        options.output === "json" ? `${JSON.stringify(report, null, 2)}\n` : renderStatus(report),
-      );
-      const well =
-        report.clusters.every((cluster) => cluster.state === "running") && report.applications.every(isDone);
+      context.stdout(options.output === "json" ? `${JSON.stringify(report, null, 2)}\n` : renderStatus(report));
+      const well = report.clusters.every((cluster) => cluster.state === "running") && report.applications.every(isDone);
       context.setExit(well ? EXIT.ok : EXIT.unhealthy);
     });
 }

@@ -3,22 +3,16 @@ import path from "node:path";
 import { Option, type Command } from "commander";
 import { BRANCH } from "../bootstrap/root-application.ts";
 import { startClusterProcess, type ClusterProcess } from "../cluster-process.ts";
-import { choosePorts, type Ports } from "../config.ts";
+import { choosePorts, keepPorts, type Ports } from "../config.ts";
 import type { CliContext } from "../context.ts";
 import { prepareDataDir, type DataDir } from "../data-dir.ts";
 import { CliError } from "../errors.ts";
 import { startOf } from "../process-table.ts";
 import { claim, release, writeRunState, type RunState } from "../run-state.ts";
-import { jsonSteps, terminalOf, textSteps } from "../terminal/steps.ts";
+import { jsonSteps, terminalOf, textSteps, type Steps } from "../terminal/steps.ts";
 import { findGit, findTool } from "../tools.ts";
 import { bringUpPattern } from "../up/bring-up.ts";
-import {
-  askedPorts,
-  parseDuration,
-  patternSource,
-  type ResolvedPattern,
-  type UpOptions,
-} from "../up/options.ts";
+import { askedPorts, parseDuration, patternSource, type ResolvedPattern, type UpOptions } from "../up/options.ts";
 import { guard, handOver, keepOrStop, stay } from "../up/supervise.ts";
 
 export function addUp(program: Command, context: CliContext): void {
@@ -35,9 +29,7 @@ export function addUp(program: Command, context: CliContext): void {
     .option("-o, --output <format>", "text or json (one event a line)", "text")
     .option("--nodes <n>", "nodes of the cluster", "2")
     .addOption(
-      new Option("--sandbox <kind>", "how pods are kept apart")
-        .choices(["auto", "namespaces", "bare"])
-        .default("auto"),
+      new Option("--sandbox <kind>", "how pods are kept apart").choices(["auto", "namespaces", "bare"]).default("auto"),
     )
     .addOption(
       new Option("--unknown-images <policy>", "what an image that nobody declared does")
@@ -53,9 +45,7 @@ export function addUp(program: Command, context: CliContext): void {
 async function up(context: CliContext, dir: DataDir, options: UpOptions): Promise<void> {
   const terminal = terminalOf(context.stderr, context.env);
   const json = options.output === "json";
-  const steps = json
-    ? jsonSteps((line) => context.stdout(`${line}\n`), context.now)
-    : textSteps(terminal, context.now);
+  const steps = json ? jsonSteps((line) => context.stdout(`${line}\n`), context.now) : textSteps(terminal, context.now);
   const timeoutMs = parseDuration(options.timeout);
   const source = await patternSource(options);
   const git = findGit(context.env);
@@ -71,13 +61,10 @@ async function up(context: CliContext, dir: DataDir, options: UpOptions): Promis
   await claim(dir, run);
   let cluster: ClusterProcess | undefined;
   try {
-    const ports = await choosePorts(dir, askedPorts(options));
+    const started = await startOnFreePorts(context, dir, options, source, steps);
+    const { ports } = started;
+    cluster = started.cluster;
     run.ingress = { http: ports.http, https: ports.https };
-    cluster = await steps.run(
-      "Cluster hub",
-      () => startClusterProcess(clusterOptions(context, dir, options, ports, source)),
-      (started) => `${started.ready.apiServer}, pods in ${started.ready.sandbox}`,
-    );
     if (cluster.ready.sandboxNote !== "") context.stderr.write(`    ${cluster.ready.sandboxNote}\n`);
     run.clusters = [
       {
@@ -119,13 +106,37 @@ async function up(context: CliContext, dir: DataDir, options: UpOptions): Promis
   await release(dir);
 }
 
-function clusterOptions(
+const TRIES = 5;
+const TAKEN = /EADDRINUSE|no free port/;
+
+/** A port that was free a moment ago may be taken by now: then others are chosen, unless these were asked for. */
+async function startOnFreePorts(
   context: CliContext,
   dir: DataDir,
   options: UpOptions,
-  ports: Ports,
   source: ResolvedPattern,
-) {
+  steps: Steps,
+): Promise<{ cluster: ClusterProcess; ports: Ports }> {
+  return steps.run(
+    "Cluster hub",
+    async () => {
+      for (let attempt = 1; ; attempt++) {
+        const { ports, chosen } = await choosePorts(dir, askedPorts(options));
+        try {
+          const cluster = await startClusterProcess(clusterOptions(context, dir, options, ports, source));
+          await keepPorts(dir, ports);
+          return { cluster, ports };
+        } catch (error) {
+          const taken = error instanceof CliError && TAKEN.test(error.message);
+          if (!taken || !chosen || attempt === TRIES) throw error;
+        }
+      }
+    },
+    ({ cluster }) => `${cluster.ready.apiServer}, pods in ${cluster.ready.sandbox}`,
+  );
+}
+
+function clusterOptions(context: CliContext, dir: DataDir, options: UpOptions, ports: Ports, source: ResolvedPattern) {
   const nodes = Number(options.nodes);
   if (!Number.isInteger(nodes) || nodes < 1 || nodes > 100)
     throw new CliError("BAD_NODES", 2, `--nodes: "${options.nodes}" is no number from 1 to 100`);

@@ -9,9 +9,7 @@ const MINIMUM_NODE = 20;
 
 async function launch(args) {
   if (Number(process.versions.node.split(".")[0]) < MINIMUM_NODE) {
-    process.stderr.write(
-      `travelops: Node ${MINIMUM_NODE} or newer is needed to start; this is ${process.version}\n`,
-    );
+    process.stderr.write(`travelops: Node ${MINIMUM_NODE} or newer is needed to start; this is ${process.version}\n`);
     process.exit(1);
   }
   try {

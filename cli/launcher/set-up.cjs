@@ -59,7 +59,12 @@ function commitOf(root) {
     if (!head.startsWith("ref: ")) return head;
     const ref = path.join(root, ".git", head.slice(5));
     if (fs.existsSync(ref)) return fs.readFileSync(ref, "utf8").trim();
-    return fs.readFileSync(path.join(root, ".git", "packed-refs"), "utf8").split("\n").find((line) => line.endsWith(` ${head.slice(5)}`)) ?? "";
+    return (
+      fs
+        .readFileSync(path.join(root, ".git", "packed-refs"), "utf8")
+        .split("\n")
+        .find((line) => line.endsWith(` ${head.slice(5)}`)) ?? ""
+    );
   } catch {
     return "";
   }
@@ -81,7 +86,11 @@ async function warm(root) {
   const node = path.join(root, "node_modules", ".bin", "node");
   const script = path.join(__dirname, "warm-cache.mjs");
   await step("Compiling the programs once", () => {
-    const result = spawnSync(node, [script, path.join(CACHE, "compile")], { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+    const result = spawnSync(node, [script, path.join(CACHE, "compile")], {
+      cwd: root,
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     if (result.status !== 0 && process.env.TRAVELOPS_DEBUG) process.stderr.write(result.stderr ?? "");
   });
   fs.writeFileSync(warmMarker(), commitOf(root));

@@ -26,9 +26,7 @@ function install(tool, bytes, dir) {
   if (bytes === undefined) throw new Error(`${pinned.package} carries no ${tool.entry}`);
   const digest = createHash("sha256").update(bytes).digest("hex");
   if (digest !== tool.sha256) {
-    throw new Error(
-      `${tool.name} ${tool.version} is not the expected file (SHA-256 ${digest}); not installing it`,
-    );
+    throw new Error(`${tool.name} ${tool.version} is not the expected file (SHA-256 ${digest}); not installing it`);
   }
   const staged = path.join(dir, `.${tool.name}.${process.pid}`);
   fs.writeFileSync(staged, bytes, { mode: 0o755 });

@@ -14,8 +14,13 @@ if (cache === undefined) throw new Error("usage: warm-cache.mjs CACHE");
 
 /** The command, the cluster and its dataplane, and what the images of components and apps start. */
 function programs() {
-  const own = ["cli/main.ts", "cluster/main.ts", "cluster/network/dataplane/main.ts"].map((file) => path.join(root, file));
-  return [...own, ...["components", "apps"].flatMap((parent) => packagesOf(path.join(root, parent)).flatMap(imagePrograms))];
+  const own = ["cli/main.ts", "cluster/main.ts", "cluster/network/dataplane/main.ts"].map((file) =>
+    path.join(root, file),
+  );
+  return [
+    ...own,
+    ...["components", "apps"].flatMap((parent) => packagesOf(path.join(root, parent)).flatMap(imagePrograms)),
+  ];
 }
 
 const packagesOf = (directory) =>
@@ -35,11 +40,15 @@ async function compile(program, scratch, index) {
   const stop = path.join(scratch, "stop.mjs");
   writeFileSync(stop, 'throw new Error("compiled");\n');
   const wrapper = path.join(scratch, `${index}.mjs`);
-  writeFileSync(wrapper, `import ${JSON.stringify(pathToFileURL(stop).href)};\nimport ${JSON.stringify(pathToFileURL(program).href)};\n`);
+  writeFileSync(
+    wrapper,
+    `import ${JSON.stringify(pathToFileURL(stop).href)};\nimport ${JSON.stringify(pathToFileURL(program).href)};\n`,
+  );
   try {
     await import(pathToFileURL(wrapper).href);
   } catch (error) {
-    if (error.message !== "compiled") throw new Error(`${path.relative(root, program)}: ${error.message}`, { cause: error });
+    if (error.message !== "compiled")
+      throw new Error(`${path.relative(root, program)}: ${error.message}`, { cause: error });
   }
 }
 

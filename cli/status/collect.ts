@@ -84,8 +84,7 @@ function countPods(cluster: string, pods: readonly KubeObject[]): PodCount {
     cluster,
     total: counted.length,
     running: counted.filter((each) => each.phase === "Running").length,
-    ready: counted.filter(
-      (each) => each.conditions?.some((c) => c.type === "Ready" && c.status === "True") === true,
-    ).length,
+    ready: counted.filter((each) => each.conditions?.some((c) => c.type === "Ready" && c.status === "True") === true)
+      .length,
   };
 }

@@ -32,16 +32,14 @@ const SOURCES: readonly {
   },
   {
     resource: customResource("networking.k8s.io", "v1", "ingresses", "Ingress", true),
-    hosts: (object) =>
-      list(field(object, "spec", "rules")).map((rule) => text((rule as { host?: unknown }).host)),
+    hosts: (object) => list(field(object, "spec", "rules")).map((rule) => text((rule as { host?: unknown }).host)),
     tls: (object) => list(field(object, "spec", "tls")).length > 0,
   },
 ];
 
 function field(object: KubeObject, ...path: string[]): unknown {
   return path.reduce<unknown>(
-    (value, key) =>
-      typeof value === "object" && value !== null ? (value as Record<string, unknown>)[key] : undefined,
+    (value, key) => (typeof value === "object" && value !== null ? (value as Record<string, unknown>)[key] : undefined),
     object,
   );
 }
@@ -49,10 +47,7 @@ function field(object: KubeObject, ...path: string[]): unknown {
 const text = (value: unknown): string => (typeof value === "string" ? value : "");
 const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
 
-export async function collectUrls(
-  client: KubeClient,
-  ingress: { http: number; https: number },
-): Promise<UrlRow[]> {
+export async function collectUrls(client: KubeClient, ingress: { http: number; https: number }): Promise<UrlRow[]> {
   const rows = await Promise.all(
     SOURCES.map(async (source) =>
       (await listOrNone(client, source.resource)).flatMap((object) => rowsOf(object, source, ingress)),

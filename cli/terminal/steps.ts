@@ -27,8 +27,7 @@ export function terminalOf(stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv): 
   return { interactive, color, write: (text) => void stream.write(text) };
 }
 
-export const duration = (ms: number): string =>
-  ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
+export const duration = (ms: number): string => (ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`);
 
 export function textSteps(terminal: Terminal, now: () => number): Steps {
   const paint = pc.createColors(terminal.color);
@@ -38,9 +37,7 @@ export function textSteps(terminal: Terminal, now: () => number): Steps {
       const started = now();
       const show = (detail: string): void => {
         if (terminal.interactive)
-          terminal.write(
-            `${clear}  ${paint.cyan("…")} ${name}${detail === "" ? "" : paint.dim(` ${detail}`)}`,
-          );
+          terminal.write(`${clear}  ${paint.cyan("…")} ${name}${detail === "" ? "" : paint.dim(` ${detail}`)}`);
       };
       show("");
       try {
@@ -51,9 +48,7 @@ export function textSteps(terminal: Terminal, now: () => number): Steps {
         );
         return result;
       } catch (error) {
-        terminal.write(
-          `${clear}  ${paint.red("✗")} ${name} ${paint.dim(`(${duration(now() - started)})`)}\n`,
-        );
+        terminal.write(`${clear}  ${paint.red("✗")} ${name} ${paint.dim(`(${duration(now() - started)})`)}\n`);
         throw error;
       }
     },

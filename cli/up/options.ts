@@ -19,9 +19,7 @@ export interface UpOptions {
   httpsPort?: string;
 }
 
-export type ResolvedPattern =
-  | { kind: "directory"; directory: string }
-  | { kind: "url"; url: string; revision: string };
+export type ResolvedPattern = { kind: "directory"; directory: string } | { kind: "url"; url: string; revision: string };
 
 const REMOTE = /^(https?|ssh|git|file):\/\//;
 

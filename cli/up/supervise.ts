@@ -78,8 +78,7 @@ export async function stay(cluster: ClusterProcess, context: CliContext, dir: Da
   const outcome = await Promise.race([stopped, cluster.exited]);
   if (outcome === "stop") return stopInOrder(cluster, context);
   // `travelops down` from elsewhere ends the cluster in order: that is no failure of ours.
-  if (outcome !== ORDERLY)
-    throw clusterFailed(`the cluster ended unexpectedly (${outcome})`, dir.clusterLog("hub"));
+  if (outcome !== ORDERLY) throw clusterFailed(`the cluster ended unexpectedly (${outcome})`, dir.clusterLog("hub"));
 }
 
 export async function stopInOrder(cluster: ClusterProcess, context: CliContext): Promise<void> {

@@ -12,7 +12,7 @@ import { LocalUrls, type NetworkUrl } from "./controllers/local-urls.ts";
 import { NetworkController } from "./controllers/network-controller.ts";
 import { installCrdFolder } from "./crds/install-crds.ts";
 import { dialThrough, type DialOptions } from "./dial.ts";
-import { egressEnv } from "./egress/env.ts";
+import { bareEgressEnv, egressEnv } from "./egress/env.ts";
 import { HostResolver } from "./egress/host-resolver.ts";
 import { serveEgress } from "./egress/proxy.ts";
 import type { NetworkHost } from "./network-host.ts";
@@ -53,7 +53,7 @@ export interface Network {
   dial(host: string, port: number, options?: DialOptions): Promise<Duplex>;
   /** Hosts of Routes, Ingresses and Gateways, for people. */
   urls(): NetworkUrl[];
-  /** Proxy variables for pods that have none; empty in the bare sandbox, whose processes have the machine's network. */
+  /** Proxy variables for pods that have none. In the bare sandbox they lead native programs into the cluster. */
   egressEnv(): Record<string, string>;
   readonly appsDomain: string;
   readonly ports: { readonly http: number; readonly https: number };
@@ -103,17 +103,17 @@ export async function startNetwork(options: StartNetworkOptions): Promise<Networ
   const dial: Network["dial"] = (to, port, dialOptions) =>
     dialThrough(settings.socketPath, to, port, dialOptions);
   let egress: { close(): void } | undefined;
+  let environment: Record<string, string> = {};
   try {
     await Promise.all([link.start(), controller.start()]);
     listeners.adopt("http", { kind: "http" }, opened.http);
     listeners.adopt("https", { kind: "https" }, opened.https);
-    if (host.sandbox === "namespaces") {
-      const { gateway } = clusterAddresses(cluster.podRange, cluster.serviceRange);
-      egress = serveEgress(await host.listen(gateway, EGRESS_PORT), {
-        dial: (to, port, source) => dial(to, port, { source }),
-        map: options.egressMap,
-      });
-    }
+    const { gateway } = clusterAddresses(cluster.podRange, cluster.serviceRange);
+    const listener = await host.listen(gateway, EGRESS_PORT);
+    const bare = host.sandbox === "bare";
+    // In the bare sandbox every caller is this machine: there is no source to tell.
+    egress = serveEgress(listener, { dial: (to, port, source) => dial(to, port, bare ? {} : { source }), map: options.egressMap });
+    environment = bare ? bareEgressEnv((listener.address() as net.AddressInfo).port) : egressEnv(cluster);
   } catch (error) {
     stop.abort();
     link.close();
@@ -130,7 +130,7 @@ export async function startNetwork(options: StartNetworkOptions): Promise<Networ
   return {
     dial,
     urls: () => controller.urls(),
-    egressEnv: () => (host.sandbox === "bare" ? {} : egressEnv(cluster)),
+    egressEnv: () => environment,
     appsDomain,
     ports: opened.ports,
     ingressReady,

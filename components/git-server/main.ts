@@ -3,6 +3,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { createLogger } from "@travelops/kube/api/logger";
+import { mountedAt } from "@travelops/kube/api/mounts";
 import { mountedCredentials } from "./credentials.ts";
 import { announcePush, pushPayload, type WebhookTarget } from "./push-webhook.ts";
 import { Repositories, type RefUpdate, type RepositoryName } from "./repositories.ts";
@@ -25,12 +26,12 @@ const log = createLogger({
   write: (line) => void process.stdout.write(line),
 });
 const stop = new AbortController();
-const repositories = new Repositories(values.data);
+const repositories = new Repositories(mountedAt(values.data));
 
 async function webhookTarget(): Promise<WebhookTarget | undefined> {
   if (values["webhook-url"] === undefined) return undefined;
   const file = values["webhook-secret-file"];
-  const secret = file === undefined ? undefined : (await readFile(file, "utf8")).trim();
+  const secret = file === undefined ? undefined : (await readFile(mountedAt(file), "utf8")).trim();
   return {
     url: values["webhook-url"],
     cloneBase: values["clone-base"],
@@ -57,7 +58,7 @@ async function announce(repository: RepositoryName, updates: RefUpdate[]): Promi
 
 const server = createGitServer({
   repositories,
-  check: mountedCredentials(values.credentials),
+  check: mountedCredentials(mountedAt(values.credentials)),
   onPush: (repository, updates) => {
     log.info("pushed", {
       repository: `${repository.owner}/${repository.name}`,

@@ -1,13 +1,8 @@
 /** The HTTP face: Git under `/OWNER/NAME.git`, and the part of Gitea's API that creates and lists repositories. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { nodeHttp } from "@travelops/kube/api/node-http";
 import type { CheckCredentials } from "./credentials.ts";
-import {
-  isValidName,
-  refUpdates,
-  type RefUpdate,
-  type Repositories,
-  type RepositoryName,
-} from "./repositories.ts";
+import { isValidName, refUpdates, type RefUpdate, type Repositories, type RepositoryName } from "./repositories.ts";
 import { advertiseRefs, isGitService, serveExchange } from "./smart-http.ts";
 
 export interface GitServerOptions {
@@ -30,11 +25,10 @@ const MAX_JSON = 64 << 10;
 
 export function createGitServer(options: GitServerOptions): Server {
   const metrics: GitMetrics = { fetches: 0, pushes: 0, refused: 0 };
-  return createServer((request, response) => {
+  return nodeHttp().createServer((request, response) => {
     handle(options, metrics, request, response).catch((error: unknown) => {
       options.log("request failed", { path: request.url, error: String(error) });
-      if (!response.headersSent)
-        json(response, 500, { message: "internal error, see the log of git-server" });
+      if (!response.headersSent) json(response, 500, { message: "internal error, see the log of git-server" });
       else response.destroy();
     });
   });
@@ -84,8 +78,7 @@ async function serveGit(
   const directory = options.repositories.directory(repository);
   if (action === "info/refs") {
     const service = url.searchParams.get("service") ?? "";
-    if (!isGitService(service))
-      return text(response, 403, "only smart HTTP is spoken here: use a current git\n");
+    if (!isGitService(service)) return text(response, 403, "only smart HTTP is spoken here: use a current git\n");
     return advertiseRefs(service, directory, request, response);
   }
   if (request.method !== "POST" || !isGitService(action)) return text(response, 405, "POST is expected\n");

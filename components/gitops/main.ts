@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { systemClock } from "@travelops/kube/api/clock";
 import { createLogger } from "@travelops/kube/api/logger";
+import { mountedAt } from "@travelops/kube/api/mounts";
 import { httpsTransport } from "@travelops/kube/client/https-transport";
 import { createKubeClient } from "@travelops/kube/client/kube-client";
 import { inClusterConfig, loadKubeconfig } from "@travelops/kube/client/kubeconfig";
@@ -42,7 +43,7 @@ async function tool(name: "helm" | "kubectl"): Promise<string> {
 
 async function webhookSecret(): Promise<string | undefined> {
   const file = values["webhook-secret-file"];
-  return file === undefined ? undefined : (await readFile(file, "utf8")).trim();
+  return file === undefined ? undefined : (await readFile(mountedAt(file), "utf8")).trim();
 }
 
 const config = values.kubeconfig === undefined ? inClusterConfig() : loadKubeconfig(values.kubeconfig);
@@ -50,7 +51,7 @@ const transport = httpsTransport({ ...config, userAgent: "travelops-gitops" });
 const engine = await startEngine({
   client: createKubeClient(transport),
   namespace: values.namespace,
-  cacheDir: values.cache,
+  cacheDir: mountedAt(values.cache),
   helm: await tool("helm"),
   kubectl: await tool("kubectl"),
   clock: systemClock,

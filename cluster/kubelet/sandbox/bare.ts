@@ -3,7 +3,7 @@
  * the preload makes of it in Node programs, and volumes are where their files are. What cannot be real is said.
  */
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { PodhostClient } from "./podhost-client.ts";
 import { launchContainer, type WrappedCommand } from "./podhost-container.ts";
@@ -21,6 +21,8 @@ export interface BareOptions {
   readonly preload?: string;
   /** The dataplane's unix socket. */
   readonly dataplaneSocket?: string;
+  /** Where native programs reach the API: `https://127.0.0.1:PORT`. */
+  readonly apiServer?: string;
   readonly note: string;
 }
 
@@ -247,6 +249,25 @@ class BarePod implements PodSandbox {
       TRAVELOPS_MOUNTS: root,
       TMPDIR: temporary,
       ...(account === undefined ? {} : { TRAVELOPS_SERVICE_ACCOUNT_MOUNT: account.source }),
+      ...(account === undefined ? {} : this.#kubeconfig(spec, account.source)),
     };
+  }
+
+  /** Native clients (kubectl, helm) look for their account at a path that is not real here: a kubeconfig leads them. */
+  #kubeconfig(spec: ContainerSpec, account: string): Record<string, string> {
+    const server = this.#sandbox.options.apiServer;
+    if (server === undefined || spec.env["KUBECONFIG"] !== undefined) return {};
+    const file = join(spec.directory, "kubeconfig");
+    const named = (name: string, value: object): object[] => [{ name: "pod", [name]: value }];
+    const config = {
+      apiVersion: "v1",
+      kind: "Config",
+      "current-context": "pod",
+      clusters: named("cluster", { server, "certificate-authority": join(account, "ca.crt") }),
+      users: named("user", { tokenFile: join(account, "token") }),
+      contexts: named("context", { cluster: "pod", user: "pod", namespace: this.#spec.namespace }),
+    };
+    writeFileSync(file, JSON.stringify(config), { mode: 0o600 });
+    return { KUBECONFIG: file };
   }
 }

@@ -18,12 +18,21 @@ export function egressEnv(cluster: {
     `.${cluster.domain}`,
     ".localhost",
   ].join(",");
-  return {
-    HTTP_PROXY: proxy,
-    HTTPS_PROXY: proxy,
-    NO_PROXY: direct,
-    http_proxy: proxy,
-    https_proxy: proxy,
-    no_proxy: direct,
-  };
+  return variables(proxy, direct);
 }
+
+/**
+ * In the bare sandbox a pod's programs have the machine's own network, and only those of Node know the cluster's names
+ * (by the preload): others, such as git, find them through the proxy.
+ */
+export const bareEgressEnv = (port: number): Record<string, string> =>
+  variables(`http://127.0.0.1:${port}`, "localhost,127.0.0.1,::1,.localhost");
+
+const variables = (proxy: string, direct: string): Record<string, string> => ({
+  HTTP_PROXY: proxy,
+  HTTPS_PROXY: proxy,
+  NO_PROXY: direct,
+  http_proxy: proxy,
+  https_proxy: proxy,
+  no_proxy: direct,
+});

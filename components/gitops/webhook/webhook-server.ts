@@ -1,5 +1,6 @@
 /** HTTP: `/api/webhook` (a push happened), `/healthz`, `/metrics`. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { nodeHttp } from "@travelops/kube/api/node-http";
 import { isAuthentic, pushedRepositories } from "./push-event.ts";
 
 export interface WebhookOptions {
@@ -13,31 +14,22 @@ export interface WebhookOptions {
 const MAX_BODY = 50 << 20;
 
 export function createWebhookServer(options: WebhookOptions): Server {
-  return createServer((request, response) => {
+  return nodeHttp().createServer((request, response) => {
     answer(options, request, response).catch(() => {
       if (!response.headersSent) response.writeHead(500).end("internal error\n");
     });
   });
 }
 
-async function answer(
-  options: WebhookOptions,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
+async function answer(options: WebhookOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const path = (request.url ?? "/").split("?")[0];
   if (path === "/healthz")
-    return void response
-      .writeHead(options.isReady() ? 200 : 503)
-      .end(options.isReady() ? "ok\n" : "starting\n");
+    return void response.writeHead(options.isReady() ? 200 : 503).end(options.isReady() ? "ok\n" : "starting\n");
   if (path === "/metrics")
-    return void response
-      .writeHead(200, { "content-type": "text/plain; version=0.0.4" })
-      .end(options.metrics());
+    return void response.writeHead(200, { "content-type": "text/plain; version=0.0.4" }).end(options.metrics());
   if (path !== "/api/webhook")
     return void response.writeHead(404).end("only /api/webhook, /healthz and /metrics are served here\n");
-  if (request.method !== "POST")
-    return void response.writeHead(405, { allow: "POST" }).end("POST is expected\n");
+  if (request.method !== "POST") return void response.writeHead(405, { allow: "POST" }).end("POST is expected\n");
   const body = await readBody(request);
   if (body === undefined) return void response.writeHead(413).end("the payload is too large\n");
   if (!isAuthentic(request.headers, body, await options.secret()))
