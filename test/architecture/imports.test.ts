@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { builtinModules } from "node:module";
 import os from "node:os";
 import { promisify } from "node:util";
 import { expect, it } from "vitest";
@@ -37,7 +38,7 @@ it("stays within the repository", () => {
 });
 
 it("declares every library in the workspace that imports it", () => {
-  const builtin = new Set(["http", "https", "fs", "path", "os", "net", "tls", "crypto", "stream", "events"]);
+  const builtin = new Set(builtinModules);
   const missing = code
     .filter((file) => areaOf(file).split("/")[0] !== file)
     .flatMap((file) => {
@@ -93,8 +94,14 @@ it("has no path of one machine in a tracked file", async () => {
 });
 
 it("reads nothing of the notes that lie beside the repository", () => {
-  const reading = code.filter((file) =>
-    /\bshared\/(kube-facts|crd-facts|reference|DESIGN)/.test(textOf(file)),
-  );
+  const reading = code.filter((file) => /\bshared\/(kube-facts|crd-facts|reference|DESIGN)/.test(textOf(file)));
   expect(reading.filter((file) => file !== "test/architecture/imports.test.ts")).toEqual([]);
+});
+
+it("imports no value of node:http, which costs every process 40 ms and 16 MB", () => {
+  const costly = code
+    .filter((file) => !isTestCode(file) && file.endsWith(".ts"))
+    .filter((file) => /^import (?!type\b)[^;]*from "(node:)?http";/m.test(textOf(file)))
+    .map((file) => `${file} imports a value of node:http: ask for it by node-http.ts`);
+  expect(costly).toEqual([]);
 });

@@ -26,7 +26,8 @@ export const isCode = (file: string): boolean => /\.(ts|mts|cjs|mjs|js)$/.test(f
 export const isTestCode = (file: string): boolean =>
   file.startsWith("test/") ||
   file.endsWith(".test.ts") ||
-  /\/(testing|testdata|fixtures)\//.test(file) ||
+  /\/(test|testing|testdata|fixtures)\//.test(file) ||
+  file.endsWith("/testing.ts") ||
   file.endsWith("-fixture.ts");
 
 const STATEMENT =

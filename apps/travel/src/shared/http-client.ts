@@ -1,4 +1,5 @@
-import { Agent, request as httpRequest, type ClientRequest, type RequestOptions } from "node:http";
+import type { Agent, ClientRequest, RequestOptions } from "node:http";
+import { nodeHttp } from "./node-http.ts";
 
 export interface ClientResponse {
   readonly status: number;
@@ -24,11 +25,11 @@ const BODY_LIMIT = 16 << 20;
 
 /** node:http rather than fetch: fetch costs every pod some 15 MB. */
 export function createHttpClient(): HttpClient {
-  const agent = new Agent({ keepAlive: true, maxFreeSockets: 16 });
+  const agent = new nodeHttp.Agent({ keepAlive: true, maxFreeSockets: 16 });
   return {
     call: async (url, options = {}) => {
       const target = new URL(url);
-      const start = target.protocol === "https:" ? (await import("node:https")).request : httpRequest;
+      const start = target.protocol === "https:" ? (await import("node:https")).request : nodeHttp.request;
       const once = (): Promise<ClientResponse> => exchange(target, start, agent, options);
       try {
         return await once();

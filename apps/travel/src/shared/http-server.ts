@@ -1,7 +1,8 @@
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { ListenAddress } from "./env.ts";
 import { errorText, type Log } from "./log.ts";
+import { nodeHttp } from "./node-http.ts";
 
 export interface Request {
   readonly headers: IncomingHttpHeaders;
@@ -166,7 +167,7 @@ export async function serveHttp(options: {
   const find = dispatcher(options.routes);
   const stopping = new AbortController();
   let draining = false;
-  const server = createServer((message, response) => {
+  const server = nodeHttp.createServer((message, response) => {
     const gone = new AbortController();
     const stop = (): void => gone.abort();
     stopping.signal.addEventListener("abort", stop, { once: true });

@@ -27,8 +27,7 @@ describe("the server name of a ClientHello", () => {
   it("is read from what a client sends, however it is cut", async () => {
     const bytes = await hello("Pass.example");
     expect(serverNameOf(bytes)).toEqual({ kind: "name", name: "pass.example" });
-    for (let i = 0; i < bytes.length; i += 7)
-      expect(serverNameOf(bytes.subarray(0, i)).kind).toBe("need-more");
+    for (let i = 0; i < bytes.length; i += 7) expect(serverNameOf(bytes.subarray(0, i)).kind).toBe("need-more");
     expect(serverNameOf(await hello(undefined))).toEqual({ kind: "none" });
   });
 

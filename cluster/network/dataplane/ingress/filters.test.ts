@@ -2,14 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { WeightedBackend } from "../../config.ts";
 import { to } from "../../testing/fixtures.ts";
-import {
-  changeHeaders,
-  endToEnd,
-  forwardHeaders,
-  modifyPath,
-  pickBackend,
-  redirectLocation,
-} from "./filters.ts";
+import { changeHeaders, endToEnd, forwardHeaders, modifyPath, pickBackend, redirectLocation } from "./filters.ts";
 
 describe("filters", () => {
   it("set, add and remove headers", () => {
@@ -48,15 +41,12 @@ describe("filters", () => {
       path: "/x/y",
       search: "?q",
     };
-    const to_ = (filter: object) =>
-      redirectLocation({ type: "redirect", statusCode: 302, ...filter }, request, "/x");
+    const to_ = (filter: object) => redirectLocation({ type: "redirect", statusCode: 302, ...filter }, request, "/x");
     expect(to_({})).toBe("http://a.b:8080/x/y?q");
     expect(to_({ scheme: "https" })).toBe("https://a.b:8443/x/y?q");
     expect(to_({ hostname: "c.d", port: 80 })).toBe("http://c.d/x/y?q");
     expect(to_({ path: { type: "ReplacePrefixMatch", value: "/z" } })).toBe("http://a.b:8080/z/y?q");
-    expect(to_({ path: { type: "ReplaceFullPath", value: "/z" }, scheme: "https", port: 443 })).toBe(
-      "https://a.b/z?q",
-    );
+    expect(to_({ path: { type: "ReplaceFullPath", value: "/z" }, scheme: "https", port: 443 })).toBe("https://a.b/z?q");
   });
 
   it("spread by weight: no backend of weight 0, others in proportion", () => {

@@ -9,8 +9,7 @@ export function changeHeaders(headers: HeaderMap, change: HeaderChange): HeaderM
   for (const { name, value } of change.set) next[name.toLowerCase()] = value;
   for (const { name, value } of change.add) {
     const before = next[name.toLowerCase()];
-    next[name.toLowerCase()] =
-      before === undefined ? value : [...(Array.isArray(before) ? before : [before]), value];
+    next[name.toLowerCase()] = before === undefined ? value : [...(Array.isArray(before) ? before : [before]), value];
   }
   for (const name of change.remove) delete next[name.toLowerCase()];
   return next;
@@ -54,10 +53,7 @@ export function matchedPrefix(rule: HttpRule): string | undefined {
 }
 
 /** Proportional to weights; `undefined` when all are 0 or there is no backend. */
-export function pickBackend(
-  backends: readonly WeightedBackend[],
-  random: () => number,
-): WeightedBackend | undefined {
+export function pickBackend(backends: readonly WeightedBackend[], random: () => number): WeightedBackend | undefined {
   const total = backends.reduce((sum, b) => sum + b.weight, 0);
   if (total <= 0) return undefined;
   let point = random() * total;
@@ -102,9 +98,7 @@ export function forwardHeaders(
 /** Without what belongs to one hop only; `te: trailers` stays, gRPC asks for it. */
 export function endToEnd(headers: HeaderMap): HeaderMap {
   const connection = headers["connection"];
-  const named = (Array.isArray(connection) ? connection.join(",") : (connection ?? ""))
-    .toLowerCase()
-    .split(/\s*,\s*/);
+  const named = (Array.isArray(connection) ? connection.join(",") : (connection ?? "")).toLowerCase().split(/\s*,\s*/);
   const next: HeaderMap = {};
   for (const [name, value] of Object.entries(headers)) {
     if (name.startsWith(":") || value === undefined) continue;

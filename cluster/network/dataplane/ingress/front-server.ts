@@ -2,10 +2,11 @@
  * The ingress's servers. A connection's first bytes say what it speaks: TLS (passed through by SNI, or ended
  * here), HTTP/2 with prior knowledge, or HTTP/1.1; so every port may take any of them.
  */
-import http from "node:http";
+import type http from "node:http";
 import http2 from "node:http2";
 import type net from "node:net";
 import tls from "node:tls";
+import { nodeHttp } from "@travelops/kube/api/node-http";
 import type { HostListener, WeightedBackend } from "../../config.ts";
 import { connectService } from "../connector.ts";
 import { join } from "../pump.ts";
@@ -44,7 +45,7 @@ export class FrontServer {
     const { settings } = tools.state;
     this.#table = new RouteTable([], settings.appsDomain);
     const timeouts = { requestTimeout: 0, keepAliveTimeout: 60_000 };
-    this.#plain = http.createServer(timeouts, (req, res) => this.#request(req, res, "http"));
+    this.#plain = nodeHttp().createServer(timeouts, (req, res) => this.#request(req, res, "http"));
     this.#plain2 = http2.createServer({}, (req, res) => this.#request(req, res, "http"));
     this.#secure = http2.createSecureServer(
       {
@@ -77,8 +78,7 @@ export class FrontServer {
   /** Serves a listening socket of the host. */
   serve(server: net.Server, listener: Exclude<HostListener, { kind: "service" }>): void {
     const address = server.address();
-    if (address === null || typeof address === "string")
-      throw new Error("the ingress needs a listening TCP socket");
+    if (address === null || typeof address === "string") throw new Error("the ingress needs a listening TCP socket");
     const { publicPorts } = this.#tools.state.settings;
     const entry: EntryPoint =
       listener.kind === "host"
@@ -147,11 +147,7 @@ export class FrontServer {
     return head.length === HTTP2_PREFACE.length ? this.#plain2 : undefined;
   }
 
-  #recogniseTls(
-    seen: Buffer,
-    entry: EntryPoint,
-    socket: net.Socket,
-  ): http2.Http2SecureServer | "done" | undefined {
+  #recogniseTls(seen: Buffer, entry: EntryPoint, socket: net.Socket): http2.Http2SecureServer | "done" | undefined {
     const hello = serverNameOf(seen);
     if (hello.kind === "need-more" && seen.length < MAX_HELLO) return undefined;
     const name = hello.kind === "name" ? hello.name : "";
@@ -200,8 +196,7 @@ export class FrontServer {
       scheme,
       ...(point ?? { publicPort: publicPorts[scheme], httpsPort: publicPorts.https }),
     };
-    const authority =
-      req instanceof http2.Http2ServerRequest ? req.authority || req.headers.host : req.headers.host;
+    const authority = req instanceof http2.Http2ServerRequest ? req.authority || req.headers.host : req.headers.host;
     return planRequest(
       { table: this.#table, clusterName: this.#tools.state.settings.clusterName, random: this.#tools.random },
       {
@@ -233,8 +228,7 @@ export class FrontServer {
 
   #upgrade(req: http.IncomingMessage, socket: net.Socket, head: Buffer, scheme: "http" | "https"): void {
     const plan = this.#plan(req, scheme);
-    if (plan.kind === "forward")
-      return proxyUpgrade(this.#tools, plan, this.#source(socket), req, socket, head);
+    if (plan.kind === "forward") return proxyUpgrade(this.#tools, plan, this.#source(socket), req, socket, head);
     if (plan.kind === "page") return writePage(socket, plan.page, req.headers.accept);
     socket.end(
       `HTTP/1.1 ${plan.status} Redirect\r\nlocation: ${plan.location}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`,

@@ -17,9 +17,7 @@ export function renderPage(page: Page, accept: string | undefined): { type: stri
     return { type: "text/plain; charset=utf-8", body: [page.title, ...page.lines, ...links, ""].join("\n") };
   }
   const lines = page.lines.map((l) => `<p>${escape(l)}</p>`).join("");
-  const links = (page.links ?? [])
-    .map((l) => `<li><a href="${escape(l.href)}">${escape(l.text)}</a></li>`)
-    .join("");
+  const links = (page.links ?? []).map((l) => `<li><a href="${escape(l.href)}">${escape(l.text)}</a></li>`).join("");
   return {
     type: "text/html; charset=utf-8",
     body: `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escape(page.title)}</title><style>body{font:16px/1.5 system-ui,sans-serif;max-width:40rem;margin:10vh auto;padding:0 1rem;color-scheme:light dark}h1{font-size:1.3rem}</style><h1>${escape(page.title)}</h1>${lines}${links === "" ? "" : `<ul>${links}</ul>`}</html>`,
@@ -47,9 +45,7 @@ export const noRule = (hostname: string, path: string, owners: readonly string[]
   status: 404,
   title: `No rule of "${hostname}" matches ${path}`,
   lines:
-    owners.length === 0
-      ? []
-      : [`The host is served by ${owners.join(", ")}: look at its paths, methods and headers.`],
+    owners.length === 0 ? [] : [`The host is served by ${owners.join(", ")}: look at its paths, methods and headers.`],
 });
 
 export const noEndpoint = (service: string, port: number, owner: string): Page => ({
@@ -69,7 +65,6 @@ export const invalidBackend = (why: string, owner: string): Page => ({
 
 export const gatewayFault = (status: 502 | 504, service: string, what: string): Page => ({
   status,
-  title:
-    status === 504 ? `Service ${service} did not answer in time` : `Service ${service} broke the connection`,
+  title: status === 504 ? `Service ${service} did not answer in time` : `Service ${service} broke the connection`,
   lines: [what],
 });

@@ -1,6 +1,7 @@
 /** Carries one request to an endpoint and its answer back, over HTTP/1.1 or HTTP/2 on either side. */
-import http from "node:http";
+import type http from "node:http";
 import http2 from "node:http2";
+import { nodeHttp } from "@travelops/kube/api/node-http";
 import type { Balancer } from "../balancer.ts";
 import { sourceAddress, type Connect, type ConnectionContext, type ConnectionSource } from "../connector.ts";
 import type { DataplaneState } from "../state.ts";
@@ -47,8 +48,7 @@ export function sendPage(res: Outgoing, page: Page, accept: string | undefined):
   else res.writeHead(page.status, headers).end(body);
 }
 
-const isGrpc = (headers: HeaderMap): boolean =>
-  String(headers["content-type"] ?? "").startsWith("application/grpc");
+const isGrpc = (headers: HeaderMap): boolean => String(headers["content-type"] ?? "").startsWith("application/grpc");
 
 /** Serves one forward plan. */
 export function proxyRequest(
@@ -116,8 +116,7 @@ const hasBody = (req: Incoming): boolean =>
 function overHttp1(exchange: Exchange, contexts: readonly ConnectionContext[]): void {
   const { tools, plan, req } = exchange;
   const context = contexts[0];
-  if (context === undefined)
-    return fail(exchange, noEndpoint(plan.target.service, plan.target.port, plan.owner));
+  if (context === undefined) return fail(exchange, noEndpoint(plan.target.service, plan.target.port, plan.owner));
   const options: UpstreamRequestOptions = {
     host: context.endpoint.ip,
     port: context.endpoint.port,
@@ -129,18 +128,14 @@ function overHttp1(exchange: Exchange, contexts: readonly ConnectionContext[]): 
     target: plan.target,
     setDefaultHeaders: false,
   };
-  const upstream = http.request(options);
+  const upstream = nodeHttp().request(options);
   let started = false;
   exchange.abort = () => upstream.destroy();
   if (plan.backendTimeoutMs > 0) {
     upstream.setTimeout(plan.backendTimeoutMs, () => {
       fail(
         exchange,
-        gatewayFault(
-          504,
-          plan.target.service,
-          `The endpoint did not answer within ${plan.backendTimeoutMs} ms.`,
-        ),
+        gatewayFault(504, plan.target.service, `The endpoint did not answer within ${plan.backendTimeoutMs} ms.`),
       );
       upstream.destroy();
     });
@@ -196,8 +191,7 @@ function writeHead(exchange: Exchange, status: number, from: HeaderMap): void {
     if (filter.type === "responseHeaders") headers = changeHeaders(headers, filter.change);
   }
   const { res } = exchange;
-  if (res instanceof http2.Http2ServerResponse)
-    return void res.writeHead(status, headers as http2.OutgoingHttpHeaders);
+  if (res instanceof http2.Http2ServerResponse) return void res.writeHead(status, headers as http2.OutgoingHttpHeaders);
   res.writeHead(status, headers as http.OutgoingHttpHeaders);
   res.flushHeaders();
 }
@@ -205,8 +199,7 @@ function writeHead(exchange: Exchange, status: number, from: HeaderMap): void {
 async function overHttp2(exchange: Exchange, contexts: readonly ConnectionContext[]): Promise<void> {
   const { tools, plan, req, res } = exchange;
   const context = contexts[0];
-  if (context === undefined)
-    return fail(exchange, noEndpoint(plan.target.service, plan.target.port, plan.owner));
+  if (context === undefined) return fail(exchange, noEndpoint(plan.target.service, plan.target.port, plan.owner));
   let session: http2.ClientHttp2Session;
   try {
     session = await tools.sessions.session(context, plan.target);
@@ -268,7 +261,7 @@ function mirrorRequest(
   if (tools.random() * mirror.denominator >= mirror.numerator) return;
   const context = contextsFor(tools, source, mirror.backend.service, mirror.backend.port)[0];
   if (context === undefined) return;
-  const copy = http.request({
+  const copy = nodeHttp().request({
     host: context.endpoint.ip,
     port: context.endpoint.port,
     method: req.method ?? "GET",

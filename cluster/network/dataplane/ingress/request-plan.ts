@@ -77,12 +77,7 @@ export function planRequest(
       const shown = entry.publicPort === defaultPort(entry.scheme) ? "" : `:${entry.publicPort}`;
       return {
         kind: "page",
-        page: unknownHost(
-          hostname,
-          options.clusterName,
-          table.names(),
-          (n) => `${entry.scheme}://${n}${shown}/`,
-        ),
+        page: unknownHost(hostname, options.clusterName, table.names(), (n) => `${entry.scheme}://${n}${shown}/`),
       };
     }
     case "no-rule":

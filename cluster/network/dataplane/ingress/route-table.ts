@@ -25,9 +25,7 @@ export class RouteTable {
     for (const front of fronts) for (const host of front.hosts) this.#add(front, host);
     for (const entry of this.#hosts.values()) {
       entry.rules.sort(compareRules);
-      entry.hosts.sort(
-        (a, b) => a.front.created - b.front.created || (a.front.owner < b.front.owner ? -1 : 1),
-      );
+      entry.hosts.sort((a, b) => a.front.created - b.front.created || (a.front.owner < b.front.owner ? -1 : 1));
     }
   }
 

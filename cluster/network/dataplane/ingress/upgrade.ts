@@ -1,6 +1,7 @@
 /** WebSocket and other HTTP/1.1 upgrades: the handshake is carried, then the two sockets are joined. */
-import http from "node:http";
+import type http from "node:http";
 import type { Duplex } from "node:stream";
+import { nodeHttp } from "@travelops/kube/api/node-http";
 import type { ConnectionContext, ConnectionSource } from "../connector.ts";
 import { join } from "../pump.ts";
 import { noEndpoint, renderPage, type Page } from "./pages.ts";
@@ -11,7 +12,7 @@ import type { UpstreamRequestOptions } from "./upstream.ts";
 export function writePage(socket: Duplex, page: Page, accept: string | undefined): void {
   const { type, body } = renderPage(page, accept);
   socket.end(
-    `HTTP/1.1 ${page.status} ${http.STATUS_CODES[page.status] ?? ""}\r\ncontent-type: ${type}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+    `HTTP/1.1 ${page.status} ${nodeHttp().STATUS_CODES[page.status] ?? ""}\r\ncontent-type: ${type}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
   );
 }
 
@@ -37,12 +38,8 @@ function attempt(
 ): void {
   const context = contexts[0];
   if (context === undefined)
-    return writePage(
-      socket,
-      noEndpoint(plan.target.service, plan.target.port, plan.owner),
-      req.headers.accept,
-    );
-  const upstream = http.request({
+    return writePage(socket, noEndpoint(plan.target.service, plan.target.port, plan.owner), req.headers.accept);
+  const upstream = nodeHttp().request({
     host: context.endpoint.ip,
     port: context.endpoint.port,
     method: req.method ?? "GET",

@@ -1,8 +1,9 @@
 /** Connections from the ingress to endpoints: kept HTTP/1.1 sockets and HTTP/2 sessions, one pool a source, Service and endpoint. */
-import http from "node:http";
+import type http from "node:http";
 import http2 from "node:http2";
 import tls from "node:tls";
 import type { Duplex } from "node:stream";
+import { nodeHttp } from "@travelops/kube/api/node-http";
 import type { BackendTarget } from "../../config.ts";
 import { sourceAddress, type Connect, type ConnectionContext } from "../connector.ts";
 
@@ -45,7 +46,7 @@ export async function openTransport(
 }
 
 /** An agent whose sockets come from `connect`, so that the mesh sees them. */
-export class UpstreamAgent extends http.Agent {
+export class UpstreamAgent extends nodeHttp().Agent {
   readonly #connect: Connect;
 
   constructor(connect: Connect) {
@@ -76,10 +77,7 @@ export class UpstreamAgent extends http.Agent {
     try {
       socket = await openTransport(this.#connect, context, target, ["http/1.1"]);
     } catch (error) {
-      return opened(
-        error instanceof Error ? error : new Error(String(error)),
-        undefined as unknown as Duplex,
-      );
+      return opened(error instanceof Error ? error : new Error(String(error)), undefined as unknown as Duplex);
     }
     opened(null, socket);
   }
@@ -109,11 +107,7 @@ export class SessionPool {
     return opening;
   }
 
-  async #open(
-    key: string,
-    context: ConnectionContext,
-    target: BackendTarget,
-  ): Promise<http2.ClientHttp2Session> {
+  async #open(key: string, context: ConnectionContext, target: BackendTarget): Promise<http2.ClientHttp2Session> {
     const socket = await openTransport(this.#connect, context, target, ["h2"]);
     const scheme = target.tls === undefined ? "http" : "https";
     const session = http2.connect(`${scheme}://${context.endpoint.ip}:${context.endpoint.port}`, {
