@@ -20,6 +20,8 @@ export interface ClusterProcessOptions {
   unknownImages: string;
   /** Further catalogue: a user's images.yaml. */
   imagesFile?: string;
+  /** A port of this machine that pods may reach, by the name host.travelops.internal. */
+  hostPort?: number;
   detach: boolean;
   env: NodeJS.ProcessEnv;
   signal: AbortSignal;
@@ -49,6 +51,7 @@ function argumentsOf(options: ClusterProcessOptions): string[] {
     sandbox: options.sandbox,
     "unknown-images": options.unknownImages,
     "images-file": options.imagesFile,
+    "host-port": options.hostPort,
   };
   const given = Object.entries(flags).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}=${value}`]));
   return options.detach ? [...given, "--detached"] : given;

@@ -7,11 +7,12 @@ import { sharedInformers } from "./controllers/informers.ts";
 import { startControllers } from "./controllers/start-controllers.ts";
 import { applyOwnRoles } from "./own-roles.ts";
 import { planNodes } from "./kubelet/node/node-plan.ts";
-import { startNodes, type Nodes } from "./nodes.ts";
+import { openSandbox, startNodes, type Nodes } from "./nodes.ts";
 import { furnish } from "./openshift/furniture.ts";
 import { startScheduler } from "./scheduler/start-scheduler.ts";
 import type { Network } from "./network/start-network.ts";
 import type { SandboxChoice } from "./kubelet/sandbox/probe.ts";
+import type { Sandbox } from "./kubelet/sandbox/sandbox.ts";
 
 export interface ClusterOptions {
   readonly name: string;
@@ -30,6 +31,8 @@ export interface ClusterOptions {
   readonly imagesFile?: string;
   /** Node's compile cache, which pods of ours read: without it each of them strips types anew. */
   readonly compileCache?: string;
+  /** A port of this machine's loopback that pods may reach, as `host.travelops.internal`. */
+  readonly hostPort?: number;
   /** Programs that pods may call by name though the system's directories do not have them (kubectl, helm). */
   readonly programs?: Readonly<Record<string, string>>;
   readonly clock?: Clock;
@@ -64,6 +67,10 @@ export async function createCluster(options: ClusterOptions): Promise<Cluster> {
   const plan = planNodes({ cluster: options.name, index: options.index, count: options.nodes });
   const stop = new AbortController();
   const { signal } = stop;
+  let apiServer = "";
+  // Its processes start while this one starts the API.
+  const sandbox = openSandbox(options, plan, () => apiServer);
+  sandbox.catch(() => undefined);
   const control = await startControlPlane({
     name: options.name,
     dataDir: options.dataDir,
@@ -74,7 +81,8 @@ export async function createCluster(options: ClusterOptions): Promise<Cluster> {
     clock,
     random,
     log,
-  });
+  }).catch((error: unknown) => abandon(sandbox, error));
+  apiServer = `https://${LOOPBACK}:${control.port}`;
   const parts = watchParts(signal, log);
   let nodes: Nodes | undefined;
   try {
@@ -108,9 +116,8 @@ export async function createCluster(options: ClusterOptions): Promise<Cluster> {
     });
     parts.add("the controllers", controllers);
     parts.add("the scheduler", scheduler);
-    nodes = await startNodes({ cluster: options, plan, control, client, clock, log, signal });
+    nodes = await startNodes({ cluster: options, plan, control, sandbox, client, clock, log, signal });
     control.setNodeAccess(nodes.access);
-    const apiServer = `https://${LOOPBACK}:${control.port}`;
     const furniture = furnishWhenReady(client("system:openshift-furniture"), nodes.network, {
       name: options.name,
       apiServer,
@@ -139,8 +146,17 @@ export async function createCluster(options: ClusterOptions): Promise<Cluster> {
     stop.abort();
     await nodes?.close();
     await control.close();
-    throw error;
+    return abandon(nodes === undefined ? sandbox : undefined, error);
   }
+}
+
+/** Ends what was opened for a cluster that did not start. */
+async function abandon(sandbox: Promise<Sandbox> | undefined, error: unknown): Promise<never> {
+  await sandbox?.then(
+    (opened) => opened.close(),
+    () => undefined,
+  );
+  throw error;
 }
 
 interface FurnitureFacts {

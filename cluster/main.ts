@@ -6,6 +6,7 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import { createLogger } from "@travelops/kube/api/logger";
 import { createCluster, type Cluster } from "./cluster.ts";
+import { returnMemoryWhenIdle } from "./idle-memory.ts";
 import { writeKubeconfig } from "./kubeconfig.ts";
 import type { ClusterMessage } from "./messages.ts";
 import type { SandboxChoice } from "./kubelet/sandbox/probe.ts";
@@ -25,6 +26,7 @@ const { values } = parseArgs({
     sandbox: { type: "string", default: "auto" },
     "unknown-images": { type: "string", default: "fail" },
     "images-file": { type: "string" },
+    "host-port": { type: "string" },
     detached: { type: "boolean", default: false },
     "log-level": { type: "string", default: "info" },
   },
@@ -66,6 +68,7 @@ async function start(dataDir: string): Promise<Cluster> {
     imagePackages: imagePackages(),
     programs: programs(),
     ...(process.env["NODE_COMPILE_CACHE"] === undefined ? {} : { compileCache: process.env["NODE_COMPILE_CACHE"] }),
+    ...(values["host-port"] === undefined ? {} : { hostPort: Number(values["host-port"]) }),
     ...(values["images-file"] === undefined ? {} : { imagesFile: values["images-file"] }),
     log,
   });
@@ -115,6 +118,7 @@ try {
   cluster.failed.catch(() => stop(1));
   cluster.ingressReady.catch((error: unknown) => log.error("the ingress did not start", { err: error }));
   flushCompileCache();
+  returnMemoryWhenIdle();
 } catch (error) {
   log.fatal("the cluster did not start", { err: error });
   tell({ type: "failed", message: error instanceof Error ? error.message : String(error) });

@@ -23,6 +23,8 @@ export interface NodesOptions {
   readonly cluster: ClusterOptions;
   readonly plan: NodePlan;
   readonly control: ControlPlane;
+  /** Being opened since before there was an API: its processes need none. */
+  readonly sandbox: Promise<Sandbox>;
   readonly client: (user: string, groups?: readonly string[]) => KubeClient;
   readonly clock: Clock;
   readonly log: Logger;
@@ -38,14 +40,16 @@ export interface Nodes {
 }
 
 const DOMAIN = "cluster.local";
+/** How pods name this machine; only one port of it is open to them, and only where it was asked for. */
+const HOST_ALIAS = "host.travelops.internal";
 const NODE_GROUPS = ["system:nodes", "system:authenticated"];
 
 export async function startNodes(options: NodesOptions): Promise<Nodes> {
   const { cluster, plan, control, client, clock, log, signal } = options;
-  const directory = path.join(cluster.dataDir, "kubelet");
-  await mkdir(directory, { recursive: true, mode: 0o700 });
-  const socketPath = path.join(directory, "dataplane.sock");
-  const sandbox = await openSandbox(options, directory, socketPath);
+  const directory = kubeletDirectory(cluster);
+  const sources = kubeletSources(client("system:node:sources", NODE_GROUPS), signal, { clock, log });
+  const catalogue = openCatalogue(cluster, directory);
+  const sandbox = await options.sandbox;
   const kubelets: Kubelet[] = [];
   let network: Network | undefined;
   try {
@@ -70,16 +74,16 @@ export async function startNodes(options: NodesOptions): Promise<Nodes> {
       },
       ingress: { http: [cluster.ingress.http], https: [cluster.ingress.https] },
       certificate,
-      socketPath,
+      socketPath: dataplaneSocket(cluster),
       apiServer: { host: "127.0.0.1", port: control.port },
+      egressMap: (host, port) =>
+        host === HOST_ALIAS && port === cluster.hostPort ? { host: "127.0.0.1", port } : undefined,
       clock,
       log,
       signal,
     });
     const { egressEnv } = network;
-    const sources = kubeletSources(client("system:node:sources", NODE_GROUPS), signal, { clock, log });
-    const catalogue = openCatalogue(cluster, directory);
-    for (const node of plan.nodes) {
+    const start = async (node: NodePlan["nodes"][number]): Promise<void> => {
       kubelets.push(
         await startKubelet({
           client: client(`system:node:${node.name}`, NODE_GROUPS),
@@ -95,9 +99,11 @@ export async function startNodes(options: NodesOptions): Promise<Nodes> {
           log,
         }),
       );
-    }
+    };
+    await Promise.all(plan.nodes.map(start));
   } catch (error) {
-    await closeAll(kubelets, network, sandbox);
+    // The sandbox is left to who opened it.
+    await closeAll(kubelets, network);
     throw error;
   }
   const running = network;
@@ -110,14 +116,19 @@ export async function startNodes(options: NodesOptions): Promise<Nodes> {
   };
 }
 
-async function closeAll(kubelets: readonly Kubelet[], network: Network | undefined, sandbox: Sandbox): Promise<void> {
+async function closeAll(kubelets: readonly Kubelet[], network: Network | undefined, sandbox?: Sandbox): Promise<void> {
   await Promise.all(kubelets.map((kubelet) => kubelet.close()));
   await network?.close();
-  await sandbox.close();
+  await sandbox?.close();
 }
 
-async function openSandbox(options: NodesOptions, directory: string, dataplaneSocket: string): Promise<Sandbox> {
-  const { cluster, plan } = options;
+const kubeletDirectory = (cluster: ClusterOptions): string => path.join(cluster.dataDir, "kubelet");
+const dataplaneSocket = (cluster: ClusterOptions): string => path.join(kubeletDirectory(cluster), "dataplane.sock");
+
+/** Opens what pods will run in. Asks nothing of the API; `apiServer` is asked once there are containers. */
+export async function openSandbox(cluster: ClusterOptions, plan: NodePlan, apiServer: () => string): Promise<Sandbox> {
+  const directory = kubeletDirectory(cluster);
+  await mkdir(directory, { recursive: true, mode: 0o700 });
   return startSandbox(await chooseSandbox(cluster.sandbox), {
     directory,
     masked: [cluster.dataDir],
@@ -126,8 +137,8 @@ async function openSandbox(options: NodesOptions, directory: string, dataplaneSo
     nodeAddresses: plan.nodeAddresses,
     clusterId: createHash("sha256").update(path.resolve(cluster.dataDir)).digest("hex").slice(0, 16),
     preload: path.join(import.meta.dirname, "network", "bare", "preload.cjs"),
-    dataplaneSocket,
-    apiServer: `https://127.0.0.1:${options.control.port}`,
+    dataplaneSocket: dataplaneSocket(cluster),
+    apiServer,
   });
 }
 

@@ -18,15 +18,15 @@ const token = (): string => randomBytes(24).toString("base64url");
 async function ensure(client: KubeClient, secret: KubeObject): Promise<KubeObject> {
   const { namespace = "", name = "" } = secret.metadata;
   try {
-    return await client.get(SECRETS as never, namespace, name);
+    return await client.get(SECRETS, namespace, name);
   } catch (error) {
     if (!isNotFound(error)) throw error;
   }
   try {
-    return await client.create(SECRETS as never, secret as never);
+    return await client.create(SECRETS, secret);
   } catch (error) {
     if (!isAlreadyExists(error)) throw error;
-    return client.get(SECRETS as never, namespace, name);
+    return client.get(SECRETS, namespace, name);
   }
 }
 
@@ -62,4 +62,21 @@ export async function ensureGitSecrets(client: KubeClient, repoUrl: string): Pro
     ),
   );
   return credentials;
+}
+
+/** Credentials of a repository elsewhere, as Argo CD reads them. */
+export async function ensureRemoteCredentials(
+  client: KubeClient,
+  url: string,
+  credentials: GitCredentials,
+): Promise<void> {
+  await ensure(
+    client,
+    secret(
+      "openshift-gitops",
+      "repo-remote",
+      { type: "git", url, ...credentials },
+      { "argocd.argoproj.io/secret-type": "repository" },
+    ),
+  );
 }

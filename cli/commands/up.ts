@@ -151,6 +151,7 @@ function clusterOptions(context: CliContext, dir: DataDir, options: UpOptions, p
     sandbox: options.sandbox,
     unknownImages: options.unknownImages,
     ...(source.kind === "directory" ? { imagesFile: path.join(source.directory, "images.yaml") } : {}),
+    ...(source.kind === "url" && source.hostPort !== undefined ? { hostPort: source.hostPort } : {}),
     detach: options.detach === true,
     env: context.env,
     signal: context.stop,

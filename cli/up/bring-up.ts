@@ -9,6 +9,7 @@ import {
   waitForGitServer,
   writeGitCredentials,
 } from "../bootstrap/install.ts";
+import { ensureRemoteCredentials } from "../bootstrap/secrets.ts";
 import { BRANCH, type PatternSource } from "../bootstrap/root-application.ts";
 import { summarize, waitForApplications } from "../bootstrap/wait-applications.ts";
 import type { Ports } from "../config.ts";
@@ -65,6 +66,8 @@ export async function bringUpPattern(work: BringUp): Promise<void> {
             : "as it was left",
       );
     }
+    if (work.source.kind === "url" && work.source.credentials !== undefined)
+      await ensureRemoteCredentials(client, work.source.url, work.source.credentials);
     const pattern: PatternSource = {
       repoUrl,
       revision: work.source.kind === "url" ? work.source.revision : BRANCH,

@@ -4,6 +4,7 @@ import path from "node:path";
 import type { Ports } from "../config.ts";
 import { CliError, patternUnusable } from "../errors.ts";
 import { ROOT } from "../tools.ts";
+import { isRemote, remotePattern, type RemotePattern } from "./remote-pattern.ts";
 
 export interface UpOptions {
   pattern?: string;
@@ -19,14 +20,11 @@ export interface UpOptions {
   httpsPort?: string;
 }
 
-export type ResolvedPattern = { kind: "directory"; directory: string } | { kind: "url"; url: string; revision: string };
-
-const REMOTE = /^(https?|ssh|git|file):\/\//;
+export type ResolvedPattern = { kind: "directory"; directory: string } | RemotePattern;
 
 export async function patternSource(options: UpOptions): Promise<ResolvedPattern> {
   const given = options.pattern;
-  if (given !== undefined && (REMOTE.test(given) || /^[\w.-]+@[\w.-]+:/.test(given)))
-    return { kind: "url", url: given, revision: options.revision };
+  if (given !== undefined && isRemote(given)) return remotePattern(given, options.revision);
   const directory = path.resolve(given ?? path.join(ROOT, "pattern"));
   const found = await stat(path.join(directory, "apps")).catch(() => undefined);
   if (!found?.isDirectory())
