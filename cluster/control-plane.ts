@@ -4,7 +4,6 @@ import path from "node:path";
 import type { Clock, Logger } from "@travelops/kube";
 import { createAccessControl } from "./apiserver/access-control.ts";
 import type { ApiServer, NodeAccess } from "./apiserver/api-server.ts";
-import { bootstrapPolicy } from "./apiserver/authorization/bootstrap-policy.ts";
 import { createApiServer } from "./apiserver/create-api-server.ts";
 import { openPki, type ClusterPki } from "./apiserver/pki/cluster-pki.ts";
 import { validateBuiltin } from "./apiserver/validation/validate-builtin.ts";
@@ -54,7 +53,6 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       clientCa: pki.ca,
       tokenKey: pki.tokenKey,
     });
-    await bootstrapPolicy(store, clock, randomUUID);
     const server = await createApiServer({
       store,
       access,

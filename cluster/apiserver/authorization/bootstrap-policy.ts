@@ -73,6 +73,8 @@ function reconciled(live: KubeObject, wanted: KubeObject): KubeObject | undefine
   const missing: Record<string, unknown> = {};
   const aggregated = wanted["aggregationRule"] !== undefined;
   for (const field of aggregated ? [] : ["rules", "subjects"]) {
+    // As a rule nobody has touched them.
+    if (JSON.stringify(live[field]) === JSON.stringify(wanted[field])) continue;
     const have = new Set(listIn(live, field).map(canonical));
     const lost = listIn(wanted, field).filter((item) => !have.has(canonical(item)));
     if (lost.length > 0) missing[field] = [...listIn(live, field), ...lost];

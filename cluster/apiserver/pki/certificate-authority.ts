@@ -4,7 +4,7 @@
  */
 import { createHash, createPrivateKey, generateKeyPairSync, randomBytes, sign, X509Certificate } from "node:crypto";
 import type { KeyObject } from "node:crypto";
-import { isIP } from "node:net";
+import { isIPv4 } from "node:net";
 import { bits, content, explicit, implicit, octets, oid, parts, sequence, set, time, TRUE, unsigned, utf8 } from "./der.ts";
 import { addressBytes } from "./address-bytes.ts";
 
@@ -124,8 +124,11 @@ function extension(id: string, value: Uint8Array, critical = false): Buffer {
   return sequence(oid(id), ...(critical ? [TRUE] : []), octets(value));
 }
 
+/** No host name has a colon; Node's own check for IPv6 compiles a large pattern first (8 ms). */
+const isAddress = (name: string): boolean => name.includes(":") || isIPv4(name);
+
 const alternativeName = (name: string): Buffer =>
-  isIP(name) === 0 ? implicit(2, Buffer.from(name, "latin1")) : implicit(7, addressBytes(name));
+  isAddress(name) ? implicit(7, addressBytes(name)) : implicit(2, Buffer.from(name, "latin1"));
 
 /** The authority's name byte for byte: a client compares it with the issuer's. */
 function subjectOf({ raw }: X509Certificate): Uint8Array {

@@ -22,7 +22,7 @@ export interface BareOptions {
   /** The dataplane's unix socket. */
   readonly dataplaneSocket?: string;
   /** Where native programs reach the API: `https://127.0.0.1:PORT`. */
-  readonly apiServer?: string;
+  readonly apiServer?: () => string;
   readonly note: string;
 }
 
@@ -255,7 +255,7 @@ class BarePod implements PodSandbox {
 
   /** Native clients (kubectl, helm) look for their account at a path that is not real here: a kubeconfig leads them. */
   #kubeconfig(spec: ContainerSpec, account: string): Record<string, string> {
-    const server = this.#sandbox.options.apiServer;
+    const server = this.#sandbox.options.apiServer?.();
     if (server === undefined || spec.env["KUBECONFIG"] !== undefined) return {};
     const file = join(spec.directory, "kubeconfig");
     const named = (name: string, value: object): object[] => [{ name: "pod", [name]: value }];

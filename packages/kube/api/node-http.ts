@@ -3,3 +3,6 @@
  * undici (20 ms of CPU). Asked for by name, only what is used is loaded.
  */
 export const nodeHttp = (): typeof import("node:http") => process.getBuiltinModule("node:http");
+
+/** Likewise: HTTP/1.1 is for servers that do not speak HTTP/2. */
+export const nodeHttps = (): typeof import("node:https") => process.getBuiltinModule("node:https");

@@ -3,10 +3,9 @@
  * keep-alive. A session that is full, closing or silent is replaced; callers only see requests and answers.
  */
 import http2 from "node:http2";
-import https from "node:https";
 import type { Readable } from "node:stream";
 import tls from "node:tls";
-import { nodeHttp } from "../api/node-http.ts";
+import { nodeHttp, nodeHttps } from "../api/node-http.ts";
 
 export interface RawRequest {
   readonly method: string;
@@ -197,6 +196,7 @@ function sendHttp2(session: Session, server: URL, request: RawRequest): Promise<
 function http1(server: URL, options: TlsOptions): HttpConnection {
   const secure = server.protocol === "https:";
   const http = nodeHttp();
+  const https = nodeHttps();
   const agent = secure
     ? new https.Agent({ keepAlive: true, ...secureContext(server, options) })
     : new http.Agent({ keepAlive: true });
