@@ -37,7 +37,9 @@ export function idleCollector(memory: ProcessMemory, everyMs: number): () => voi
 /** The collector by its name; Node offers it only where a flag asks for it, and the flag can be set at any time. */
 function collector(): () => void {
   setFlagsFromString("--expose-gc");
-  return runInNewContext("gc") as () => void;
+  const collect = runInNewContext("gc") as (options: { type: "major"; flavor: "last-resort" }) => void;
+  // Any other flavor keeps the young generation as large as it is.
+  return () => collect({ type: "major", flavor: "last-resort" });
 }
 
 /** Looks every few seconds; keeps no process alive. */
