@@ -20,14 +20,14 @@ export function summarize(objects: Iterable<KubeObject>): string {
   const rows: ApplicationRow[] = [...objects].map((object) => applicationRow("hub", object));
   const open = rows.filter((row) => !isDone(row));
   if (rows.length === 0) return "no application yet";
-  return open.length === 0
-    ? `${rows.length} healthy`
-    : open
-        .map(
-          (row) =>
-            `${row.name} ${row.sync}/${row.health}${row.message === "" ? "" : ` (${row.message.slice(0, 200)})`}`,
-        )
-        .join(", ");
+  if (open.length === 0) return `${rows.length} healthy`;
+  return `${rows.length - open.length} of ${rows.length} healthy, waiting for ${open.map(stateOf).join(", ")}`;
+}
+
+/** `travel-agency (Progressing)`, with the fault where there is one. */
+function stateOf({ name, sync, health, message }: ApplicationRow): string {
+  const state = sync === "Synced" ? health : health === "Unknown" && sync === "Unknown" ? "not compared yet" : sync;
+  return `${name} (${message === "" ? state : message.slice(0, 300)})`;
 }
 
 export async function waitForApplications(

@@ -9,6 +9,8 @@ export type StepOutcome = "done" | "failed";
 export interface Terminal {
   readonly interactive: boolean;
   readonly color: boolean;
+  /** Width of a line; what is longer would wrap and could not be taken back. */
+  readonly columns: number;
   write(text: string): void;
 }
 
@@ -24,7 +26,7 @@ export interface Steps {
 export function terminalOf(stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv): Terminal {
   const interactive = Boolean(stream.isTTY) && !env["CI"] && env["TERM"] !== "dumb";
   const color = env["NO_COLOR"] ? false : env["FORCE_COLOR"] ? true : interactive;
-  return { interactive, color, write: (text) => void stream.write(text) };
+  return { interactive, color, columns: stream.columns ?? 80, write: (text) => void stream.write(text) };
 }
 
 export const duration = (ms: number): string => (ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`);
@@ -36,8 +38,10 @@ export function textSteps(terminal: Terminal, now: () => number): Steps {
     async run(name, work, summary) {
       const started = now();
       const show = (detail: string): void => {
-        if (terminal.interactive)
-          terminal.write(`${clear}  ${paint.cyan("…")} ${name}${detail === "" ? "" : paint.dim(` ${detail}`)}`);
+        if (!terminal.interactive) return;
+        const room = terminal.columns - name.length - 6;
+        const shown = detail.length > room ? `${detail.slice(0, Math.max(0, room - 1))}…` : detail;
+        terminal.write(`${clear}  ${paint.cyan("…")} ${name}${shown === "" ? "" : paint.dim(` ${shown}`)}`);
       };
       show("");
       try {
