@@ -1,17 +1,11 @@
 /** Rights of the parts that upstream has no bootstrap role for: exactly what they read and write. */
-import type { KubeClient, KubeObject } from "@travelops/kube";
+import type { ClusterRole, KubeClient, PolicyRule, RoleBinding } from "@travelops/kube";
 import { CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES } from "@travelops/kube/client/resources";
-
-interface Rule {
-  readonly apiGroups: readonly string[];
-  readonly resources: readonly string[];
-  readonly verbs: readonly string[];
-}
 
 interface OwnRole {
   readonly name: string;
   readonly subject: { readonly kind: "User" | "Group"; readonly name: string };
-  readonly rules: readonly Rule[];
+  readonly rules: PolicyRule[];
 }
 
 const READ = ["get", "list", "watch"];
@@ -88,17 +82,17 @@ export async function applyOwnRoles(client: KubeClient): Promise<void> {
 const applied = { fieldManager: "travelops", force: true } as const;
 const metadata = (name: string) => ({ name, labels: { "kubernetes.io/bootstrapping": "rbac-defaults" } });
 
-function applyRole(client: KubeClient, { name, rules }: OwnRole): Promise<KubeObject> {
+function applyRole(client: KubeClient, { name, rules }: OwnRole): Promise<ClusterRole> {
   const role = {
     apiVersion: "rbac.authorization.k8s.io/v1",
     kind: "ClusterRole",
     metadata: metadata(name),
     rules,
   };
-  return client.apply(CLUSTER_ROLES as never, role as never, applied);
+  return client.apply(CLUSTER_ROLES, role, applied);
 }
 
-function applyBinding(client: KubeClient, { name, subject }: OwnRole): Promise<KubeObject> {
+function applyBinding(client: KubeClient, { name, subject }: OwnRole): Promise<RoleBinding> {
   const binding = {
     apiVersion: "rbac.authorization.k8s.io/v1",
     kind: "ClusterRoleBinding",
@@ -106,5 +100,5 @@ function applyBinding(client: KubeClient, { name, subject }: OwnRole): Promise<K
     roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name },
     subjects: [{ apiGroup: "rbac.authorization.k8s.io", ...subject }],
   };
-  return client.apply(CLUSTER_ROLE_BINDINGS as never, binding as never, applied);
+  return client.apply(CLUSTER_ROLE_BINDINGS, binding, applied);
 }

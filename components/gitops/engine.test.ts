@@ -75,7 +75,7 @@ async function createApplication(
 const application = (name: string): Promise<Application> => api.client.get(APPLICATIONS, NS, name);
 const value = async (namespace: string, name: string): Promise<string | undefined> =>
   (
-    (await api.client.get(CONFIG_MAPS as never, namespace, name)) as KubeObject & {
+    (await api.client.get(CONFIG_MAPS, namespace, name)) as KubeObject & {
       data?: Record<string, string>;
     }
   ).data?.["value"];
@@ -187,7 +187,7 @@ describe("the GitOps engine", () => {
     });
     const next = await push("foreign", { "a.yaml": configMap("a", "2") });
     await until("foreign", synced(next));
-    const live = (await api.client.get(CONFIG_MAPS as never, "foreign-ns", "a")) as KubeObject & {
+    const live = (await api.client.get(CONFIG_MAPS, "foreign-ns", "a")) as KubeObject & {
       data: object;
     };
     expect(live.data).toEqual({ value: "2", other: "kept" });

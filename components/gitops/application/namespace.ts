@@ -14,7 +14,7 @@ export async function ensureNamespace(
   const managed = application.spec.syncPolicy?.managedNamespaceMetadata;
   const object: KubeObject = { apiVersion: "v1", kind: "Namespace", metadata: { name, ...managed } };
   if (managed !== undefined) {
-    await client.apply(NAMESPACES as never, object as never, {
+    await client.apply(NAMESPACES, object, {
       fieldManager: FIELD_MANAGER,
       force: true,
       signal,
@@ -26,7 +26,7 @@ export async function ensureNamespace(
   } catch (error) {
     if (!isNotFound(error)) throw error;
     await client
-      .create(NAMESPACES as never, object as never, { fieldManager: FIELD_MANAGER, signal })
+      .create(NAMESPACES, object, { fieldManager: FIELD_MANAGER, signal })
       .catch((created: unknown) => {
         if (!isAlreadyExists(created)) throw created;
       });

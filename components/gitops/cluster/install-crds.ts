@@ -27,7 +27,7 @@ async function findCrd(client: KubeClient, name: string): Promise<KubeObject | u
 
 async function create(client: KubeClient, crd: KubeObject, signal: AbortSignal): Promise<void> {
   try {
-    await client.create(CUSTOM_RESOURCE_DEFINITIONS as never, crd as never, {
+    await client.create(CUSTOM_RESOURCE_DEFINITIONS, crd, {
       fieldManager: "argocd-controller",
       signal,
     });
