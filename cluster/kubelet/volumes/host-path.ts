@@ -2,8 +2,9 @@
  * hostPath volumes show the *node's* file system, and a node here is no machine: each has a directory of its own that
  * stands for its root. The user's own files are never mounted, but for places that were named when the cluster started.
  */
-import { existsSync, mkdirSync, realpathSync, statSync, writeFileSync } from "node:fs";
-import { dirname, join, normalize } from "node:path";
+import { mkdirSync, statSync, writeFileSync } from "node:fs";
+import { basename, dirname, join, normalize } from "node:path";
+import { isWithin, LeadsOutError, makeInside, realInside } from "./inside.ts";
 import { VolumeError } from "./payload.ts";
 
 export interface HostPathRule {
@@ -13,32 +14,42 @@ export interface HostPathRule {
   readonly real: readonly string[];
 }
 
-const within = (directory: string, path: string): boolean => path === directory || path.startsWith(`${directory}/`);
-
 /** The place behind a hostPath, made where its type asks for it. */
 export function resolveHostPath(rule: HostPathRule, path: string, type = ""): { path: string; file: boolean } {
   const clean = normalize(path);
   if (!clean.startsWith("/")) throw new VolumeError(`hostPath ${path} is not an absolute path`);
-  const isReal = rule.real.some((directory) => within(directory, clean));
-  const root = isReal ? (rule.real.find((directory) => within(directory, clean)) ?? "/") : rule.nodeRoot;
-  const place = isReal ? clean : join(rule.nodeRoot, clean);
-  if (type === "DirectoryOrCreate" || (type === "" && !existsSync(place)))
-    mkdirSync(place, { recursive: true, mode: 0o755 });
-  if (type === "FileOrCreate" && !existsSync(place)) {
-    mkdirSync(dirname(place), { recursive: true });
-    writeFileSync(place, "", { mode: 0o644 });
+  const real = rule.real.find((directory) => isWithin(directory, clean));
+  const root = real ?? rule.nodeRoot;
+  const place = real === undefined ? join(rule.nodeRoot, clean) : clean;
+  try {
+    mkdirSync(root, { recursive: true, mode: 0o700 });
+    makeFor(type, root, place);
+    checkKind(type, place, path);
+    return { path: realInside(root, place), file: kindOf(place) === "file" };
+  } catch (error) {
+    if (!(error instanceof LeadsOutError)) throw error;
+    throw new VolumeError(`hostPath ${path} leads out of the node's file system by a symbolic link`);
   }
-  const kind = kindOf(place);
+}
+
+function makeFor(type: string, root: string, place: string): void {
+  if (kindOf(place) !== undefined) return;
+  if (type === "" || type === "DirectoryOrCreate") makeInside(root, place, 0o755);
+  // "x": through a link to nothing it would be made elsewhere.
+  if (type === "FileOrCreate")
+    writeFileSync(join(makeInside(root, dirname(place), 0o755), basename(place)), "", { mode: 0o644, flag: "wx" });
+}
+
+function checkKind(type: string, place: string, path: string): void {
   const refuse = (what: string): never => {
     throw new VolumeError(`hostPath type check failed: ${path} is not a ${what}`);
   };
+  const kind = kindOf(place);
   if (type.startsWith("Directory") && kind !== "dir") refuse("directory");
   if (type.startsWith("File") && kind !== "file") refuse("file");
-  if (type === "Socket" || type === "CharDevice" || type === "BlockDevice")
-    refuse(type === "Socket" ? "socket file" : type === "CharDevice" ? "character device" : "block device");
-  if (!within(realpathSync(root), realpathSync(place)))
-    throw new VolumeError(`hostPath ${path} leads out of the node's file system by a symbolic link`);
-  return { path: realpathSync(place), file: kind === "file" };
+  if (type === "Socket") refuse("socket file");
+  if (type === "CharDevice") refuse("character device");
+  if (type === "BlockDevice") refuse("block device");
 }
 
 function kindOf(path: string): "dir" | "file" | undefined {

@@ -6,14 +6,25 @@ export class LeadsOutError extends Error {
   override readonly name = "LeadsOutError";
 }
 
-const within = (directory: string, path: string): boolean => path === directory || path.startsWith(`${directory}/`);
+/** Whether `path` is `directory` or below it, by its text alone. */
+export const isWithin = (directory: string, path: string): boolean => path === directory || path.startsWith(`${directory}/`);
 
 /** The real path of something that exists inside `base`. */
 export function realInside(base: string, path: string): string {
-  const real = realpathSync(path);
-  if (!within(realpathSync(base), real))
+  const real = realOf(path);
+  if (real === undefined || !isWithin(realpathSync(base), real))
     throw new LeadsOutError(`${path.slice(base.length)} leads out of its volume by a symbolic link`);
   return real;
+}
+
+/** Undefined where a link leads to nothing: what is made through it would be made there. */
+function realOf(path: string): string | undefined {
+  try {
+    return realpathSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT" && exists(path)) return undefined;
+    throw error;
+  }
 }
 
 /** Makes a directory inside `base`; what exists on the way is looked at before anything is made below it. */
