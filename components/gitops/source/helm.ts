@@ -55,7 +55,7 @@ async function helmArguments(render: HelmRender, scratch: string): Promise<strin
   const { options } = render;
   const args = [
     "template",
-    options.releaseName ?? render.releaseName,
+    checkedReleaseName(options.releaseName ?? render.releaseName),
     render.chart,
     "--namespace",
     options.namespace ?? render.namespace,
@@ -80,12 +80,24 @@ async function helmArguments(render: HelmRender, scratch: string): Promise<strin
     );
   }
   for (const parameter of options.fileParameters ?? []) {
-    args.push(
-      "--set-file",
-      `${parameter.name ?? ""}=${await resolveInside(render.root, render.chart, parameter.path ?? "", "helm.fileParameters")}`,
-    );
+    const file = await resolveInside(render.root, render.chart, parameter.path ?? "", "helm.fileParameters");
+    args.push("--set-file", `${checkedFileParameter(parameter.name ?? "")}=${file.replaceAll(",", "\\,")}`);
   }
   return args;
+}
+
+/** Helm's own rule. A name that starts with a dash would be a flag, and flags read any file of the controller's. */
+function checkedReleaseName(name: string): string {
+  if (name.length <= 53 && /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/.test(name)) return name;
+  throw new SourceError(
+    `helm.releaseName: "${name}" is no release name: lower-case letters, digits, "-" and "." are allowed, 53 at the most`,
+  );
+}
+
+/** With a comma it would be several parameters, of which one could name a file outside of the repository. */
+function checkedFileParameter(name: string): string {
+  if (!/[,=]/.test(name)) return name;
+  throw new SourceError(`helm.fileParameters: the name "${name}" has a comma or an equals sign: use one entry a parameter`);
 }
 
 async function valueFiles(render: HelmRender): Promise<string[]> {
@@ -94,6 +106,8 @@ async function valueFiles(render: HelmRender): Promise<string[]> {
     const file = substitute(name, render.buildEnvironment);
     if (/^https?:\/\//.test(file))
       throw new SourceError(`helm.valueFiles: "${file}": values from a URL are not supported: commit the file`);
+    // Helm splits the flag's value at commas.
+    if (file.includes(",")) throw new SourceError(`helm.valueFiles: "${file}" has a comma in its path: rename the file`);
     try {
       files.push(await resolveInside(render.root, render.chart, file, "helm.valueFiles"));
     } catch (error) {

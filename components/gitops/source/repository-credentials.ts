@@ -28,6 +28,13 @@ const read = (secret: KubeObject, key: string): string => {
   return Buffer.from(data?.[key] ?? "", "base64").toString("utf8");
 };
 
+/** The prefix ends where a part of the URL ends: what is meant for `git.example.com` goes to no `git.example.com.evil`. */
+function isBelow(url: string, prefix: string): boolean {
+  if (prefix === "" || !url.startsWith(prefix)) return false;
+  const next = url.charAt(prefix.length);
+  return next === "" || next === "/" || prefix.endsWith("/") || prefix.endsWith(":") || (next === ":" && !prefix.includes("://"));
+}
+
 /** The exact repository wins, then the longest matching prefix. Undefined: the repository is asked without credentials. */
 export function credentialsFor(
   url: string,
@@ -40,7 +47,7 @@ export function credentialsFor(
     (secret) => normalizeRepoUrl(read(secret, "url")) === wanted && read(secret, "password") !== "",
   );
   const prefixed = ofType("repo-creds")
-    .filter((secret) => wanted.startsWith(normalizeRepoUrl(read(secret, "url"))))
+    .filter((secret) => isBelow(wanted, normalizeRepoUrl(read(secret, "url"))))
     .toSorted((a, b) => read(b, "url").length - read(a, "url").length)[0];
   const secret = exact ?? prefixed;
   if (secret === undefined) return undefined;
