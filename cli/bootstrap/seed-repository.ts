@@ -64,8 +64,10 @@ async function checkDirectory(directory: string): Promise<void> {
 
 /** The credentials travel in the environment, so that no process list shows them. */
 function gitEnvironment(credentials: GitCredentials): NodeJS.ProcessEnv {
+  // What a surrounding git (a hook, say) set for itself is about another repository.
+  const own = Object.entries(process.env).filter(([name]) => !name.startsWith("GIT_"));
   return {
-    ...process.env,
+    ...Object.fromEntries(own),
     GIT_CONFIG_NOSYSTEM: "1",
     GIT_CONFIG_GLOBAL: "/dev/null",
     GIT_CONFIG_COUNT: "2",

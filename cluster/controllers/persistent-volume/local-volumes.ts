@@ -30,6 +30,8 @@ export function localVolumes(directory: string): LocalVolumes {
     async provision(claim, storageClass) {
       const name = `pvc-${claim.metadata.uid}`;
       const path = join(root, name);
+      // What is in a volume is its pods' alone, whatever the rights of the directory that the user named.
+      await mkdir(root, { recursive: true, mode: 0o700 });
       await mkdir(path, { recursive: true });
       // Containers run as users of their own.
       await chmod(path, 0o777);
