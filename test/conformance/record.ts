@@ -16,6 +16,9 @@ function generalize(line: string, bench: Bench): string {
   return text
     .replaceAll(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, "<uid>")
     .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g, "<time>")
+    .replace(/^(LAST DEPLOYED: ).*/, "$1<*>")
+    .replace(/\t\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ \+0000 UTC\t/, "\t<*>\t")
+    .replace(/\t\w{3} \w{3} +\d+ \d\d:\d\d:\d\d \d{4}\t/, "\t<*>\t")
     .replaceAll(/( {2})\d+s(?= {2}|$)/g, "$1<age>")
     .replaceAll(/\b10\.64\.\d+\.\d+\b/g, "10.64.<n>.<n>")
     .replaceAll(/(kube-api-access-)[a-z0-9]{5}\b/g, "$1<word>")
