@@ -34,6 +34,7 @@ function failurePolicy(spec: Fields, path: string, errors: Errors): void {
     const at = `${path}.podFailurePolicy.rules[${i}]`;
     if (text(rule, "action") === "") errors.push(fieldRequired(`${at}.action`, "valid values: \"Count\", \"FailIndex\", \"FailJob\", \"Ignore\""));
     else oneOf(text(rule, "action"), `${at}.action`, ["Count", "FailIndex", "FailJob", "Ignore"], errors);
+    if (rule["action"] === "FailIndex" && !has(spec, "backoffLimitPerIndex")) errors.push(fieldInvalid(`${at}.action`, "FailIndex", "requires the backoffLimitPerIndex to be set"));
     exitCodes(rule, at, errors);
     const conditions = list(rule, "onPodConditions").length > 0;
     if (has(rule, "onExitCodes") && conditions) errors.push(invalidRule(at, "specifying both OnExitCodes and OnPodConditions is not supported"));

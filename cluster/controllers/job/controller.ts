@@ -72,9 +72,13 @@ export async function jobController(context: ControllerContext): Promise<void> {
   ]);
 }
 
-/** A pod that stands for its Job right now. */
-const runs = (job: Job, pod: Pod, control: PodControl): boolean =>
-  !isFinished(pod) && (replacesOnlyFailed(job) || !control.isDeleting(pod));
+/** `held`: on their way out, but not to be replaced before they have ended. */
+interface Look {
+  readonly pods: readonly Pod[];
+  readonly active: readonly Pod[];
+  readonly held: readonly Pod[];
+  readonly counts: Tally;
+}
 
 class JobReconciler {
   readonly #context: ControllerContext;
@@ -94,7 +98,6 @@ class JobReconciler {
     const job = this.#jobs.get(namespace, name);
     if (job === undefined || (job.spec.managedBy ?? OWN_CONTROLLER) !== OWN_CONTROLLER) return;
     if (isFinishedJob(job)) return this.#afterEnd(job);
-    if (this.#refuses(job)) return;
     const { client } = this.#context;
     // One time for the whole pass: what is not yet due now must not count as past when the next look is set.
     const now = this.#context.clock.now();
@@ -107,7 +110,7 @@ class JobReconciler {
     });
 
     const before = this.#look(job, undefined);
-    const verdict = verdictOf(job, before.pods, before.counts, before.active.length, now);
+    const verdict = verdictOf(job, before.pods, before.counts, before.active.length + before.held.length, now);
     const { wait, error } = await this.#manage(job, before, verdict, now);
     const after = this.#look(job, verdict);
     // Ending pods may have decided it meanwhile; the next event says so.
@@ -122,28 +125,22 @@ class JobReconciler {
     return waits.length === 0 ? undefined : { requeueAfterMs: Math.min(...waits) };
   }
 
-  #look(job: Job, verdict: Verdict | undefined): { pods: Pod[]; active: Pod[]; counts: Tally } {
+  #look(job: Job, verdict: Verdict | undefined): Look {
     const pods = this.#pods.byIndex(BY_CONTROLLER, job.metadata.uid ?? "");
-    const active = pods.filter((pod) => runs(job, pod, this.#control));
-    return { pods, active, counts: tally(job, pods, verdict !== undefined) };
-  }
-
-  /** What is asked for and not there is said, not ignored. */
-  #refuses(job: Job): boolean {
-    const { podFailurePolicy, backoffLimitPerIndex, successPolicy } = job.spec;
-    const asked = Object.entries({ podFailurePolicy, backoffLimitPerIndex, successPolicy }).filter(
-      ([, value]) => value !== undefined,
+    const [ending = [], active = []] = [true, false].map((deleting) =>
+      pods.filter((pod) => !isFinished(pod) && this.#control.isDeleting(pod) === deleting),
     );
-    for (const [field] of asked) {
-      const message = `spec.${field} is not supported by the embedded cluster: no pods are started`;
-      this.#context.recorder("job-controller").record(job, "Warning", "NotSupported", message);
-    }
-    return asked.length > 0;
+    return {
+      pods,
+      active,
+      held: replacesOnlyFailed(job) ? ending : [],
+      counts: tally(job, pods, verdict !== undefined),
+    };
   }
 
   async #manage(
     job: Job,
-    { pods, active, counts }: { pods: Pod[]; active: Pod[]; counts: Tally },
+    { pods, active, held, counts }: Look,
     verdict: Verdict | undefined,
     now: number,
   ): Promise<{ wait?: number; error?: unknown }> {
@@ -158,21 +155,31 @@ class JobReconciler {
     }
     const surplus = surplusIndexed(job, active);
     const rest = active.filter((pod) => !surplus.includes(pod));
-    const missing = wantedActive(job, counts, rest.length) - rest.length;
-    if (missing < 0) {
-      const ranked = rest.toSorted(byDeletionRank(rest, now));
-      surplus.push(...ranked.slice(0, -missing));
-    }
+    const missing = wantedActive(job, counts, rest.length + held.length) - rest.length - held.length;
+    // What is on its way out is not given up twice.
+    const tooMany = Math.min(rest.length, -missing);
+    if (tooMany > 0) surplus.push(...rest.toSorted(byDeletionRank(rest, now)).slice(0, tooMany));
     await this.#discard(job, surplus);
     if (missing <= 0) return {};
-    const wait = backoffIn(pods, now);
-    return wait > 0 ? { wait } : { error: await this.#start(job, rest, counts, Math.min(missing, BURST)) };
+    const wait = backoffIn(job, pods, now);
+    return wait > 0 ? { wait } : this.#start(job, [...rest, ...held], counts, Math.min(missing, BURST), now);
   }
 
-  async #start(job: Job, active: readonly Pod[], counts: Tally, count: number): Promise<unknown> {
-    if (!isIndexed(job)) return slowStart(count, () => this.#control.create(job, jobPod(job, undefined)));
-    const indexes = nextIndexes(job, active, counts, count);
-    return slowStart(indexes.length, (i) => this.#control.create(job, jobPod(job, indexes[i])));
+  async #start(
+    job: Job,
+    taken: readonly Pod[],
+    counts: Tally,
+    count: number,
+    now: number,
+  ): Promise<{ wait?: number; error?: unknown }> {
+    if (!isIndexed(job))
+      return { error: await slowStart(count, () => this.#control.create(job, jobPod(job, undefined))) };
+    const { indexes, wait } = nextIndexes(job, taken, counts, count, now);
+    const error = await slowStart(indexes.length, (i) => {
+      const index = indexes[i] ?? 0;
+      return this.#control.create(job, jobPod(job, index, counts.awaiting.get(index)));
+    });
+    return { wait, error };
   }
 
   /** Pods that are no longer wanted do not count: they lose the finalizer before they are deleted. */
@@ -186,8 +193,8 @@ class JobReconciler {
   }
 
   /** Pods that the status now lists may lose the finalizer. */
-  async #release(pods: readonly Pod[], { uncounted }: Tally): Promise<void> {
-    const listed = new Set([...uncounted.succeeded, ...uncounted.failed]);
+  async #release(pods: readonly Pod[], { uncounted, ignored }: Tally): Promise<void> {
+    const listed = new Set([...uncounted.succeeded, ...uncounted.failed, ...ignored]);
     await Promise.all(pods.filter((pod) => listed.has(pod.metadata.uid ?? "")).map((pod) => this.#untrack(pod)));
   }
 

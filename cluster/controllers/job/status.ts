@@ -2,7 +2,7 @@
 import type { Condition, Job, JobStatus, Pod } from "@travelops/kube";
 import { findCondition, formatTime, setCondition } from "@travelops/kube";
 import { countWhere, isFinished, isReady, isTerminating } from "../shared/pods.ts";
-import { formatCompleted, isTracked, type Tally } from "./tally.ts";
+import { formatCompleted, formatFailed, isTracked, type Tally } from "./tally.ts";
 import type { Verdict } from "./verdict.ts";
 
 export interface StatusInput {
@@ -35,6 +35,7 @@ export function jobStatus(input: StatusInput): JobStatus {
     succeeded: optional(counts.succeeded),
     failed: optional(counts.failed),
     completedIndexes: formatCompleted(job, counts) || undefined,
+    failedIndexes: formatFailed(job, counts),
     uncountedTerminatedPods: {
       succeeded: uncounted.succeeded.length === 0 ? undefined : [...uncounted.succeeded],
       failed: uncounted.failed.length === 0 ? undefined : [...uncounted.failed],

@@ -2,7 +2,10 @@
 import type { Condition, Job, Pod } from "@travelops/kube";
 import { findCondition, isTrue } from "@travelops/kube";
 import { restarts } from "../shared/pods.ts";
-import type { Tally } from "./tally.ts";
+import { failureAction } from "./failure-policy.ts";
+import { backoffAfter, countsPerIndex, earlierFailures } from "./index-failures.ts";
+import { metSuccessRule } from "./success-policy.ts";
+import { isFailed, type Tally } from "./tally.ts";
 
 export interface Verdict {
   readonly success: boolean;
@@ -46,25 +49,37 @@ export function verdictOf(
   if (failure?.status === "True") return fromCondition(failure, false);
   const success = findCondition(conditions, "SuccessCriteriaMet");
   if (success?.status === "True") return fromCondition(success, true);
+  return failed(job, pods, counts, now) ?? succeeded(job, counts, active);
+}
+
+const failure = (reason: string, message: string): Verdict => ({ success: false, reason, message });
+
+function failed(job: Job, pods: readonly Pod[], counts: Tally, now: number): Verdict | undefined {
+  for (const pod of job.spec.podFailurePolicy === undefined ? [] : pods) {
+    const found = isFailed(pod, job) ? failureAction(job, pod) : undefined;
+    if (found?.action === "FailJob") return failure("PodFailurePolicy", found.message);
+  }
   const limit = job.spec.backoffLimit ?? 6;
   if (counts.allFailed > limit || tooManyRestarts(job, pods, limit)) {
-    return {
-      success: false,
-      reason: "BackoffLimitExceeded",
-      message: "Job has reached the specified backoff limit",
-    };
+    return failure("BackoffLimitExceeded", "Job has reached the specified backoff limit");
   }
   const left = deadlineIn(job, now);
   if (left !== undefined && left <= 0) {
-    return {
-      success: false,
-      reason: "DeadlineExceeded",
-      message: "Job was active longer than specified deadline",
-    };
+    return failure("DeadlineExceeded", "Job was active longer than specified deadline");
   }
+  const { maxFailedIndexes } = job.spec;
+  if (maxFailedIndexes === undefined || counts.failedIndexes.size <= maxFailedIndexes) return undefined;
+  return failure("MaxFailedIndexesExceeded", "Job has exceeded the specified maximal number of failed indexes");
+}
+
+function succeeded(job: Job, counts: Tally, active: number): Verdict | undefined {
+  const rule = metSuccessRule(job, counts.completedIndexes);
+  if (rule !== undefined) return { success: true, reason: "SuccessPolicy", message: `Matched rules at index ${rule}` };
+  if (active > 0) return undefined;
   const { completions } = job.spec;
-  const enough = completions === undefined ? counts.allSucceeded > 0 : counts.allSucceeded >= completions;
-  return enough && active === 0 ? COMPLETED : undefined;
+  if (completions === undefined) return counts.allSucceeded > 0 ? COMPLETED : undefined;
+  if (counts.allSucceeded + counts.failedIndexes.size < completions) return undefined;
+  return counts.failedIndexes.size > 0 ? failure("FailedIndexes", "Job has failed indexes") : COMPLETED;
 }
 
 /** Containers that restart in place count too. */
@@ -76,9 +91,6 @@ function tooManyRestarts(job: Job, pods: readonly Pod[], limit: number): boolean
   return limit === 0 ? total > 0 : total >= limit;
 }
 
-const FIRST_BACKOFF_MS = 10_000;
-const LONGEST_BACKOFF_MS = 600_000;
-
 function endOf(pod: Pod): number {
   const ends = (pod.status?.containerStatuses ?? []).map(
     (status) => Date.parse(status.state?.terminated?.finishedAt ?? "") || 0,
@@ -88,13 +100,17 @@ function endOf(pod: Pod): number {
 }
 
 /** Milliseconds to wait before the next pod, after failures that no success has followed. */
-export function backoffIn(pods: readonly Pod[], now: number): number {
+export function backoffIn(job: Job, pods: readonly Pod[], now: number): number {
+  if (countsPerIndex(job)) return 0;
   const lastSuccess = Math.max(0, ...pods.filter((pod) => pod.status?.phase === "Succeeded").map(endOf));
   const failures = pods
     .filter((pod) => pod.status?.phase === "Failed")
     .map(endOf)
     .filter((end) => end > lastSuccess);
   if (failures.length === 0) return 0;
-  const wait = Math.min(FIRST_BACKOFF_MS * 2 ** Math.min(failures.length - 1, 20), LONGEST_BACKOFF_MS);
-  return Math.max(0, Math.max(...failures) + wait - now);
+  return Math.max(0, Math.max(...failures) + backoffAfter(failures.length) - now);
 }
+
+/** Milliseconds to wait before a pod may follow `last` at its index. */
+export const indexBackoffIn = (last: Pod | undefined, now: number): number =>
+  last === undefined ? 0 : Math.max(0, endOf(last) + backoffAfter(earlierFailures(last) + 1) - now);

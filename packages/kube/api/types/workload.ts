@@ -111,6 +111,16 @@ export interface JobCondition extends Condition {
   lastProbeTime?: string;
 }
 
+export interface PodFailurePolicyRule {
+  action: string;
+  onExitCodes?: { containerName?: string | null; operator: string; values: number[] };
+  onPodConditions?: { type: string; status?: string }[];
+}
+
+export interface PodFailurePolicy {
+  rules: PodFailurePolicyRule[];
+}
+
 export interface JobSpec {
   parallelism?: number;
   completions?: number;
@@ -118,8 +128,8 @@ export interface JobSpec {
   backoffLimit?: number;
   backoffLimitPerIndex?: number;
   maxFailedIndexes?: number;
-  podFailurePolicy?: unknown;
-  successPolicy?: unknown;
+  podFailurePolicy?: PodFailurePolicy;
+  successPolicy?: { rules: { succeededIndexes?: string; succeededCount?: number }[] };
   managedBy?: string;
   selector?: LabelSelector;
   manualSelector?: boolean;
@@ -145,6 +155,7 @@ export interface JobStatus {
   terminating?: number;
   ready?: number;
   completedIndexes?: string;
+  failedIndexes?: string;
   uncountedTerminatedPods?: { succeeded?: string[]; failed?: string[] };
 }
 
