@@ -3,7 +3,8 @@ import { isNotFound, type KubeClient, type KubeObject } from "@travelops/kube";
 import { writeFile } from "node:fs/promises";
 import type { DataDir } from "../data-dir.ts";
 import { collectUrls, type UrlRow } from "../status/urls.ts";
-import { APPLICATIONS } from "../status/applications.ts";
+import { APPLICATIONS, REFRESH } from "../status/applications.ts";
+import { listApplications } from "../status/collect.ts";
 import { applyManifests, componentManifests, FIELD_MANAGER } from "./manifests.ts";
 import {
   BRANCH,
@@ -108,6 +109,18 @@ export async function applyRootApplication(
       if (!isNotFound(error)) throw error;
       await wait(50, signal);
     }
+  }
+}
+
+/**
+ * What the Applications say may be from before the cluster stopped: each is asked to look again, and counts only once
+ * it has (the engine takes the annotation away).
+ */
+export async function refreshApplications(client: KubeClient, signal: AbortSignal): Promise<void> {
+  const patch = { metadata: { annotations: { [REFRESH]: "normal" } } };
+  for (const { metadata } of await listApplications(client)) {
+    const { namespace = "", name = "" } = metadata;
+    await client.patch(APPLICATIONS, namespace, name, "application/merge-patch+json", patch, { signal });
   }
 }
 

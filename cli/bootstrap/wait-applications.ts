@@ -1,6 +1,6 @@
 /** Waits, by watch, until every Application is synced and healthy. */
 import type { KubeClient, KubeObject } from "@travelops/kube";
-import { APPLICATIONS, applicationRow, isDone, type ApplicationRow } from "../status/applications.ts";
+import { APPLICATIONS, applicationRow, isAwaitingRefresh, isDone, type ApplicationRow } from "../status/applications.ts";
 
 /** Names of the Applications that an app of apps declares. */
 function declared(root: KubeObject | undefined): string[] {
@@ -13,7 +13,7 @@ export function applicationsDone(objects: ReadonlyMap<string, KubeObject>, rootN
   const root = objects.get(rootName);
   if (root === undefined || !isDone(applicationRow("hub", root))) return false;
   if (declared(root).some((name) => !objects.has(name))) return false;
-  return [...objects.values()].every((object) => isDone(applicationRow("hub", object)));
+  return [...objects.values()].every((object) => !isAwaitingRefresh(object) && isDone(applicationRow("hub", object)));
 }
 
 export function summarize(objects: Iterable<KubeObject>): string {

@@ -4,6 +4,11 @@ import { customResource } from "@travelops/kube/client/resources";
 
 export const APPLICATIONS = customResource("argoproj.io", "v1alpha1", "applications", "Application", true);
 
+/** Asks the engine to look again; gone once it has. */
+export const REFRESH = "argocd.argoproj.io/refresh";
+
+export const isAwaitingRefresh = (object: KubeObject): boolean => object.metadata.annotations?.[REFRESH] !== undefined;
+
 export interface ApplicationRow {
   cluster: string;
   name: string;

@@ -4,6 +4,7 @@ import type { KubeClient } from "@travelops/kube";
 import {
   applyRootApplication,
   installComponents,
+  refreshApplications,
   IN_CLUSTER_REPO_URL,
   seed,
   waitForGitServer,
@@ -73,6 +74,7 @@ export async function bringUpPattern(work: BringUp): Promise<void> {
       revision: work.source.kind === "url" ? work.source.revision : BRANCH,
     };
     await applyRootApplication(client, pattern, context.wait, signal);
+    await refreshApplications(client, signal);
     waitingFor = "the applications";
     await steps.run(
       "Applications",
