@@ -26,6 +26,8 @@ export interface Outcome {
 export interface RunningCommand {
   readonly child: ChildProcess;
   readonly outcome: Promise<Outcome>;
+  /** What it wrote so far. */
+  stdout(): string;
   /** Resolves once `text` was written to stderr. */
   said(text: string): Promise<void>;
 }
@@ -62,7 +64,12 @@ export function startCommand(args: readonly string[], options: CommandOptions): 
       setImmediate(() => resolve({ code: code ?? (signal === "SIGINT" ? 130 : 1), ...written }));
     });
   });
-  return { child, outcome, said: (text) => untilSaid(child, outcome, () => written.stderr.includes(text), text) };
+  return {
+    child,
+    outcome,
+    stdout: () => written.stdout,
+    said: (text) => untilSaid(child, outcome, () => written.stderr.includes(text), text),
+  };
 }
 
 function untilSaid(child: ChildProcess, outcome: Promise<Outcome>, heard: () => boolean, text: string): Promise<void> {
