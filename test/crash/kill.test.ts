@@ -31,7 +31,7 @@ const marker = `travelops-crash-${process.pid}-${SEED}`;
 
 it.runIf(process.platform === "linux")(
   `loses no acknowledged write and leaves no process in ${ROUNDS} kills at random moments (seed ${SEED})`,
-  { timeout: 240_000 },
+  { timeout: 300_000 },
   async () => {
     let last: Snapshot | undefined;
     let first: Snapshot | undefined;
@@ -41,10 +41,10 @@ it.runIf(process.platform === "linux")(
     for (let round = 1; round <= ROUNDS; round++) {
       const where = `round ${round}, TRAVELOPS_CRASH_SEED=${SEED}`;
       if (round % EARLY_ROUND === 0) {
-        await killWhileStarting(dataDir, where);
+        await killWhileStarting(dataDir, sandboxOf(round), where);
         continue;
       }
-      const cluster = await startClusterProcess({ dataDir, nodes: 1 });
+      const cluster = await startClusterProcess({ dataDir, nodes: 1, sandbox: sandboxOf(round) });
       if (round === 1) await createWorkload(cluster.client, marker);
       else await checkHistory(cluster, last, where);
       if (round % LONG_ROUND === 1) {
@@ -69,6 +69,9 @@ it.runIf(process.platform === "linux")(
     expect(ledger.acknowledged).toBeGreaterThan(ROUNDS * 10);
   },
 );
+
+/** Both sandboxes in turn, each resuming what the other left: `auto` takes namespaces where the kernel gives them. */
+const sandboxOf = (round: number): "auto" | "bare" => (Math.floor(round / LONG_ROUND) % 2 === 0 ? "auto" : "bare");
 
 /** Everything acknowledged is there, revisions only grew, and a watch from `from` tells exactly what happened since. */
 async function checkHistory(cluster: ClusterProcess, from: Snapshot | undefined, where: string): Promise<void> {
@@ -103,7 +106,7 @@ async function killWhileWriting(cluster: ClusterProcess, where: string): Promise
     writers: WRITERS,
     names: NAMES,
   });
-  const delay = random.below(600);
+  const delay = random.below(400);
   await new Promise((resolve) => setTimeout(resolve, delay));
   const family = descendantsOf(cluster.pid);
   await cluster.kill();
@@ -112,7 +115,7 @@ async function killWhileWriting(cluster: ClusterProcess, where: string): Promise
 }
 
 /** At any moment from the first instruction on: keys half written, the sandbox half made. */
-async function killWhileStarting(dataDir: string, where: string): Promise<void> {
+async function killWhileStarting(dataDir: string, sandbox: "auto" | "bare", where: string): Promise<void> {
   let family: ProcessInfo[] = [];
   const onSpawn = (pid: number): void =>
     void setTimeout(() => {
@@ -120,7 +123,7 @@ async function killWhileStarting(dataDir: string, where: string): Promise<void> 
       process.kill(pid, "SIGKILL");
     }, random.below(700));
   // Where the start was faster than the kill, the connection it made is of no use.
-  await startClusterProcess({ dataDir, nodes: 1, onSpawn }).then(
+  await startClusterProcess({ dataDir, nodes: 1, sandbox, onSpawn }).then(
     (cluster) => cluster.exited,
     () => undefined,
   );

@@ -44,6 +44,7 @@ interface Remembered {
 export class TargetStates {
   readonly #deps: TargetStateDeps;
   readonly #revisions = new Map<string, { commit: string; at: number }>();
+  readonly #asking = new Map<string, { asked: number; commit: Promise<string>; signal: AbortSignal }>();
   readonly #targets = new Map<string, Remembered>();
   /** Counts announcements, so that an answer asked for before one is not kept after it. */
   #announcements = 0;
@@ -70,23 +71,39 @@ export class TargetStates {
     const key = `${source.repoURL}\n${source.targetRevision ?? "HEAD"}`;
     const known = this.#revisions.get(key);
     if (known !== undefined && this.#deps.now() - known.at < this.#deps.revisionTtlMs) return known.commit;
+    return this.#ask(key, source, signal);
+  }
+
+  /** After a push all Applications of a repository ask at once: they share one answer, unless it was asked for before. */
+  async #ask(key: string, source: ApplicationSource, signal: AbortSignal): Promise<string> {
     const asked = this.#announcements;
-    const commit = await this.#deps.git.resolve(
+    const underWay = this.#asking.get(key);
+    if (underWay?.asked === asked) {
+      try {
+        return await underWay.commit;
+      } catch (error) {
+        // Whoever asked may have been called off; that is no answer to us.
+        if (!underWay.signal.aborted || signal.aborted) throw error;
+      }
+    }
+    const commit = this.#deps.git.resolve(
       source.repoURL,
       source.targetRevision ?? "HEAD",
       this.#deps.credentials(source.repoURL),
       signal,
     );
-    if (asked === this.#announcements) this.#revisions.set(key, { commit, at: this.#deps.now() });
-    return commit;
+    const own = { asked, commit, signal };
+    this.#asking.set(key, own);
+    try {
+      const found = await commit;
+      if (asked === this.#announcements) this.#revisions.set(key, { commit: found, at: this.#deps.now() });
+      return found;
+    } finally {
+      if (this.#asking.get(key) === own) this.#asking.delete(key);
+    }
   }
 
-  async get(
-    key: string,
-    application: Application,
-    revision: string,
-    signal: AbortSignal,
-  ): Promise<TargetState> {
+  async get(key: string, application: Application, revision: string, signal: AbortSignal): Promise<TargetState> {
     const source = singleSource(application);
     const { namespace } = application.spec.destination;
     const cluster = await this.#deps.cluster();
@@ -156,13 +173,10 @@ export class TargetStates {
 export function singleSource(application: Application): ApplicationSource {
   const { sources } = application.spec;
   if (sources !== undefined && sources.length > 1)
-    throw new SourceError(
-      "spec.sources: several sources of one Application are not supported; use spec.source",
-    );
+    throw new SourceError("spec.sources: several sources of one Application are not supported; use spec.source");
   const source = sourceOf(application);
   if (source === undefined) throw new SourceError("spec.source is missing");
-  if (source.repoURL === undefined || source.repoURL === "")
-    throw new SourceError("spec.source.repoURL is missing");
+  if (source.repoURL === undefined || source.repoURL === "") throw new SourceError("spec.source.repoURL is missing");
   if (source.chart !== undefined && source.chart !== "")
     throw new SourceError(
       "spec.source.chart: charts from a Helm repository are not supported; keep the chart in Git and use spec.source.path",
