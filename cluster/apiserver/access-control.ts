@@ -3,6 +3,7 @@ import type { Clock } from "@travelops/kube/api/clock";
 import type { Store } from "../store/store.ts";
 import type { AccessControl } from "./access.ts";
 import { admissionChain } from "./admission/chain.ts";
+import { claimResize } from "./admission/claim-resize.ts";
 import { defaultIngressClass, defaultStorageClass } from "./admission/default-class.ts";
 import { defaultTolerationSeconds } from "./admission/default-toleration-seconds.ts";
 import { limitRanger } from "./admission/limit-ranger.ts";
@@ -61,6 +62,7 @@ export function createAccessControl(options: AccessControlOptions): AccessContro
     priority,
     defaultTolerationSeconds,
     defaultStorageClass,
+    claimResize,
     defaultIngressClass,
     runtimeClass,
     ...(options.resourceOfKind === undefined ? [] : [ownerReferences(authorize, options.resourceOfKind)]),

@@ -5,7 +5,7 @@ import type { ControllerContext } from "./context.ts";
 import { patched } from "./shared/write.ts";
 
 /** The rules of all roles that `role` selects, each once, in the order of the roles' names. Pure. */
-export function gatheredRules(role: ClusterRole, all: readonly ClusterRole[]): PolicyRule[] {
+function gatheredRules(role: ClusterRole, all: readonly ClusterRole[]): PolicyRule[] {
   const found = new Map<string, PolicyRule>();
   const selectors = role.aggregationRule?.clusterRoleSelectors ?? [];
   for (const other of all.toSorted((a, b) => ((a.metadata.name ?? "") < (b.metadata.name ?? "") ? -1 : 1))) {

@@ -8,6 +8,7 @@ import { daemonSetController } from "./daemon-set/controller.ts";
 import { deploymentController } from "./deployment/controller.ts";
 import { disruptionController } from "./disruption/controller.ts";
 import { endpointsController, endpointSliceController } from "./endpoints/controller.ts";
+import { endpointSliceMirroringController } from "./endpoints/mirror-controller.ts";
 import { garbageCollector } from "./garbage-collector/controller.ts";
 import { type SharedInformers, sharedInformers } from "./informers.ts";
 import { jobController } from "./job/controller.ts";
@@ -42,6 +43,7 @@ const CONTROLLERS: Readonly<Record<string, Controller>> = {
   "replicaset-controller": replicaSetController,
   "deployment-controller": deploymentController,
   "endpointslice-controller": endpointSliceController,
+  "endpointslice-mirroring-controller": endpointSliceMirroringController,
   "endpoints-controller": endpointsController,
   "statefulset-controller": statefulSetController,
   "daemonset-controller": daemonSetController,

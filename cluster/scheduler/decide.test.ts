@@ -10,6 +10,8 @@ function choose(incoming: Pod, nodes: [Node, ...Pod[]][], more: { pv?: object } 
   return decide(incoming, {
     nodes: nodes.map(([one, ...pods]) => new NodeInfo(one, pods)),
     volumes: {
+      volumes: () => [],
+      storageClass: () => undefined,
       claim: (_namespace, name) =>
         name === "data"
           ? {
@@ -199,7 +201,12 @@ test("what is placed always fits, and a pod is left out only when it fits nowher
           const incoming = pod(`p${i}`, { requests: { cpu: String(want) } });
           const decision = decide(incoming, {
             nodes,
-            volumes: { claim: () => undefined, volume: () => undefined },
+            volumes: {
+              claim: () => undefined,
+              volume: () => undefined,
+              volumes: () => [],
+              storageClass: () => undefined,
+            },
             namespaceLabels: () => ({}),
             random: () => 0.5,
           });

@@ -1,5 +1,5 @@
 /** Where a pod goes, or why nowhere. Pure: from what is known of the cluster to a decision. */
-import type { Pod } from "@travelops/kube";
+import type { PersistentVolumeClaim, Pod } from "@travelops/kube";
 import { filterState, type Rejection, rejection } from "./filter.ts";
 import type { NodeInfo } from "./node-info.ts";
 import type { NamespaceLabels } from "./pod-affinity.ts";
@@ -17,7 +17,7 @@ export interface Surroundings {
 }
 
 export type Decision =
-  | { readonly kind: "node"; readonly name: string }
+  | { readonly kind: "node"; readonly name: string; readonly waiting?: readonly PersistentVolumeClaim[] }
   | { readonly kind: "none"; readonly message: string; readonly preemption?: Preemption };
 
 export function decide(pod: Pod, around: Surroundings): Decision {
@@ -38,7 +38,10 @@ export function decide(pod: Pod, around: Surroundings): Decision {
     else rejected.set(info, why);
   }
   const best = fitting.length === 0 ? undefined : bestNode(pod, fitting, nodes, namespaceLabels, around.random);
-  if (best !== undefined) return { kind: "node", name: best.name };
+  if (best !== undefined) {
+    const { waiting } = demand;
+    return { kind: "node", name: best.name, ...(waiting.length === 0 ? {} : { waiting }) };
+  }
   const hopeful = [...rejected].filter(([, why]) => why.resolvable).map(([info]) => info);
   const awaited = nodes.some((info) => info.name === around.nominated && hasLeaving(pod, info));
   const preemption = awaited

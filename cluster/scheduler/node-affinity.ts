@@ -15,7 +15,7 @@ function expressionsMatch(expressions: Expressions, values: Readonly<Record<stri
 }
 
 /** A term without any requirement matches nothing. */
-export function termMatches(term: SelectorTerm, node: Node): boolean {
+function termMatches(term: SelectorTerm, node: Node): boolean {
   const expressions = term.matchExpressions ?? [];
   const fields = term.matchFields ?? [];
   if (expressions.length === 0 && fields.length === 0) return false;

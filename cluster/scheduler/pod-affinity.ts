@@ -25,7 +25,7 @@ const apartTerms = (pod: Pod): readonly PodAffinityTerm[] =>
   required(pod.spec.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution);
 
 /** Whether `term`, stated by `owner`, means `other`. */
-export function termMeans(term: PodAffinityTerm, owner: Pod, other: Pod, labelsOf: NamespaceLabels): boolean {
+function termMeans(term: PodAffinityTerm, owner: Pod, other: Pod, labelsOf: NamespaceLabels): boolean {
   const namespace = other.metadata.namespace ?? "";
   if (!namespaceMeant(term, owner, namespace, labelsOf)) return false;
   const labels = other.metadata.labels;
@@ -42,7 +42,7 @@ function namespaceMeant(term: PodAffinityTerm, owner: Pod, namespace: string, la
   return named.includes(namespace) || selects(term.namespaceSelector, labelsOf(namespace) ?? {});
 }
 
-export const topologyOf = (info: NodeInfo, key: string): string | undefined => {
+const topologyOf = (info: NodeInfo, key: string): string | undefined => {
   const value = info.labels[key];
   return value === undefined ? undefined : `${key}=${value}`;
 };

@@ -12,12 +12,14 @@ import {
   PODS,
   setCondition,
   silentLogger,
+  STORAGE_CLASSES,
   systemClock,
 } from "@travelops/kube";
 import { type SharedInformers, sharedInformers } from "../controllers/informers.ts";
 import { ClusterView } from "./cluster-view.ts";
 import { decide, type Surroundings } from "./decide.ts";
 import type { Preemption } from "./preemption.ts";
+import { prepareVolumes } from "./prepare-volumes.ts";
 import { SchedulingQueue } from "./scheduling-queue.ts";
 
 export interface SchedulerOptions {
@@ -73,11 +75,12 @@ class Scheduler {
     this.#signal.addEventListener("abort", close, { once: true });
     const claims = this.#informers.of(PERSISTENT_VOLUME_CLAIMS);
     const volumes = this.#informers.of(PERSISTENT_VOLUMES);
+    const classes = this.#informers.of(STORAGE_CLASSES);
     const namespaces = this.#informers.of(NAMESPACES);
     const nodes = this.#informers.of(NODES);
     try {
       // Nothing is decided before everything is known.
-      await Promise.all([this.#pods, nodes, claims, volumes, namespaces].map((informer) => informer.synced()));
+      await Promise.all([this.#pods, nodes, claims, volumes, classes, namespaces].map((informer) => informer.synced()));
     } catch (error) {
       if (this.#signal.aborted) return;
       throw error;
@@ -87,11 +90,14 @@ class Scheduler {
       this.#pods.onEvent((event) => this.#onPod(event)),
       claims.onEvent(() => this.#queue.wakeAll()),
       volumes.onEvent(() => this.#queue.wakeAll()),
+      classes.onEvent(() => this.#queue.wakeAll()),
     ];
     const around: Omit<Surroundings, "nodes"> = {
       volumes: {
         claim: (namespace, name) => claims.get(namespace, name),
         volume: (name) => volumes.get("", name),
+        volumes: () => volumes.list(),
+        storageClass: (name) => classes.get("", name),
       },
       namespaceLabels: (name) => namespaces.get("", name)?.metadata.labels,
       random: this.#random,
@@ -156,6 +162,13 @@ class Scheduler {
       nodes: this.#view.nodesFor(pod),
       nominated: this.#view.nominatedNode(pod),
     });
+    if (decision.kind === "node" && decision.waiting !== undefined) {
+      // Its volumes first: the claim that is bound then wakes it.
+      this.#queue.sleep(pod);
+      const node = this.#informers.of(NODES).get("", decision.name);
+      if (node !== undefined) this.#start(prepareVolumes(this.#client, decision.waiting, node, around.volumes));
+      return;
+    }
     if (decision.kind === "node") {
       this.#view.assume(pod, decision.name);
       this.#start(this.#bind(pod, decision.name));

@@ -1,13 +1,27 @@
 /** What a pod's persistent volumes say about where it can run. Pure. */
-import type { NodeSelector, PersistentVolume, PersistentVolumeClaim, Pod } from "@travelops/kube";
+import type { Node, NodeSelector, PersistentVolume, PersistentVolumeClaim, Pod, StorageClass } from "@travelops/kube";
+import {
+  freeVolumes,
+  reservedVolume,
+  SELECTED_NODE,
+  waitsForConsumer,
+} from "../controllers/persistent-volume/match.ts";
+import { nodeSelectorMatches } from "./node-affinity.ts";
 
 export interface VolumeLookup {
   claim(namespace: string, name: string): PersistentVolumeClaim | undefined;
   volume(name: string): PersistentVolume | undefined;
+  volumes(): readonly PersistentVolume[];
+  storageClass(name: string): StorageClass | undefined;
 }
 
 export type VolumeDemand =
-  | { readonly ok: true; readonly affinities: readonly NodeSelector[] }
+  | {
+      readonly ok: true;
+      readonly affinities: readonly NodeSelector[];
+      /** Claims that get a volume only for the node that is chosen. */
+      readonly waiting: readonly PersistentVolumeClaim[];
+    }
   | { readonly ok: false; readonly reason: string };
 
 /** Names of the claims a pod uses; ephemeral volumes have claims named after pod and volume. */
@@ -20,6 +34,7 @@ export function claimNames(pod: Pod): string[] {
 
 export function volumeDemand(pod: Pod, lookup: VolumeLookup): VolumeDemand {
   const affinities: NodeSelector[] = [];
+  const waiting: PersistentVolumeClaim[] = [];
   for (const name of claimNames(pod)) {
     const claim = lookup.claim(pod.metadata.namespace ?? "", name);
     if (claim === undefined) return { ok: false, reason: `persistentvolumeclaim "${name}" not found` };
@@ -33,11 +48,51 @@ export function volumeDemand(pod: Pod, lookup: VolumeLookup): VolumeDemand {
       };
     }
     const volume = claim.spec.volumeName === undefined ? undefined : lookup.volume(claim.spec.volumeName);
+    const storageClass = lookup.storageClass(claim.spec.storageClassName ?? "");
+    if (claim.status?.phase !== "Bound" && waitsForConsumer(storageClass)) {
+      waiting.push(claim);
+      const free = freeFor(claim, lookup);
+      if (free.length === 0 && storageClass?.provisioner === NO_PROVISIONER) {
+        return { ok: false, reason: "node(s) didn't find available persistent volumes to bind" };
+      }
+      const needed = storageClass?.provisioner === NO_PROVISIONER ? placesOf(free) : undefined;
+      if (needed !== undefined) affinities.push(needed);
+      continue;
+    }
     if (claim.status?.phase !== "Bound" || volume === undefined) {
       return { ok: false, reason: "pod has unbound immediate PersistentVolumeClaims" };
     }
     const required = volume.spec.nodeAffinity?.required;
     if (required !== undefined) affinities.push(required);
   }
-  return { ok: true, affinities };
+  return { ok: true, affinities, waiting };
+}
+
+const NO_PROVISIONER = "kubernetes.io/no-provisioner";
+
+const freeFor = (claim: PersistentVolumeClaim, lookup: VolumeLookup): PersistentVolume[] => {
+  const reserved = reservedVolume(claim, lookup.volumes());
+  return reserved === undefined ? freeVolumes(claim, lookup.volumes()) : [reserved];
+};
+
+/** The nodes that reach at least one of the volumes; undefined where that is every node. */
+function placesOf(volumes: readonly PersistentVolume[]): NodeSelector | undefined {
+  const required = volumes.map((volume) => volume.spec.nodeAffinity?.required);
+  if (required.includes(undefined)) return undefined;
+  return { nodeSelectorTerms: required.flatMap((one) => one?.nodeSelectorTerms ?? []) };
+}
+
+/** What has to be done so that a waiting claim gets a volume on `node`; undefined where it is under way. */
+export type Preparation =
+  | { readonly kind: "reserve"; readonly volume: PersistentVolume }
+  | { readonly kind: "provision"; readonly annotations: Readonly<Record<string, string>> };
+
+export function preparationOf(claim: PersistentVolumeClaim, node: Node, lookup: VolumeLookup): Preparation | undefined {
+  if (reservedVolume(claim, lookup.volumes()) !== undefined) return undefined;
+  if (claim.metadata.annotations?.[SELECTED_NODE] !== undefined) return undefined;
+  const reachable = freeVolumes(claim, lookup.volumes()).find(({ spec: { nodeAffinity } }) =>
+    nodeAffinity?.required === undefined ? true : nodeSelectorMatches(nodeAffinity.required, node),
+  );
+  if (reachable !== undefined) return { kind: "reserve", volume: reachable };
+  return { kind: "provision", annotations: { [SELECTED_NODE]: node.metadata.name ?? "" } };
 }

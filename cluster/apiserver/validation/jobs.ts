@@ -42,12 +42,64 @@ function failurePolicy(spec: Fields, path: string, errors: Errors): void {
   });
 }
 
+/** Why indexes are not written as `0-2,5` below `completions`; their number where they are. */
+function indexCount(written: string, completions: number): number | string {
+  let [count, last] = [0, -1];
+  for (const part of written === "" ? [] : written.split(",")) {
+    const bounds = part.split("-");
+    if (bounds.length > 2) return `invalid syntax for indexes interval: "${part}"`;
+    const before = last;
+    for (const bound of bounds) {
+      if (!/^[0-9]+$/.test(bound)) return `cannot convert string to integer for index: "${bound}"`;
+      if (Number(bound) >= completions) return `too large index: "${bound}"`;
+      if (Number(bound) <= last) return `non-increasing order, previous: ${last}, current: ${Number(bound)}`;
+      last = Number(bound);
+    }
+    count += last - Math.max(before + 1, Number(bounds[0])) + 1;
+  }
+  return count;
+}
+
+function successPolicy(spec: Fields, path: string, errors: Errors): void {
+  const policy = child(spec, "successPolicy");
+  if (policy === undefined) return;
+  const at = `${path}.successPolicy`;
+  if (spec["completionMode"] !== "Indexed") {
+    errors.push(fieldInvalid(at, policy, "requires indexed completion mode"));
+    return;
+  }
+  const rules = items(policy, "rules");
+  if (rules.length === 0) errors.push(fieldRequired(`${at}.rules`, "at least one rules must be specified when the successPolicy is specified"));
+  const completions = number(spec, "completions") ?? 0;
+  rules.forEach((rule, i) => {
+    const field = `${at}.rules[${i}]`;
+    const wanted = number(rule, "succeededCount");
+    if (wanted === undefined && !has(rule, "succeededIndexes")) {
+      errors.push(fieldRequired(field, "at least one of succeededCount or succeededIndexes must be specified"));
+      return;
+    }
+    let most: readonly [count: number, what: string] = [completions, "the number of specified completions"];
+    if (has(rule, "succeededIndexes")) {
+      const count = indexCount(text(rule, "succeededIndexes"), completions);
+      if (typeof count === "string") errors.push(fieldInvalid(`${field}.succeededIndexes`, rule["succeededIndexes"], `error parsing succeededIndexes: ${count}`));
+      else most = [count, "the number of indexes in the specified succeededIndexes field"];
+    }
+    nonNegative(wanted, `${field}.succeededCount`, errors);
+    if (wanted !== undefined && wanted > most[0]) errors.push(fieldInvalid(`${field}.succeededCount`, wanted, `must be less than or equal to ${most[0]} (${most[1]})`));
+  });
+}
+
 function completion(spec: Fields, path: string, errors: Errors): void {
   const indexed = spec["completionMode"] === "Indexed";
   if (has(spec, "completionMode")) oneOf(spec["completionMode"], `${path}.completionMode`, ["NonIndexed", "Indexed"], errors);
   if (indexed && !has(spec, "completions")) errors.push(fieldRequired(`${path}.completions`, "when completion mode is Indexed"));
   for (const key of ["backoffLimitPerIndex", "maxFailedIndexes"]) {
     if (!indexed && has(spec, key)) errors.push(fieldInvalid(`${path}.${key}`, spec[key], "requires indexed completion mode"));
+  }
+  const failedIndexes = number(spec, "maxFailedIndexes");
+  if (indexed && failedIndexes !== undefined) {
+    if (!has(spec, "backoffLimitPerIndex")) errors.push(fieldRequired(`${path}.backoffLimitPerIndex`, "when maxFailedIndexes is specified"));
+    else if (failedIndexes > (number(spec, "completions") ?? failedIndexes)) errors.push(fieldInvalid(`${path}.maxFailedIndexes`, failedIndexes, "must be less than or equal to completions"));
   }
   if (has(spec, "podReplacementPolicy")) {
     if (has(spec, "podFailurePolicy")) oneOf(spec["podReplacementPolicy"], `${path}.podReplacementPolicy`, ["Failed"], errors);
@@ -69,6 +121,7 @@ function checkJobSpec(spec: Fields, path: string, errors: Errors): void {
   for (const key of COUNTS) nonNegative(number(spec, key), `${path}.${key}`, errors);
   completion(spec, path, errors);
   failurePolicy(spec, path, errors);
+  successPolicy(spec, path, errors);
   checkPodTemplate(child(spec, "template"), `${path}.template`, errors);
   restartPolicy(spec, path, errors);
 }

@@ -19,7 +19,7 @@ import { BY_CONTROLLER } from "../informers.ts";
 import { claimChildren } from "../shared/claim.ts";
 import { ownerKeys } from "../shared/owner-keys.ts";
 import { isNamespaceTerminating, PodControl, slowStart } from "../shared/pod-control.ts";
-import { availableIn, countWhere, isReady } from "../shared/pods.ts";
+import { availableIn, byAge, countWhere, isReady } from "../shared/pods.ts";
 import { hashOf, REVISION_HASH, type Revisions, syncRevisions, trimRevisions } from "../shared/revisions.ts";
 import { podFromTemplate, podPrefix } from "../shared/template.ts";
 import { writeStatus } from "../shared/write.ts";
@@ -171,12 +171,16 @@ class DaemonSetReconciler {
     const nodes = this.#nodes.list();
     const wanted = new Set(nodes.filter((node) => fitOf(base, node).shouldRun).map((node) => node.metadata.name));
     const running = this.#owned(set).filter((pod) => !this.#control.isDeleting(pod));
-    const placed = running.filter((pod) => wanted.has(nodeOf(pod)));
+    // A node counts once, by its oldest pod: with a surge it has two for a while.
+    const oldestFirst = running.toSorted((a, b) => Number(isUpdated(a)) - Number(isUpdated(b)) || byAge(a, b));
+    const onNodes = Map.groupBy(oldestFirst, (pod) => nodeOf(pod) ?? "");
+    const placed = [...onNodes].flatMap(([node, [oldest]]) => (oldest !== undefined && wanted.has(node) ? oldest : []));
+    const misplaced = countWhere([...onNodes.keys()], (node) => !wanted.has(node));
     const available = countWhere(placed, (pod) => availableIn(pod, minReady, now) === 0);
     const status: DaemonSetStatus = {
       ...set.status,
       currentNumberScheduled: placed.length,
-      numberMisscheduled: running.length - placed.length,
+      numberMisscheduled: misplaced,
       desiredNumberScheduled: wanted.size,
       numberReady: countWhere(placed, isReady),
       updatedNumberScheduled: countWhere(placed, isUpdated) || undefined,

@@ -98,7 +98,8 @@ export function daemonPlan(input: DaemonInput): DaemonPlan {
   const create: string[] = [];
   const remove: Pod[] = [];
   const failed: Pod[] = [];
-  const kept = new Map<string, Pod>();
+  const kept = new Map<string, Pair>();
+  const surge = maxSurge(input.set, nodes.length);
   for (const node of nodes) {
     const name = node.metadata.name ?? "";
     const here = (byNode.get(name) ?? []).toSorted(
@@ -109,19 +110,56 @@ export function daemonPlan(input: DaemonInput): DaemonPlan {
     const staying = here.filter((pod) => !isDeleting(pod));
     const ended = staying.filter((pod) => pod.status?.phase === "Failed" || pod.status?.phase === "Succeeded");
     failed.push(...ended);
-    const [first, ...others] = staying.filter((pod) => !ended.includes(pod));
+    const living = staying.filter((pod) => !ended.includes(pod));
     if (!mayStay) {
-      if (first !== undefined) remove.push(first, ...others);
+      remove.push(...living);
       continue;
     }
-    remove.push(...others);
-    if (first !== undefined) kept.set(name, first);
+    // While a new template comes in ahead of the old one, a node has a pod of each.
+    const [updated, old] = [true, false].map((is) => living.find((pod) => input.isUpdated(pod) === is));
+    const pair = surge > 0 ? { old, updated } : { old: living[0] };
+    remove.push(...living.filter((pod) => pod !== pair.old && pod !== pair.updated));
+    if (living.length > 0) kept.set(name, pair);
     else if (shouldRun && !leaving && ended.length === 0) create.push(name);
   }
   const known = new Set(nodes.map((node) => node.metadata.name));
   for (const pod of pods)
     if (!known.has(nodeOf(pod)) && (pod.spec.nodeName ?? "") === "" && !isDeleting(pod)) remove.push(pod);
-  return { create, remove: [...remove, ...outdated(input, [...kept.values()], create.length)], failed };
+  if (surge > 0) {
+    const next = surging(input, kept, surge);
+    return { create: [...create, ...next.create], remove: [...remove, ...next.remove], failed };
+  }
+  const single = [...kept.values()].flatMap(({ old }) => old ?? []);
+  return { create, remove: [...remove, ...outdated(input, single, create.length)], failed };
+}
+
+/** The pods that stay on a node; without a surge whichever it has is `old`. */
+interface Pair {
+  readonly old?: Pod;
+  readonly updated?: Pod;
+}
+
+const maxSurge = ({ spec: { updateStrategy } }: DaemonSet, nodes: number): number =>
+  updateStrategy?.type === "OnDelete" ? 0 : scaled(updateStrategy?.rollingUpdate?.maxSurge, nodes, "up");
+
+/** Each node gets the new pod before it loses the old one; one whose old pod is of no use does not have to wait. */
+function surging(
+  { set, now }: DaemonInput,
+  kept: ReadonlyMap<string, Pair>,
+  most: number,
+): { create: string[]; remove: Pod[] } {
+  const minReady = set.spec.minReadySeconds ?? 0;
+  const urgent: string[] = [];
+  const patient: string[] = [];
+  const remove: Pod[] = [];
+  let underWay = 0;
+  for (const [node, { old, updated }] of kept) {
+    if (old === undefined) continue;
+    if (updated === undefined) (isAvailable(old, minReady, now) ? patient : urgent).push(node);
+    else if (isAvailable(updated, minReady, now)) remove.push(old);
+    else underWay++;
+  }
+  return { create: [...urgent, ...patient.slice(0, Math.max(0, most - underWay))], remove };
 }
 
 /** Pods of an old template that may go now: broken ones at once, others as far as availability allows. */

@@ -6,7 +6,7 @@ import { TEMPLATE_HASH, templateHash } from "../shared/template.ts";
 import { scaled } from "../shared/int-or-percent.ts";
 
 export const REVISION = "deployment.kubernetes.io/revision";
-export const REVISION_HISTORY = "deployment.kubernetes.io/revision-history";
+const REVISION_HISTORY = "deployment.kubernetes.io/revision-history";
 export const DESIRED = "deployment.kubernetes.io/desired-replicas";
 export const MAXIMUM = "deployment.kubernetes.io/max-replicas";
 

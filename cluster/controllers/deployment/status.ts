@@ -5,7 +5,7 @@ import { availableOf, desiredOf, maxUnavailable, totalOf } from "./replica-sets.
 
 const INFINITE_DEADLINE = 2 ** 31 - 1;
 
-export const hasDeadline = (deployment: Deployment): boolean =>
+const hasDeadline = (deployment: Deployment): boolean =>
   deployment.spec.progressDeadlineSeconds !== undefined &&
   deployment.spec.progressDeadlineSeconds !== INFINITE_DEADLINE;
 

@@ -30,7 +30,7 @@ export interface Scales {
 
 type Status = NonNullable<PodDisruptionBudget["status"]>;
 
-export function disruptionStatus(
+function disruptionStatus(
   budget: PodDisruptionBudget,
   pods: readonly Pod[],
   scales: Scales,

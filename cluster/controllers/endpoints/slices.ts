@@ -1,5 +1,5 @@
 /** Which EndpointSlices a Service should have, changing as few of those that are there as can be. Pure. */
-import type { Endpoint, EndpointPort, EndpointSlice, Node, Pod, Service } from "@travelops/kube";
+import type { Endpoint, EndpointPort, EndpointSlice, Node, ObjectMeta, Pod, Service } from "@travelops/kube";
 import { canonicalJson, formatApiVersion, jsonEqual } from "@travelops/kube";
 import { type AddressType, addressTypes, endpointOf, hasEndpoint, isHeadless, portsOf } from "./addresses.ts";
 
@@ -15,14 +15,15 @@ export interface SliceChanges {
   readonly remove: readonly EndpointSlice[];
 }
 
-interface Group {
+/** Endpoints that can share slices. */
+export interface Group {
   readonly type: AddressType;
   readonly ports: readonly EndpointPort[];
   /** By address, which is unique within a Service. */
   readonly endpoints: Map<string, Endpoint>;
 }
 
-const groupKey = (type: string, ports: readonly EndpointPort[] | undefined): string =>
+export const groupKey = (type: string, ports: readonly EndpointPort[] | undefined): string =>
   `${type} ${canonicalJson((ports ?? []).map(({ name = "", port, protocol, appProtocol }) => ({ name, port, protocol, appProtocol })).toSorted((a, b) => (a.name < b.name ? -1 : 1)))}`;
 
 const addressKey = (endpoint: Endpoint): string => endpoint.addresses[0] ?? "";
@@ -73,22 +74,37 @@ export function planSlices(
   existing: readonly EndpointSlice[],
   nodeOf: (name: string) => Node | undefined,
 ): SliceChanges {
-  const groups = groupsOf(service, pods, nodeOf);
-  const labels = labelsOf(service);
+  const { name = "", namespace, uid = "" } = service.metadata;
+  return fitSlices(groupsOf(service, pods, nodeOf), existing, {
+    generateName: `${name}-`,
+    namespace,
+    labels: labelsOf(service),
+    ownerReferences: [{ apiVersion: "v1", kind: "Service", name, uid, controller: true, blockOwnerDeletion: true }],
+  });
+}
+
+/** Brings `existing` to hold `groups`; labels and annotations of all, and new ones whole, are as `metadata` has them. */
+export function fitSlices(
+  groups: ReadonlyMap<string, Group>,
+  existing: readonly EndpointSlice[],
+  metadata: ObjectMeta,
+): SliceChanges {
+  const { labels, annotations } = metadata;
   const create: EndpointSlice[] = [];
   const update: EndpointSlice[] = [];
   const remove = new Set(existing);
   for (const [key, group] of groups) {
     const slices = existing.filter((slice) => groupKey(slice.addressType, slice.ports) === key);
-    const filled = distribute(group, slices);
-    for (const { slice, endpoints } of filled) {
-      if (slice === undefined) create.push(newSlice(service, labels, group, endpoints));
-      else {
-        remove.delete(slice);
-        if (!jsonEqual(known(slice), endpoints) || !jsonEqual(slice.metadata.labels, labels)) {
-          update.push({ ...slice, metadata: { ...slice.metadata, labels }, endpoints });
-        }
+    for (const { slice, endpoints } of distribute(group, slices)) {
+      if (slice === undefined) {
+        create.push(newSlice(metadata, group, endpoints));
+        continue;
       }
+      remove.delete(slice);
+      const isMarked = annotations === undefined || jsonEqual(slice.metadata.annotations ?? {}, annotations);
+      if (jsonEqual(known(slice), endpoints) && jsonEqual(slice.metadata.labels, labels) && isMarked) continue;
+      const marks = annotations === undefined ? { labels } : { labels, annotations };
+      update.push({ ...slice, metadata: { ...slice.metadata, ...marks }, endpoints });
     }
   }
   return { create, update, remove: [...remove] };
@@ -127,24 +143,11 @@ function takeKnown(slice: EndpointSlice, left: Map<string, Endpoint>): Endpoint[
   return endpoints;
 }
 
-function newSlice(
-  service: Service,
-  labels: Record<string, string>,
-  group: Group,
-  endpoints: Endpoint[],
-): EndpointSlice {
-  const { name = "", namespace, uid = "" } = service.metadata;
-  return {
-    apiVersion: formatApiVersion("discovery.k8s.io", "v1"),
-    kind: "EndpointSlice",
-    metadata: {
-      generateName: `${name}-`,
-      namespace,
-      labels,
-      ownerReferences: [{ apiVersion: "v1", kind: "Service", name, uid, controller: true, blockOwnerDeletion: true }],
-    },
-    addressType: group.type,
-    endpoints,
-    ports: [...group.ports],
-  };
-}
+const newSlice = (metadata: ObjectMeta, group: Group, endpoints: Endpoint[]): EndpointSlice => ({
+  apiVersion: formatApiVersion("discovery.k8s.io", "v1"),
+  kind: "EndpointSlice",
+  metadata,
+  addressType: group.type,
+  endpoints,
+  ports: [...group.ports],
+});

@@ -16,7 +16,7 @@ interface Group {
 const byAddress = (a: EndpointAddress, b: EndpointAddress): number => (a.ip < b.ip ? -1 : a.ip > b.ip ? 1 : 0);
 
 /** Addresses with the same ports, ready and not, in a fixed order. */
-export function subsetsOf(service: Service, pods: readonly Pod[]): EndpointSubset[] {
+function subsetsOf(service: Service, pods: readonly Pod[]): EndpointSubset[] {
   const [type = "IPv4"] = addressTypes(service);
   const everyone = service.spec.publishNotReadyAddresses === true;
   const groups = new Map<string, Group>();

@@ -3,8 +3,8 @@ import type { Node, Pod, Taint } from "@travelops/kube";
 import { findCondition } from "@travelops/kube";
 import { tolerates } from "../../scheduler/taints.ts";
 
-export const NOT_READY = "node.kubernetes.io/not-ready";
-export const UNREACHABLE = "node.kubernetes.io/unreachable";
+const NOT_READY = "node.kubernetes.io/not-ready";
+const UNREACHABLE = "node.kubernetes.io/unreachable";
 
 const BY_CONDITION: Readonly<Record<string, string>> = {
   MemoryPressure: "node.kubernetes.io/memory-pressure",

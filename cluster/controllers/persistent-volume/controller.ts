@@ -18,7 +18,15 @@ import { isNamespaceTerminating, messageOf } from "../shared/pod-control.ts";
 import { isFinished } from "../shared/pods.ts";
 import { created, deleteExactly, patched, writeStatus } from "../shared/write.ts";
 import { LOCAL_CLASS, type LocalVolumes, localVolumes, PROVISIONED_BY, PROVISIONER } from "./local-volumes.ts";
-import { defaultClass, isClaimedBy, volumeFor } from "./match.ts";
+import {
+  askedGrowth,
+  defaultClass,
+  isClaimedBy,
+  reservedVolume,
+  SELECTED_NODE,
+  volumeFor,
+  waitsForConsumer,
+} from "./match.ts";
 
 const BIND_COMPLETED = "pv.kubernetes.io/bind-completed";
 const BOUND_BY_CONTROLLER = "pv.kubernetes.io/bound-by-controller";
@@ -119,9 +127,13 @@ class VolumeBinder {
         await this.#bind(claim, volume);
       return;
     }
-    const volume = volumeFor(claim, this.#volumes.list());
-    if (volume !== undefined) await this.#bind(claim, volume);
-    else await this.#provision(claim);
+    const waits = waitsForConsumer(this.#classes.get("", claim.spec.storageClassName ?? ""));
+    // For one that waits the scheduler chooses, by setting a volume aside or naming the node to make one for.
+    const volume = (waits ? reservedVolume : volumeFor)(claim, this.#volumes.list());
+    if (volume !== undefined) return this.#bind(claim, volume);
+    if (!waits || claim.metadata.annotations?.[SELECTED_NODE] !== undefined) return this.#provision(claim);
+    const message = "waiting for first consumer to be created before binding";
+    this.#record(claim, "Normal", "WaitForFirstConsumer", message);
   }
 
   async #keepBound(claim: PersistentVolumeClaim): Promise<void> {
@@ -138,7 +150,19 @@ class VolumeBinder {
       }
       return;
     }
-    if (volume.spec.claimRef === undefined || isClaimedBy(volume, claim)) await this.#bind(claim, volume);
+    if (volume.spec.claimRef !== undefined && !isClaimedBy(volume, claim)) return;
+    await this.#bind(claim, await this.#grow(claim, volume));
+  }
+
+  /** A directory is as large as its disk: growing it is saying so. */
+  async #grow(claim: PersistentVolumeClaim, volume: PersistentVolume): Promise<PersistentVolume> {
+    const storage = askedGrowth(claim, volume);
+    if (storage === undefined || volume.metadata.annotations?.[PROVISIONED_BY] !== PROVISIONER) return volume;
+    if (this.#classes.get("", claim.spec.storageClassName ?? "")?.allowVolumeExpansion !== true) return volume;
+    const capacity = { ...volume.spec.capacity, storage };
+    const grown = await patched(this.#context.client, this.#volumes, volume, { spec: { capacity } });
+    this.#record(claim, "Normal", "VolumeResizeSuccessful", "Resize volume succeeded");
+    return grown;
   }
 
   /** Each step may be the last before a crash; the next pass goes on from there. */

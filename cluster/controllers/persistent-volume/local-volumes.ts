@@ -14,6 +14,7 @@ export const LOCAL_CLASS: StorageClass = {
   provisioner: PROVISIONER,
   reclaimPolicy: "Delete",
   volumeBindingMode: "Immediate",
+  allowVolumeExpansion: true,
 };
 
 export interface LocalVolumes {

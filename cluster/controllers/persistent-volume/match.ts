@@ -12,6 +12,13 @@ export const isClaimedBy = (volume: PersistentVolume, claim: PersistentVolumeCla
   return reference?.uid === undefined || reference.uid === claim.metadata.uid;
 };
 
+/** Where the scheduler says for which node a volume is made. */
+export const SELECTED_NODE = "volume.kubernetes.io/selected-node";
+
+/** Whether a claim on this class waits for the pod that uses it first. */
+export const waitsForConsumer = (storageClass: StorageClass | undefined): boolean =>
+  storageClass?.volumeBindingMode === "WaitForFirstConsumer";
+
 function suits(volume: PersistentVolume, claim: PersistentVolumeClaim): boolean {
   if (volume.metadata.deletionTimestamp !== undefined) return false;
   if ((volume.spec.storageClassName ?? "") !== (claim.spec.storageClassName ?? "")) return false;
@@ -24,14 +31,16 @@ function suits(volume: PersistentVolume, claim: PersistentVolumeClaim): boolean 
   );
 }
 
-/** One reserved for the claim, else the smallest that is free and suits. */
-export function volumeFor(
+/** One that was made or set aside for the claim. */
+export const reservedVolume = (
   claim: PersistentVolumeClaim,
   volumes: readonly PersistentVolume[],
-): PersistentVolume | undefined {
-  const reserved = volumes.find((volume) => volume.spec.claimRef !== undefined && isClaimedBy(volume, claim));
-  if (reserved !== undefined) return reserved;
-  return volumes
+): PersistentVolume | undefined =>
+  volumes.find((volume) => volume.spec.claimRef !== undefined && isClaimedBy(volume, claim));
+
+/** All that are free and suit, the smallest first. */
+export const freeVolumes = (claim: PersistentVolumeClaim, volumes: readonly PersistentVolume[]): PersistentVolume[] =>
+  volumes
     .filter(
       (volume) =>
         volume.spec.claimRef === undefined &&
@@ -39,7 +48,18 @@ export function volumeFor(
         volume.status?.phase !== "Failed" &&
         suits(volume, claim),
     )
-    .toSorted((a, b) => compareQuantity(sizeOf(a.spec.capacity?.["storage"]), sizeOf(b.spec.capacity?.["storage"])))[0];
+    .toSorted((a, b) => compareQuantity(sizeOf(a.spec.capacity?.["storage"]), sizeOf(b.spec.capacity?.["storage"])));
+
+/** One reserved for the claim, else the smallest that is free and suits. */
+export const volumeFor = (
+  claim: PersistentVolumeClaim,
+  volumes: readonly PersistentVolume[],
+): PersistentVolume | undefined => reservedVolume(claim, volumes) ?? freeVolumes(claim, volumes)[0];
+
+/** The size a bound claim asks for, where its volume is smaller. */
+export function askedGrowth(claim: PersistentVolumeClaim, volume: PersistentVolume): string | undefined {
+  const asked = claim.spec.resources?.requests?.["storage"];
+  return compareQuantity(sizeOf(asked), sizeOf(volume.spec.capacity?.["storage"])) > 0 ? asked : undefined;
 }
 
 /** The youngest of those marked as default. */

@@ -31,7 +31,7 @@ export interface Countable {
 }
 
 /** What the objects use of what `quota` limits. Pure. */
-export function usedBy(quota: ResourceQuota, objects: Iterable<Countable>): Record<string, string> {
+function usedBy(quota: ResourceQuota, objects: Iterable<Countable>): Record<string, string> {
   const hard = quota.spec?.hard ?? {};
   const used = new Map<string, Quantity>(Object.keys(hard).map((item) => [item, ZERO]));
   for (const { group, resource, object } of objects) {

@@ -14,7 +14,7 @@ const TEN_YEARS_S = 10 * 365 * 24 * 3600;
 const base64 = (text: string): string => Buffer.from(text).toString("base64");
 
 /** What is missing from a token Secret, or undefined when nothing is. */
-export function missingFrom(secret: Secret, account: ServiceAccount, rootCa: string | undefined): "data" | undefined {
+function missingFrom(secret: Secret, account: ServiceAccount, rootCa: string | undefined): "data" | undefined {
   const { data } = secret;
   const whole =
     data?.["token"] !== undefined &&

@@ -7,9 +7,9 @@ export type Step =
   | { readonly do: "create"; readonly ordinal: number; readonly revision: "current" | "update" }
   | { readonly do: "delete"; readonly pod: Pod; readonly why: "failed" | "scale" | "update" };
 
-export const firstOrdinal = (set: StatefulSet): number => set.spec.ordinals?.start ?? 0;
+const firstOrdinal = (set: StatefulSet): number => set.spec.ordinals?.start ?? 0;
 export const replicasOf = (set: StatefulSet): number => set.spec.replicas ?? 1;
-export const isParallel = (set: StatefulSet): boolean => set.spec.podManagementPolicy === "Parallel";
+const isParallel = (set: StatefulSet): boolean => set.spec.podManagementPolicy === "Parallel";
 
 /** The number at the end of the pod's name, if it is one of this set's names. */
 export function ordinalOf(set: StatefulSet, pod: Pod): number | undefined {

@@ -71,4 +71,5 @@ export interface StorageClass extends KubeObject {
   parameters?: Record<string, string>;
   reclaimPolicy?: string;
   volumeBindingMode?: string;
+  allowVolumeExpansion?: boolean;
 }
