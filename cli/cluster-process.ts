@@ -1,11 +1,11 @@
 /** Starting and stopping one cluster's process; what it says over IPC is the only thing believed of it. */
 import { fork, type ChildProcess } from "node:child_process";
-import { openSync } from "node:fs";
-import { open, stat } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import path from "node:path";
 import type { ClusterMessage, ClusterReady } from "@travelops/cluster/messages";
-import { clusterFailed, interrupted } from "./errors.ts";
-import { isAlive } from "./process-table.ts";
+import { formatOwner } from "@travelops/cluster/owner";
+import { isRunning, processId, type ProcessId } from "@travelops/cluster/process-table";
+import { clusterFailed, interrupted, type CliError } from "./errors.ts";
 import { ROOT, TOOLS_DIR } from "./tools.ts";
 
 export interface ClusterProcessOptions {
@@ -22,13 +22,16 @@ export interface ClusterProcessOptions {
   imagesFile?: string;
   /** A port of this machine that pods may reach, by the name host.travelops.internal. */
   hostPort?: number;
-  detach: boolean;
+  /** What no pod may see: the other clusters' state. */
+  mask: string;
+  /** Ends with us, with another process, or only when it is stopped. */
+  endsWith: "parent" | "none" | ProcessId;
   env: NodeJS.ProcessEnv;
   signal: AbortSignal;
 }
 
 export interface ClusterProcess {
-  readonly pid: number;
+  readonly id: ProcessId;
   readonly ready: ClusterReady;
   readonly exited: Promise<string>;
   /** Orderly stop; resolves once it is gone. */
@@ -52,74 +55,93 @@ function argumentsOf(options: ClusterProcessOptions): string[] {
     "unknown-images": options.unknownImages,
     "images-file": options.imagesFile,
     "host-port": options.hostPort,
+    mask: options.mask,
+    owner: typeof options.endsWith === "object" ? formatOwner(options.endsWith) : undefined,
   };
   const given = Object.entries(flags).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}=${value}`]));
-  return options.detach ? [...given, "--detached"] : given;
+  return options.endsWith === "parent" ? given : [...given, "--detached"];
 }
 
-/** Resolves once its API answers; rejects with the reason it gave, and the place of its log. */
-export async function startClusterProcess(options: ClusterProcessOptions): Promise<ClusterProcess> {
-  const log = openSync(options.log, "a", 0o600);
-  const from = (await stat(options.log)).size;
+/** A process that was started, and has not said yet whether it serves. */
+export interface LaunchedCluster {
+  readonly id: ProcessId;
+  /** Its API answers; rejects, once it is gone, with the reason it gave and the place of its log. */
+  readonly started: Promise<ClusterProcess>;
+}
+
+/** Its log is appended to: the reason of a failure is read from what it adds. */
+export async function launchCluster(options: ClusterProcessOptions): Promise<LaunchedCluster> {
+  const log = await open(options.log, "a", 0o600);
+  const from = (await log.stat()).size;
   const child = fork(path.join(ROOT, "cluster", "main.ts"), argumentsOf(options), {
     cwd: ROOT,
     detached: true,
-    stdio: ["ignore", log, log, "ipc"],
+    stdio: ["ignore", log.fd, log.fd, "ipc"],
     env: {
       ...options.env,
       NODE_COMPILE_CACHE: path.join(ROOT, "node_modules", ".cache", "travelops", "compile"),
       TRAVELOPS_TOOLS: TOOLS_DIR,
     },
   });
+  const id = processId(child.pid ?? 0);
+  await log.close();
   const exited = new Promise<string>((resolve) =>
     child.once("exit", (code, signal) => resolve(signal ?? `exit code ${code}`)),
   );
-  const ready = await untilReady(child, exited, options, from);
-  return {
-    pid: child.pid ?? 0,
-    ready,
-    exited,
-    async stop() {
-      child.kill("SIGTERM");
-      await exited;
-    },
-    kill: () => void child.kill("SIGKILL"),
-    release() {
-      if (child.connected) child.disconnect();
-      child.unref();
-    },
-  };
+  const started = untilReady(child, exited, options, from).then((ready) => handleOf(child, id, ready, exited));
+  started.catch(() => undefined);
+  return { id, started };
 }
 
-function untilReady(
+const handleOf = (
+  child: ChildProcess,
+  id: ProcessId,
+  ready: ClusterReady,
+  exited: Promise<string>,
+): ClusterProcess => ({
+  id,
+  ready,
+  exited,
+  async stop() {
+    child.kill("SIGTERM");
+    await exited;
+  },
+  kill: () => void child.kill("SIGKILL"),
+  release() {
+    if (child.connected) child.disconnect();
+    child.unref();
+  },
+});
+
+async function untilReady(
   child: ChildProcess,
   exited: Promise<string>,
   options: ClusterProcessOptions,
   logFrom: number,
 ): Promise<ClusterReady> {
-  return new Promise((resolve, reject) => {
-    options.signal.addEventListener("abort", () => {
-      child.kill("SIGTERM");
-      reject(interrupted());
-    });
-    child.on("message", (message: ClusterMessage) => {
-      if (message.type === "ready") resolve(message);
-      else if (message.type === "failed") reject(clusterFailed(message.message, options.log));
-    });
-    child.once("error", (error) =>
-      reject(clusterFailed(`the cluster could not be started: ${error.message}`, options.log)),
-    );
-    exited
-      .then(async (how) =>
-        reject(
-          clusterFailed(
-            `the cluster ended at its start (${how}): ${await lastLine(options.log, logFrom)}`,
-            options.log,
-          ),
-        ),
-      )
-      .catch(reject);
+  const { promise, resolve, reject } = Promise.withResolvers<ClusterReady>();
+  // Told once it is gone: whoever hears of it may start another.
+  let why: CliError | undefined;
+  const stop = (): void => {
+    why = interrupted();
+    child.kill("SIGTERM");
+  };
+  options.signal.addEventListener("abort", stop);
+  if (options.signal.aborted) stop();
+  child.on("message", (message: ClusterMessage) => {
+    if (message.type === "ready") resolve(message);
+    else if (message.type === "failed") why ??= clusterFailed(message.message, options.log);
   });
+  child.once("error", (error) =>
+    reject(clusterFailed(`the cluster could not be started: ${error.message}`, options.log)),
+  );
+  exited
+    .then(async (how) => {
+      const last = await lastLine(options.log, logFrom);
+      reject(why ?? clusterFailed(`the cluster ended at its start (${how}): ${last}`, options.log));
+    })
+    .catch(reject);
+  return promise.finally(() => options.signal.removeEventListener("abort", stop));
 }
 
 async function lastLine(file: string, from: number): Promise<string> {
@@ -133,19 +155,27 @@ async function lastLine(file: string, from: number): Promise<string> {
   return buffer.toString("utf8").trim().split("\n").at(-1) ?? "";
 }
 
-/** Ends a cluster by its pid (of another `up`): SIGTERM, then SIGKILL after `graceMs`. */
-export async function stopByPid(
-  pid: number,
+/** Ends a process that is no child of ours: SIGTERM, then SIGKILL after `graceMs`. */
+export async function stopById(
+  id: ProcessId,
   graceMs: number,
   wait: (ms: number) => Promise<void>,
 ): Promise<"stopped" | "killed" | "gone"> {
-  if (!isAlive(pid)) return "gone";
-  process.kill(pid, "SIGTERM");
+  if (!isRunning(id)) return "gone";
+  signalTo(id, "SIGTERM");
   for (let waited = 0; waited < graceMs; waited += 25) {
-    if (!isAlive(pid)) return "stopped";
+    if (!isRunning(id)) return "stopped";
     await wait(25);
   }
-  if (isAlive(pid)) process.kill(pid, "SIGKILL");
-  while (isAlive(pid)) await wait(10);
+  signalTo(id, "SIGKILL");
+  while (isRunning(id)) await wait(10);
   return "killed";
+}
+
+export function signalTo(id: ProcessId, signal: NodeJS.Signals): void {
+  try {
+    if (isRunning(id)) process.kill(id.pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
 }

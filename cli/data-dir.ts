@@ -5,15 +5,19 @@ import { dataDirUnusable } from "./errors.ts";
 
 export interface DataDir {
   readonly root: string;
-  /** Who holds the directory: pid and start of the running `up`. */
+  /** Who holds the directory, and what runs in it. */
   readonly runFile: string;
-  /** Choices made once: ports. */
-  readonly configFile: string;
+  readonly lockFile: string;
+  /** Every cluster's context; the hub's is the current one until the user chooses another. */
   readonly kubeconfig: string;
   /** In git's store format, for `credential.helper=store --file=…`. */
   readonly gitCredentials: string;
   readonly logs: string;
+  readonly clusters: string;
   cluster(name: string): string;
+  /** Choices made once for a cluster: index, ports. */
+  clusterSettings(name: string): string;
+  clusterKubeconfig(name: string): string;
   clusterLog(name: string): string;
 }
 
@@ -21,24 +25,38 @@ export interface DataDir {
 export function dataDirOf(flag: string | undefined, env: NodeJS.ProcessEnv, cwd: string): DataDir {
   const root = path.resolve(cwd, flag ?? env["TRAVELOPS_DATA_DIR"] ?? ".travelops");
   const logs = path.join(root, "logs");
+  const clusters = path.join(root, "clusters");
   return {
     root,
     runFile: path.join(root, "run.json"),
-    configFile: path.join(root, "config.json"),
+    lockFile: path.join(root, "lock.db"),
     kubeconfig: path.join(root, "kubeconfig"),
     gitCredentials: path.join(root, "git-credentials"),
     logs,
-    cluster: (name) => path.join(root, "clusters", name),
+    clusters,
+    cluster: (name) => path.join(clusters, name),
+    clusterSettings: (name) => path.join(clusters, name, "cluster.json"),
+    clusterKubeconfig: (name) => path.join(clusters, name, "kubeconfig"),
     clusterLog: (name) => path.join(logs, `${name}.log`),
   };
 }
 
 export async function prepareDataDir(dir: DataDir): Promise<void> {
   try {
-    await mkdir(dir.root, { recursive: true, mode: 0o700 });
-    await mkdir(dir.logs, { recursive: true, mode: 0o700 });
+    for (const each of [dir.root, dir.logs, dir.clusters]) await mkdir(each, { recursive: true, mode: 0o700 });
     await access(dir.root, constants.W_OK | constants.X_OK);
   } catch (error) {
     throw dataDirUnusable(dir.root, error instanceof Error ? error.message : String(error));
   }
 }
+
+/** What `down --purge` removes: only what `up` made; a directory that holds other things keeps them. */
+export const madeIn = (dir: DataDir): string[] => [
+  dir.clusters,
+  dir.logs,
+  dir.kubeconfig,
+  dir.gitCredentials,
+  dir.runFile,
+  dir.lockFile,
+  `${dir.lockFile}-journal`,
+];

@@ -53,12 +53,12 @@ export const alreadyRunning = (dir: string, pid: number): CliError =>
     "see it with `travelops status`, stop it with `travelops down`",
   );
 
-export const portTaken = (what: string, port: number, flag: string): CliError =>
+export const portTaken = (what: string, port: number, flag?: string): CliError =>
   new CliError(
     "PORT_TAKEN",
     EXIT.conflict,
     `port ${port} (${what}) is taken by another program`,
-    `free it, or choose another with ${flag}`,
+    flag === undefined ? "free it: it stays the cluster's own" : `free it, or choose another with ${flag}`,
   );
 
 export const notRunning = (dir: string): CliError =>
@@ -69,6 +69,29 @@ export const clusterUnknown = (name: string, known: readonly string[]): CliError
     "CLUSTER_UNKNOWN",
     EXIT.notFound,
     `there is no cluster "${name}" here; there ${known.length === 1 ? "is" : "are"}: ${known.join(", ") || "none"}`,
+  );
+
+export const badClusterName = (name: string): CliError =>
+  new CliError(
+    "BAD_CLUSTER_NAME",
+    EXIT.usage,
+    `"${name}" is no name for a cluster: write at most 39 lower-case letters, digits and "-", with a letter or digit at both ends`,
+  );
+
+export const clusterExists = (name: string): CliError =>
+  new CliError(
+    "CLUSTER_EXISTS",
+    EXIT.conflict,
+    `there is a cluster "${name}" already, and it runs`,
+    "see it with `travelops cluster list`, or choose another name",
+  );
+
+export const hubStays = (): CliError =>
+  new CliError(
+    "HUB_STAYS",
+    EXIT.conflict,
+    "the hub cannot be deleted: the pattern and the other clusters hang on it",
+    "to remove everything: `travelops down --purge`",
   );
 
 export const urlUnknown = (name: string, known: readonly string[]): CliError =>

@@ -1,6 +1,7 @@
 /** The command: parses, runs, and turns every failure into one sentence and an exit code. */
 import { setTimeout as wait } from "node:timers/promises";
 import { Command, CommanderError } from "commander";
+import { addCluster } from "./commands/cluster.ts";
 import { addDown } from "./commands/down.ts";
 import { addKube } from "./commands/kube.ts";
 import { addOpen } from "./commands/open.ts";
@@ -21,7 +22,7 @@ export async function main(args: readonly string[]): Promise<void> {
     .enablePositionalOptions()
     .exitOverride()
     .showHelpAfterError();
-  for (const add of [addUp, addStatus, addDown, addKube, addOpen]) add(program, context);
+  for (const add of [addUp, addStatus, addDown, addCluster, addKube, addOpen]) add(program, context);
   try {
     await program.parseAsync(args, { from: "user" });
   } catch (error) {

@@ -1,27 +1,35 @@
 /** Which process holds a data directory, and what it serves: `run.json`, removed when it ends in order. */
-import { open, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
+import { isRunning, type ProcessId } from "@travelops/cluster/process-table";
 import type { DataDir } from "./data-dir.ts";
-import { alreadyRunning, dataDirUnusable } from "./errors.ts";
-import { isAlive, startOf } from "./process-table.ts";
+import { alreadyRunning } from "./errors.ts";
+import { replaceJson } from "./replace-file.ts";
+import { withStateLock } from "./state-lock.ts";
 
-export interface ClusterRun {
-  name: string;
-  pid: number;
-  apiServer: string;
-  kubeconfig: string;
-  sandbox: string;
-  sandboxNote: string;
-  state: "starting" | "running";
+export const HUB = "hub";
+
+export interface ClusterRun extends ProcessId {
+  readonly name: string;
+  /** `stopping`: somebody ends it on purpose. Whether `running` is still true, its process tells. */
+  readonly state: "starting" | "running" | "stopping" | "failed";
+  /** Why it failed. */
+  readonly message?: string;
+  readonly apiServer: string;
+  readonly kubeconfig: string;
+  readonly ingress: { readonly http: number; readonly https: number };
+  readonly sandbox: string;
+  readonly sandboxNote: string;
 }
 
-export interface RunState {
-  /** The process that answers for all (the foreground `up`, or the cluster itself once detached). */
-  pid: number;
-  /** Start time of `pid` in the kernel's clock: tells a reused pid. */
-  pidStart: string;
-  startedAt: string;
-  ingress: { http: number; https: number };
-  clusters: ClusterRun[];
+/** The process that answers for all: the foreground `up`, or the hub itself once detached. */
+export interface RunState extends ProcessId {
+  readonly startedAt: string;
+  /** Decides whether managed clusters end with the holder. */
+  readonly mode: "foreground" | "detached";
+  /** From now on everything is being stopped: nothing more may start. */
+  readonly closing: boolean;
+  readonly images: { readonly unknown: string; readonly file?: string };
+  readonly clusters: readonly ClusterRun[];
 }
 
 export async function readRunState(dir: DataDir): Promise<RunState | undefined> {
@@ -34,41 +42,59 @@ export async function readRunState(dir: DataDir): Promise<RunState | undefined> 
   }
 }
 
-export async function writeRunState(dir: DataDir, state: RunState): Promise<void> {
-  const staged = `${dir.runFile}.${process.pid}`;
-  await writeFile(staged, `${JSON.stringify(state, null, 2)}\n`, { mode: 0o600 });
-  await rename(staged, dir.runFile);
-}
-
-/** The state only while its process lives; a file left by a crash counts as nothing. */
+/** The state only while one of its processes lives; a file left by a crash counts as nothing. */
 export async function liveRunState(dir: DataDir): Promise<RunState | undefined> {
   const state = await readRunState(dir);
-  if (state === undefined) return undefined;
-  const pids = [
-    { pid: state.pid, start: state.pidStart },
-    ...state.clusters.map((cluster) => ({ pid: cluster.pid, start: undefined })),
-  ];
-  return pids.some(({ pid, start }) => isAlive(pid) && (start === undefined || startOf(pid) === start))
-    ? state
-    : undefined;
+  return state !== undefined && [state, ...state.clusters].some(isRunning) ? state : undefined;
 }
 
-/** Takes the directory for this process, or says who has it. */
-export async function claim(dir: DataDir, state: RunState): Promise<void> {
-  for (let attempt = 0; attempt < 3; attempt++) {
-    try {
-      const file = await open(dir.runFile, "wx", 0o600);
-      await file.writeFile(`${JSON.stringify(state, null, 2)}\n`);
-      await file.close();
-      return;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw dataDirUnusable(dir.root, String(error));
-    }
-    const live = await liveRunState(dir);
-    if (live !== undefined) throw alreadyRunning(dir.root, live.pid);
+/**
+ * Reads, changes and writes the state as one step among all commands. Without a state, and where `change` gives
+ * undefined, nothing is written. What it gives back is what stands now.
+ */
+export function changeRunState(
+  dir: DataDir,
+  change: (state: RunState) => RunState | undefined | Promise<RunState | undefined>,
+): Promise<RunState | undefined> {
+  return withStateLock(dir, async () => {
+    const before = await readRunState(dir);
+    const after = before === undefined ? undefined : await change(before);
+    if (after !== undefined) await replaceJson(dir.runFile, after);
+    return after ?? before;
+  });
+}
+
+/** The state with `cluster` in it, in the place of one of its name. */
+export const withCluster = (state: RunState, cluster: ClusterRun): RunState => ({
+  ...state,
+  clusters: state.clusters.some((each) => each.name === cluster.name)
+    ? state.clusters.map((each) => (each.name === cluster.name ? cluster : each))
+    : [...state.clusters, cluster],
+});
+
+export const withoutCluster = (state: RunState, name: string): RunState => ({
+  ...state,
+  clusters: state.clusters.filter((each) => each.name !== name),
+});
+
+/** Takes the directory for this process, or says who has it. Gives what a crashed one left running. */
+export function claim(dir: DataDir, state: RunState): Promise<ClusterRun[]> {
+  return withStateLock(dir, async () => {
+    const before = await readRunState(dir);
+    const running = before?.clusters.filter(isRunning) ?? [];
+    const hub = running.find((each) => each.name === HUB);
+    if (before !== undefined && (isRunning(before) || hub !== undefined))
+      throw alreadyRunning(dir.root, isRunning(before) ? before.pid : (hub?.pid ?? 0));
+    await replaceJson(dir.runFile, state);
+    return running;
+  });
+}
+
+/** Removes the state, unless another process holds it by now. */
+export function release(dir: DataDir): Promise<void> {
+  return withStateLock(dir, async () => {
+    const state = await readRunState(dir);
+    if (state !== undefined && state.pid !== process.pid && [state, ...state.clusters].some(isRunning)) return;
     await rm(dir.runFile, { force: true });
-  }
-  throw dataDirUnusable(dir.root, "another `travelops up` is starting in it");
+  });
 }
-
-export const release = (dir: DataDir): Promise<void> => rm(dir.runFile, { force: true });

@@ -35,6 +35,8 @@ export interface ClusterOptions {
   readonly hostPort?: number;
   /** Programs that pods may call by name though the system's directories do not have them (kubectl, helm). */
   readonly programs?: Readonly<Record<string, string>>;
+  /** Directories that no pod sees besides `dataDir`, or instead of it where they hold it. */
+  readonly masked?: readonly string[];
   readonly clock?: Clock;
   readonly random?: () => number;
   readonly log?: Logger;

@@ -9,6 +9,7 @@ import { createCluster, type Cluster } from "./cluster.ts";
 import { returnMemoryWhenIdle } from "./idle-memory.ts";
 import { writeKubeconfig } from "./kubeconfig.ts";
 import type { ClusterMessage } from "./messages.ts";
+import { parseOwner, watchOwner } from "./owner.ts";
 import type { SandboxChoice } from "./kubelet/sandbox/probe.ts";
 
 const ROOT = path.join(import.meta.dirname, "..");
@@ -27,7 +28,9 @@ const { values } = parseArgs({
     "unknown-images": { type: "string", default: "fail" },
     "images-file": { type: "string" },
     "host-port": { type: "string" },
+    mask: { type: "string", multiple: true, default: [] },
     detached: { type: "boolean", default: false },
+    owner: { type: "string" },
     "log-level": { type: "string", default: "info" },
   },
 });
@@ -67,6 +70,7 @@ async function start(dataDir: string): Promise<Cluster> {
     unknownImages: values["unknown-images"] === "simulate" ? "simulate" : "fail",
     imagePackages: imagePackages(),
     programs: programs(),
+    masked: values.mask,
     ...(process.env["NODE_COMPILE_CACHE"] === undefined ? {} : { compileCache: process.env["NODE_COMPILE_CACHE"] }),
     ...(values["host-port"] === undefined ? {} : { hostPort: Number(values["host-port"]) }),
     ...(values["images-file"] === undefined ? {} : { imagesFile: values["images-file"] }),
@@ -108,13 +112,15 @@ if (values.data === undefined) throw new Error("--data is needed: the directory 
 // While it starts there is nothing to bring in order: the store survives any end, and the pods' host goes with us.
 const early = (): never => process.exit(0);
 process.on("SIGTERM", early).on("SIGINT", () => undefined);
-if (!values.detached) process.on("disconnect", early);
+// Whoever starts us waits for our word: without them nobody would know of us.
+process.on("disconnect", early);
 try {
   const cluster = await start(path.resolve(values.data));
   const stop = stopOnce(cluster);
   process.removeListener("SIGTERM", early).removeListener("disconnect", early);
   process.on("SIGTERM", () => stop(0));
   if (!values.detached) process.on("disconnect", () => stop(0));
+  if (values.owner !== undefined) watchOwner(parseOwner(values.owner), () => stop(0));
   cluster.failed.catch(() => stop(1));
   cluster.ingressReady.catch((error: unknown) => log.error("the ingress did not start", { err: error }));
   flushCompileCache();

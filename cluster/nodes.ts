@@ -131,7 +131,7 @@ export async function openSandbox(cluster: ClusterOptions, plan: NodePlan, apiSe
   await mkdir(directory, { recursive: true, mode: 0o700 });
   return startSandbox(await chooseSandbox(cluster.sandbox), {
     directory,
-    masked: [cluster.dataDir],
+    masked: maskedOf(cluster),
     gateway: plan.gateway,
     serviceRange: plan.serviceRange,
     nodeAddresses: plan.nodeAddresses,
@@ -140,6 +140,12 @@ export async function openSandbox(cluster: ClusterOptions, plan: NodePlan, apiSe
     dataplaneSocket: dataplaneSocket(cluster),
     apiServer,
   });
+}
+
+/** One that lies in another is hidden with it. */
+function maskedOf({ dataDir, masked = [] }: ClusterOptions): string[] {
+  const all = [...new Set([dataDir, ...masked])];
+  return all.filter((each) => !all.some((other) => each.startsWith(`${other}${path.sep}`)));
 }
 
 function openCatalogue(cluster: ClusterOptions, directory: string) {

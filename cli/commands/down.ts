@@ -1,13 +1,15 @@
 /** `travelops down`: ends what `up` started, in order; `--purge` removes the state as well. */
 import { rm } from "node:fs/promises";
 import type { Command } from "commander";
-import { stopByPid } from "../cluster-process.ts";
+import { isRunning } from "@travelops/cluster/process-table";
+import { stopClusters } from "../clusters/stop-clusters.ts";
 import type { CliContext } from "../context.ts";
+import { madeIn } from "../data-dir.ts";
 import { notRunning } from "../errors.ts";
-import { isAlive } from "../process-table.ts";
-import { liveRunState, readRunState, release } from "../run-state.ts";
+import { liveRunState, release } from "../run-state.ts";
 
-const GRACE_MS = 20_000;
+/** How long a foreground `up` may take to notice that its clusters are gone. */
+const NOTICE_MS = 5000;
 
 export function addDown(program: Command, context: CliContext): void {
   program
@@ -18,23 +20,20 @@ export function addDown(program: Command, context: CliContext): void {
       const dir = context.dataDir(program.opts());
       const run = await liveRunState(dir);
       if (run === undefined && options.purge !== true) throw notRunning(dir.root);
-      const wait = (ms: number) => context.wait(ms);
-      for (const cluster of (run ?? (await readRunState(dir)))?.clusters ?? []) {
-        const outcome = await stopByPid(cluster.pid, GRACE_MS, wait);
-        if (outcome !== "gone") context.stderr.write(`  ✓ cluster ${cluster.name} ${outcome}\n`);
-      }
+      if (run !== undefined)
+        await stopClusters({
+          context,
+          dir,
+          which: () => true,
+          closing: true,
+          told: ({ name }, outcome) => void context.stderr.write(`  ✓ cluster ${name} ${outcome}\n`),
+        });
       // A foreground `up` ends by itself once its clusters have; it removes its own claim.
-      for (let waited = 0; run !== undefined && isAlive(run.pid) && waited < 5000; waited += 25) await wait(25);
-      await release(dir);
+      for (let waited = 0; run !== undefined && isRunning(run) && waited < NOTICE_MS; waited += 25)
+        await context.wait(25);
+      if (run !== undefined) await release(dir);
       if (options.purge !== true) return;
-      await purge(dir.root);
+      for (const entry of madeIn(dir)) await rm(entry, { recursive: true, force: true });
       context.stderr.write(`  ✓ state removed\n`);
     });
-}
-
-/** Only what `up` made: a directory that holds other things keeps them. */
-async function purge(root: string): Promise<void> {
-  for (const entry of ["clusters", "logs", "config.json", "kubeconfig", "git-credentials", "run.json"]) {
-    await rm(`${root}/${entry}`, { recursive: true, force: true });
-  }
 }

@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import { connect } from "../connect.ts";
 import type { CliContext } from "../context.ts";
 import { notRunning, urlUnknown } from "../errors.ts";
-import { liveRunState } from "../run-state.ts";
+import { HUB, liveRunState } from "../run-state.ts";
 import { collectUrls } from "../status/urls.ts";
 import { onPath } from "../tools.ts";
 
@@ -17,10 +17,10 @@ export function addOpen(program: Command, context: CliContext): void {
     .action(async (name: string, options: { print?: boolean }) => {
       const dir = context.dataDir(program.opts());
       const run = await liveRunState(dir);
-      const hub = run?.clusters[0];
-      if (run === undefined || hub === undefined) throw notRunning(dir.root);
+      const hub = run?.clusters.find((each) => each.name === HUB);
+      if (hub === undefined) throw notRunning(dir.root);
       const connection = connect(hub.kubeconfig);
-      const rows = await collectUrls(connection.client, run.ingress).finally(() => connection.close());
+      const rows = await collectUrls(connection.client, hub.ingress).finally(() => connection.close());
       const row = rows.find((each) => each.name === name || `${each.namespace}/${each.name}` === name);
       if (row === undefined) throw urlUnknown(name, [...new Set(rows.map((each) => each.name))]);
       context.stdout(`${row.url}\n`);

@@ -1,6 +1,7 @@
 /** `travelops status`: clusters, applications, pods, URLs. Exit 7 when something is not as Git wants it. */
 import type { Command } from "commander";
 import type { CliContext } from "../context.ts";
+import { outputOption } from "../output-option.ts";
 import { EXIT, notRunning } from "../errors.ts";
 import { liveRunState } from "../run-state.ts";
 import { isDone } from "../status/applications.ts";
@@ -11,12 +12,12 @@ export function addStatus(program: Command, context: CliContext): void {
   program
     .command("status")
     .description("what runs: clusters, applications (sync, health), pods, sandbox, URLs")
-    .option("-o, --output <format>", "text or json", "text")
+    .addOption(outputOption())
     .action(async (options: { output: string }) => {
       const dir = context.dataDir(program.opts());
       const run = await liveRunState(dir);
       if (run === undefined) throw notRunning(dir.root);
-      const report = await collectStatus(run);
+      const report = await collectStatus(dir, run);
       context.stdout(options.output === "json" ? `${JSON.stringify(report, null, 2)}\n` : renderStatus(report));
       const well = report.clusters.every((cluster) => cluster.state === "running") && report.applications.every(isDone);
       context.setExit(well ? EXIT.ok : EXIT.unhealthy);
@@ -33,7 +34,7 @@ export function renderStatus(report: StatusReport): string {
           cluster.name,
           cluster.state,
           pods === undefined ? "-" : `${pods.ready}/${pods.total}`,
-          report.sandbox,
+          cluster.sandbox === "" ? "-" : cluster.sandbox,
           cluster.apiServer,
         ];
       }),

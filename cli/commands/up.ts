@@ -1,15 +1,17 @@
 /** `travelops up`: the cluster, its components, the pattern from Git; then it stays until Ctrl-C, or goes on detached. */
 import path from "node:path";
 import { Option, type Command } from "commander";
+import { processId } from "@travelops/cluster/process-table";
 import { BRANCH } from "../bootstrap/root-application.ts";
-import { startClusterProcess, type ClusterProcess } from "../cluster-process.ts";
-import { choosePorts, keepPorts, type Ports } from "../config.ts";
+import { stopById, type ClusterProcess } from "../cluster-process.ts";
+import { parseNodes, SANDBOXES } from "../clusters/options.ts";
+import { resumeClusters, startStep } from "../clusters/resume-clusters.ts";
+import { startCluster } from "../clusters/start-cluster.ts";
 import type { CliContext } from "../context.ts";
+import { outputOption } from "../output-option.ts";
 import { prepareDataDir, type DataDir } from "../data-dir.ts";
-import { CliError } from "../errors.ts";
-import { startOf } from "../process-table.ts";
-import { claim, release, writeRunState, type RunState } from "../run-state.ts";
-import { jsonSteps, terminalOf, textSteps, type Steps } from "../terminal/steps.ts";
+import { claim, HUB, release, type RunState } from "../run-state.ts";
+import { jsonSteps, terminalOf, textSteps } from "../terminal/steps.ts";
 import { findGit, findTool } from "../tools.ts";
 import { bringUpPattern } from "../up/bring-up.ts";
 import { askedPorts, parseDuration, patternSource, type ResolvedPattern, type UpOptions } from "../up/options.ts";
@@ -26,11 +28,9 @@ export function addUp(program: Command, context: CliContext): void {
     .option("--revision <name>", "branch, tag or commit to follow of a remote pattern", BRANCH)
     .option("-d, --detach", "return once it is up, and leave it running")
     .option("--timeout <duration>", "how long to wait for the applications", "120s")
-    .option("-o, --output <format>", "text or json (one event a line)", "text")
+    .addOption(outputOption("json (one event a line)"))
     .option("--nodes <n>", "nodes of the cluster", "2")
-    .addOption(
-      new Option("--sandbox <kind>", "how pods are kept apart").choices(["auto", "namespaces", "bare"]).default("auto"),
-    )
+    .addOption(new Option("--sandbox <kind>", "how pods are kept apart").choices(SANDBOXES).default("auto"))
     .addOption(
       new Option("--unknown-images <policy>", "what an image that nobody declared does")
         .choices(["fail", "simulate"])
@@ -50,110 +50,61 @@ async function up(context: CliContext, dir: DataDir, options: UpOptions): Promis
   const source = await patternSource(options);
   const git = findGit(context.env);
   for (const tool of ["kubectl", "helm"] as const) findTool(tool, context.env);
+  const wanted = { nodes: parseNodes(options.nodes), sandbox: options.sandbox };
+  const ports = askedPorts(options);
   await prepareDataDir(dir);
-  const run: RunState = {
-    pid: process.pid,
-    pidStart: startOf(process.pid),
-    startedAt: new Date(context.now()).toISOString(),
-    ingress: { http: 0, https: 0 },
-    clusters: [],
-  };
-  await claim(dir, run);
-  let cluster: ClusterProcess | undefined;
+  // What a killed foreground `up` leaves ends by itself; what a killed hub leaves goes on until now.
+  const left = await claim(dir, newRun(context, options, source));
+  let hub: ClusterProcess | undefined;
   try {
-    const started = await startOnFreePorts(context, dir, options, source, steps);
-    const { ports } = started;
-    cluster = started.cluster;
-    run.ingress = { http: ports.http, https: ports.https };
-    if (cluster.ready.sandboxNote !== "") context.stderr.write(`    ${cluster.ready.sandboxNote}\n`);
-    run.clusters = [
-      {
-        name: "hub",
-        pid: cluster.pid,
-        apiServer: cluster.ready.apiServer,
-        kubeconfig: cluster.ready.kubeconfig,
-        sandbox: cluster.ready.sandbox,
-        sandboxNote: cluster.ready.sandboxNote,
-        state: "running",
-      },
-    ];
-    await writeRunState(dir, run);
-    await guard(
-      cluster,
+    await Promise.all(left.map((each) => stopById(each, LEFT_GRACE_MS, context.wait)));
+    const resumed = resumeClusters(context, dir, steps);
+    const started = await startStep(steps, HUB, () =>
+      startCluster({ context, dir, name: HUB, wanted, askedPorts: ports, ...hostPortOf(source) }),
+    );
+    hub = started.process;
+    if (hub.ready.sandboxNote !== "") context.stderr.write(`    ${hub.ready.sandboxNote}\n`);
+    const pattern = bringUpPattern({
       context,
       dir,
-      bringUpPattern({
-        context,
-        dir,
-        steps,
-        git,
-        source,
-        timeoutMs,
-        ports,
-        kubeconfig: cluster.ready.kubeconfig,
-        json,
-      }),
+      steps,
+      git,
+      source,
+      timeoutMs,
+      ports: started.settings.ports,
+      kubeconfig: hub.ready.kubeconfig,
+      json,
+    });
+    await guard(
+      hub,
+      context,
+      dir,
+      Promise.all([pattern, resumed]).then(() => undefined),
     );
-    if (options.detach === true) {
-      await handOver(cluster, dir, run);
-      return;
-    }
-    await stay(cluster, context, dir);
+    if (options.detach === true) return await handOver(hub, dir);
+    await stay(hub, context, dir);
   } catch (error) {
-    await keepOrStop(cluster, context, dir, run, error, options.detach === true);
+    await keepOrStop(hub, context, dir, error, options.detach === true);
     throw error;
   }
   await release(dir);
 }
 
-const TRIES = 5;
-const TAKEN = /EADDRINUSE|no free port/;
+const LEFT_GRACE_MS = 10_000;
 
-/** A port that was free a moment ago may be taken by now: then others are chosen, unless these were asked for. */
-async function startOnFreePorts(
-  context: CliContext,
-  dir: DataDir,
-  options: UpOptions,
-  source: ResolvedPattern,
-  steps: Steps,
-): Promise<{ cluster: ClusterProcess; ports: Ports }> {
-  return steps.run(
-    "Cluster hub",
-    async () => {
-      for (let attempt = 1; ; attempt++) {
-        const { ports, chosen } = await choosePorts(dir, askedPorts(options));
-        try {
-          const cluster = await startClusterProcess(clusterOptions(context, dir, options, ports, source));
-          await keepPorts(dir, ports);
-          return { cluster, ports };
-        } catch (error) {
-          const taken = error instanceof CliError && TAKEN.test(error.message);
-          if (!taken || !chosen || attempt === TRIES) throw error;
-        }
-      }
-    },
-    ({ cluster }) => `${cluster.ready.apiServer}, pods in ${cluster.ready.sandbox}`,
-  );
-}
+const hostPortOf = (source: ResolvedPattern): { hostPort?: number } =>
+  source.kind === "url" && source.hostPort !== undefined ? { hostPort: source.hostPort } : {};
 
-function clusterOptions(context: CliContext, dir: DataDir, options: UpOptions, ports: Ports, source: ResolvedPattern) {
-  const nodes = Number(options.nodes);
-  if (!Number.isInteger(nodes) || nodes < 1 || nodes > 100)
-    throw new CliError("BAD_NODES", 2, `--nodes: "${options.nodes}" is no number from 1 to 100`);
+function newRun(context: CliContext, options: UpOptions, source: ResolvedPattern): RunState {
   return {
-    name: "hub",
-    index: 0,
-    dir: dir.cluster("hub"),
-    kubeconfig: dir.kubeconfig,
-    log: dir.clusterLog("hub"),
-    ports,
-    nodes,
-    sandbox: options.sandbox,
-    unknownImages: options.unknownImages,
-    ...(source.kind === "directory" ? { imagesFile: path.join(source.directory, "images.yaml") } : {}),
-    ...(source.kind === "url" && source.hostPort !== undefined ? { hostPort: source.hostPort } : {}),
-    detach: options.detach === true,
-    env: context.env,
-    signal: context.stop,
+    ...processId(process.pid),
+    startedAt: new Date(context.now()).toISOString(),
+    mode: options.detach === true ? "detached" : "foreground",
+    closing: false,
+    images: {
+      unknown: options.unknownImages,
+      ...(source.kind === "directory" ? { file: path.join(source.directory, "images.yaml") } : {}),
+    },
+    clusters: [],
   };
 }

@@ -2,7 +2,9 @@
 import { isNotFound, type KubeClient, type KubeObject } from "@travelops/kube";
 import { PODS } from "@travelops/kube/client/resources";
 import { connect } from "../connect.ts";
-import type { ClusterRun, RunState } from "../run-state.ts";
+import { clusterRows, type ClusterRow } from "../clusters/cluster-rows.ts";
+import type { DataDir } from "../data-dir.ts";
+import { HUB, type ClusterRun, type RunState } from "../run-state.ts";
 import { APPLICATIONS, applicationRow, type ApplicationRow } from "./applications.ts";
 import { collectUrls, type UrlRow } from "./urls.ts";
 
@@ -15,52 +17,47 @@ export interface PodCount {
 
 export interface StatusReport {
   sandbox: string;
-  clusters: { name: string; state: string; apiServer: string; kubeconfig: string; message?: string }[];
+  clusters: ClusterRow[];
   applications: ApplicationRow[];
   pods: PodCount[];
   urls: UrlRow[];
 }
 
-export async function collectStatus(run: RunState): Promise<StatusReport> {
-  const report: StatusReport = {
-    sandbox: run.clusters[0]?.sandbox ?? "",
-    clusters: [],
-    applications: [],
-    pods: [],
-    urls: [],
+type ClusterReport = Pick<StatusReport, "clusters" | "applications" | "pods" | "urls">;
+
+export async function collectStatus(dir: DataDir, run: RunState): Promise<StatusReport> {
+  const found = (name: string): ClusterRun | undefined => run.clusters.find((each) => each.name === name);
+  const reports = await Promise.all(
+    (await clusterRows(dir, run)).map((row) => collectCluster(row, found(row.name)?.ingress)),
+  );
+  return {
+    sandbox: found(HUB)?.sandbox ?? "",
+    clusters: reports.flatMap((each) => each.clusters),
+    applications: reports.flatMap((each) => each.applications),
+    pods: reports.flatMap((each) => each.pods),
+    urls: reports.flatMap((each) => each.urls),
   };
-  for (const cluster of run.clusters) await collectCluster(run, cluster, report);
-  return report;
 }
 
-async function collectCluster(run: RunState, cluster: ClusterRun, report: StatusReport): Promise<void> {
-  const row = {
-    name: cluster.name,
-    state: cluster.state as string,
-    apiServer: cluster.apiServer,
-    kubeconfig: cluster.kubeconfig,
-  };
-  if (cluster.state !== "running") {
-    report.clusters.push(row);
-    return;
-  }
-  const connection = connect(cluster.kubeconfig);
+async function collectCluster(row: ClusterRow, ingress: ClusterRun["ingress"] | undefined): Promise<ClusterReport> {
+  if (row.state !== "running" || ingress === undefined)
+    return { clusters: [row], applications: [], pods: [], urls: [] };
+  const connection = connect(row.kubeconfig);
   try {
     const [applications, pods, urls] = await Promise.all([
       listApplications(connection.client),
       connection.client.list(PODS),
-      collectUrls(connection.client, run.ingress),
+      collectUrls(connection.client, ingress),
     ]);
-    report.clusters.push(row);
-    report.applications.push(...applications.map((object) => applicationRow(cluster.name, object)));
-    report.pods.push(countPods(cluster.name, pods.items));
-    report.urls.push(...urls);
+    return {
+      clusters: [row],
+      applications: applications.map((object) => applicationRow(row.name, object)),
+      pods: [countPods(row.name, pods.items)],
+      urls,
+    };
   } catch (error) {
-    report.clusters.push({
-      ...row,
-      state: "unreachable",
-      message: error instanceof Error ? error.message : String(error),
-    });
+    const message = `its API does not answer: ${error instanceof Error ? error.message : String(error)}`;
+    return { clusters: [{ ...row, state: "failed", message }], applications: [], pods: [], urls: [] };
   } finally {
     connection.close();
   }

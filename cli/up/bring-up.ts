@@ -13,7 +13,7 @@ import {
 import { ensureRemoteCredentials } from "../bootstrap/secrets.ts";
 import { BRANCH, type PatternSource } from "../bootstrap/root-application.ts";
 import { summarize, waitForApplications } from "../bootstrap/wait-applications.ts";
-import type { Ports } from "../config.ts";
+import type { Ports } from "../clusters/settings.ts";
 import { connect } from "../connect.ts";
 import type { CliContext } from "../context.ts";
 import type { DataDir } from "../data-dir.ts";
@@ -106,13 +106,13 @@ export async function bringUpPattern(work: BringUp): Promise<void> {
 async function sayDone(work: BringUp, client: KubeClient, gitUrl: string): Promise<void> {
   const urls = await collectUrls(client, work.ports);
   if (work.json) {
-    work.context.stdout(`${JSON.stringify({ event: "ready", kubeconfig: work.kubeconfig, urls })}\n`);
+    work.context.stdout(`${JSON.stringify({ event: "ready", kubeconfig: work.dir.kubeconfig, urls })}\n`);
     return;
   }
   work.context.stderr.write(
     farewell({
       urls,
-      kubeconfig: work.kubeconfig,
+      kubeconfig: work.dir.kubeconfig,
       gitUrl,
       gitCredentials: work.dir.gitCredentials,
       color: terminalOf(work.context.stderr, work.context.env).color,

@@ -1,7 +1,7 @@
 /** What `up` was asked for, checked. */
 import { stat } from "node:fs/promises";
 import path from "node:path";
-import type { Ports } from "../config.ts";
+import type { Ports } from "../clusters/settings.ts";
 import { CliError, patternUnusable } from "../errors.ts";
 import { ROOT } from "../tools.ts";
 import { isRemote, remotePattern, type RemotePattern } from "./remote-pattern.ts";

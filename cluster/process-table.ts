@@ -1,6 +1,13 @@
 /** What the kernel says of a process; /proc where there is one. */
 import { readFileSync } from "node:fs";
 
+/** A process beyond doubt: a pid alone may be another's by now. */
+export interface ProcessId {
+  readonly pid: number;
+  /** Start time in the kernel's clock, as text; "" where the system does not tell. */
+  readonly pidStart: string;
+}
+
 /** A zombie is not alive. */
 export function isAlive(pid: number): boolean {
   try {
@@ -13,6 +20,12 @@ export function isAlive(pid: number): boolean {
 
 /** Start time in clock ticks since boot, as text; "" where the system does not tell. */
 export const startOf = (pid: number): string => statFields(pid)?.[19] ?? "";
+
+export const processId = (pid: number): ProcessId => ({ pid, pidStart: startOf(pid) });
+
+/** Whether that very process still runs. */
+export const isRunning = ({ pid, pidStart }: ProcessId): boolean =>
+  pid > 0 && isAlive(pid) && startOf(pid) === pidStart;
 
 function statFields(pid: number): string[] | undefined {
   try {
