@@ -1,5 +1,6 @@
 /** Drives the real command, git and kubectl on a data directory, as a user does. */
 import { execFile } from "node:child_process";
+import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
 import { toolPath } from "../tools.ts";
@@ -71,7 +72,17 @@ async function answers(url: string): Promise<void> {
   throw new Error(`${url} did not answer within 30 s`);
 }
 
-export const down = (dataDir: string) => travelops(dataDir, "down");
+/** Stops it in order; where that cannot be done, at once: a bench must leave nothing running. */
+export async function down(dataDir: string): Promise<void> {
+  const state = await readFile(path.join(dataDir, "run.json"), "utf8").catch(() => undefined);
+  try {
+    await travelops(dataDir, "down");
+  } catch (error) {
+    const { clusters = [] } = JSON.parse(state ?? "{}") as { clusters?: { pid: number }[] };
+    for (const { pid } of clusters) process.kill(pid, "SIGKILL");
+    throw error;
+  }
+}
 
 /** The set-up, and whatever only the first start pays. */
 export const setUp = () => run(process.execPath, [path.join(ROOT, "cli", "launcher", "set-up.cjs")], { cwd: ROOT });

@@ -12,6 +12,11 @@ interface Order {
   readonly path: string;
 }
 
+export interface ReportOrder {
+  /** How many events have to have come. */
+  readonly reportAfter: number;
+}
+
 let latencies: number[] = [];
 
 /** The time of sending stands between two @ in the object; the clock is the machine's, the same in every process. */
@@ -37,18 +42,23 @@ async function watch({ address, watchers, path }: Order): Promise<void> {
   }
 }
 
-process.on("message", (message: Order | "report") => {
-  if (message === "report") {
-    process.send?.({ latencies: Float64Array.from(latencies) } satisfies WatcherReport);
-    latencies = [];
-    return;
-  }
-  watch(message).then(
-    () => process.send?.("ready"),
-    (error: unknown) => {
-      process.stderr.write(`${String(error)}\n`);
-      process.exit(1);
-    },
-  );
+const PATIENCE_MS = 10_000;
+
+/** Once all events have come, or no more are to be expected. */
+async function report(wanted: number): Promise<void> {
+  const deadline = performance.now() + PATIENCE_MS;
+  while (latencies.length < wanted && performance.now() < deadline)
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  process.send?.({ latencies: Float64Array.from(latencies) } satisfies WatcherReport);
+  latencies = [];
+}
+
+process.on("message", (message: Order | ReportOrder) => {
+  const done =
+    "reportAfter" in message ? report(message.reportAfter) : watch(message).then(() => process.send?.("ready"));
+  done.catch((error: unknown) => {
+    process.stderr.write(`${String(error)}\n`);
+    process.exit(1);
+  });
 });
 process.on("disconnect", () => process.exit(0));
