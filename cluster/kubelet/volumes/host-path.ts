@@ -4,7 +4,7 @@
  */
 import { mkdirSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, normalize } from "node:path";
-import { isWithin, LeadsOutError, makeInside, realInside } from "./inside.ts";
+import { isThere, isWithin, LeadsOutError, makeInside, realInside } from "./inside.ts";
 import { VolumeError } from "./payload.ts";
 
 export interface HostPathRule {
@@ -34,8 +34,9 @@ export function resolveHostPath(rule: HostPathRule, path: string, type = ""): { 
 
 function makeFor(type: string, root: string, place: string): void {
   if (kindOf(place) !== undefined) return;
+  // A link to nothing is refused here: what is made through it would be made elsewhere.
+  if (isThere(place)) realInside(root, place);
   if (type === "" || type === "DirectoryOrCreate") makeInside(root, place, 0o755);
-  // "x": through a link to nothing it would be made elsewhere.
   if (type === "FileOrCreate")
     writeFileSync(join(makeInside(root, dirname(place), 0o755), basename(place)), "", { mode: 0o644, flag: "wx" });
 }

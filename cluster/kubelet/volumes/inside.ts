@@ -22,7 +22,7 @@ function realOf(path: string): string | undefined {
   try {
     return realpathSync(path);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT" && exists(path)) return undefined;
+    if ((error as NodeJS.ErrnoException).code === "ENOENT" && isThere(path)) return undefined;
     throw error;
   }
 }
@@ -30,7 +30,7 @@ function realOf(path: string): string | undefined {
 /** Makes a directory inside `base`; what exists on the way is looked at before anything is made below it. */
 export function makeInside(base: string, path: string, mode: number): string {
   let existing = path;
-  while (!exists(existing) && existing !== base && existing !== dirname(existing)) existing = dirname(existing);
+  while (!isThere(existing) && existing !== base && existing !== dirname(existing)) existing = dirname(existing);
   const real = realInside(base, existing);
   const made = join(real, path.slice(existing.length));
   if (!existsSync(made)) mkdirSync(made, { recursive: true, mode });
@@ -38,7 +38,7 @@ export function makeInside(base: string, path: string, mode: number): string {
 }
 
 /** Also true for a link that leads nowhere. */
-function exists(path: string): boolean {
+export function isThere(path: string): boolean {
   try {
     lstatSync(path);
     return true;
