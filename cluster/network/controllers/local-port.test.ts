@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
 import { portCandidates, recordedPorts } from "./local-port.ts";
-import { parseDuration } from "./world.ts";
 
 describe("local ports", () => {
   it("stay the same for a name, and what was recorded comes first", () => {
@@ -8,15 +7,5 @@ describe("local ports", () => {
     expect(portCandidates("hub", "a.x")[0]).not.toBe(portCandidates("east", "a.x")[0]);
     expect(portCandidates("hub", "a.x", recordedPorts("http://127.0.0.1:23456"))[0]).toBe(23_456);
     expect(recordedPorts("http://127.0.0.1:1,https://127.0.0.1:2/p")).toEqual([1, 2]);
-  });
-  it("read durations", () => {
-    expect(["10s", "1m30s", "500ms", "1h", "x", undefined].map(parseDuration)).toEqual([
-      10_000,
-      90_000,
-      500,
-      3_600_000,
-      undefined,
-      undefined,
-    ]);
   });
 });

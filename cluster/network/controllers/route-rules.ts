@@ -1,4 +1,5 @@
 /** Rules of HTTPRoute, GRPCRoute and TLSRoute → rules of the dataplane, with what could not be resolved. Pure. */
+import { parseDuration } from "@travelops/kube/api/duration";
 import { parsePercentOrFraction } from "./fraction.ts";
 import { mayReference, type RouteKind } from "./gateway-listeners.ts";
 import {
@@ -11,7 +12,7 @@ import {
   type RouteFilter,
   type ValueMatch,
 } from "./types.ts";
-import { parseDuration, targetOf, type World } from "./world.ts";
+import { targetOf, type World } from "./world.ts";
 import type {
   BackendTarget,
   HeaderChange,
@@ -167,7 +168,7 @@ function checked<T extends { readonly type: string; readonly value: string }>(
   return match;
 }
 
-export function compileFilters(filters: readonly RouteFilter[], context: RuleContext): HttpFilter[] {
+function compileFilters(filters: readonly RouteFilter[], context: RuleContext): HttpFilter[] {
   return filters.flatMap((filter): HttpFilter[] => {
     switch (filter.type) {
       case "RequestHeaderModifier":

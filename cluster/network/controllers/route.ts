@@ -1,4 +1,5 @@
 /** OpenShift's Route → front and status. Pure. */
+import { parseDuration } from "@travelops/kube/api/duration";
 import type {
   HeaderChange,
   HostConfig,
@@ -12,7 +13,6 @@ import {
   createdAt,
   defaultHost,
   ownerOf,
-  parseDuration,
   targetOf,
   type WantedCondition,
   type World,
@@ -29,7 +29,7 @@ export interface CompiledRoute {
 }
 
 /** The host a Route has, or gets. */
-export function routeHost(route: Route, appsDomain: string): string {
+function routeHost(route: Route, appsDomain: string): string {
   const { host, subdomain } = route.spec;
   if (host !== undefined && host !== "") return host.toLowerCase();
   return subdomain !== undefined && subdomain !== ""

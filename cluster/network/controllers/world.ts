@@ -43,12 +43,3 @@ export function targetOf(service: Service, port: number, extra: Partial<BackendT
     ...extra,
   };
 }
-
-/** `30s`, `1m30s`, `500ms` → milliseconds; `undefined` when it is no duration. */
-export function parseDuration(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const units: Record<string, number> = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 };
-  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|h|m|s)/g)];
-  if (parts.length === 0 || parts.map((p) => p[0]).join("") !== text) return undefined;
-  return parts.reduce((sum, [, value, unit]) => sum + Number(value) * (units[unit ?? ""] ?? 0), 0);
-}

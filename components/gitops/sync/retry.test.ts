@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { healDelay, parseDuration, retryDelay } from "./retry.ts";
+import { healDelay, retryDelay } from "./retry.ts";
 
 describe("retries", () => {
   it.each([
@@ -16,17 +16,5 @@ describe("retries", () => {
 
   it("heals at once, then with growing pauses", () => {
     expect([0, 1, 2, 3, 6, 7, 99].map(healDelay)).toEqual([0, 500, 2000, 6000, 162_000, 300_000, 300_000]);
-  });
-
-  it.each([
-    ["5s", 5000],
-    ["3m", 180_000],
-    ["1h", 3_600_000],
-    ["250ms", 250],
-    ["7", 7000],
-    ["soon", undefined],
-    [undefined, undefined],
-  ])("reads the duration %s", (text, ms) => {
-    expect(parseDuration(text)).toBe(ms);
   });
 });

@@ -1,15 +1,8 @@
 /** When a failed operation is tried again, and when drift is healed again. Pure. */
+import { parseDurationOrSeconds } from "@travelops/kube/api/duration";
 import type { RetryStrategy } from "../application/types.ts";
 
 const DEFAULTS = { limit: 5, durationMs: 5000, factor: 2, maxMs: 180_000 };
-
-/** Argo CD's durations: `5s`, `3m`, `1h`, or plain seconds. */
-export function parseDuration(text: string | undefined): number | undefined {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text ?? "");
-  if (match === null) return undefined;
-  const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[match[2] ?? "s"] ?? 1000;
-  return Number(match[1]) * unit;
-}
 
 /** Milliseconds from the end of a failed attempt to the next; undefined: there is none. A limit below 0 is no limit. */
 export function retryDelay(
@@ -19,9 +12,9 @@ export function retryDelay(
 ): number | undefined {
   const limit = retry?.limit ?? (automated ? DEFAULTS.limit : 0);
   if (limit >= 0 && retryCount >= limit) return undefined;
-  const first = parseDuration(retry?.backoff?.duration) ?? DEFAULTS.durationMs;
+  const first = parseDurationOrSeconds(retry?.backoff?.duration) ?? DEFAULTS.durationMs;
   const factor = retry?.backoff?.factor ?? DEFAULTS.factor;
-  const max = parseDuration(retry?.backoff?.maxDuration) ?? DEFAULTS.maxMs;
+  const max = parseDurationOrSeconds(retry?.backoff?.maxDuration) ?? DEFAULTS.maxMs;
   return Math.min(max, first * factor ** retryCount);
 }
 

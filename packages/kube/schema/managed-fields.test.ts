@@ -1,13 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { KubeObject, ManagedFieldsEntry } from "../api/object.ts";
-import { StatusError } from "../api/status-error.ts";
 import { fieldSetOf } from "./field-set.ts";
 import { serverSideApply, trackUpdate } from "./managed-fields.ts";
 import type { ApplyRequest, UpdateRequest } from "./managed-fields.ts";
 import { parentManagedFields, scaleManagedFields } from "./scale-managed-fields.ts";
 import { fromStructuralSchema } from "./structural.ts";
 import { kindNode } from "./table.ts";
+import { outcome, refusal } from "./testdata/outcome.ts";
 
 const deploymentNode = kindNode("apps", "v1", "Deployment");
 if (deploymentNode === undefined) throw new Error("no Deployment");
@@ -26,26 +26,6 @@ const pods = (...containers: object[]): object => ({ template: { spec: { contain
 const stored = (object: KubeObject): KubeObject => ({ ...object, metadata: { ...object.metadata, uid: "u1" } });
 const owners = (object: KubeObject): ManagedFieldsEntry[] => object.metadata.managedFields ?? [];
 const fieldsOf = (object: KubeObject, manager: string): unknown => owners(object).find((entry) => entry.manager === manager)?.fieldsV1;
-
-/** What a run ends in; anything but a value or a StatusError is a bug. */
-function outcome(run: () => unknown): unknown {
-  try {
-    run();
-    return "value";
-  } catch (error) {
-    return error instanceof StatusError ? "status" : error;
-  }
-}
-
-function refusal(run: () => unknown): StatusError {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof StatusError) return error;
-    throw error;
-  }
-  throw new Error("nothing was refused");
-}
 
 describe("apply", () => {
   test("creates the object and owns what it names, list items by their keys with defaults", () => {

@@ -1,6 +1,5 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { StatusError } from "../api/status-error.ts";
 import { applyJsonPatch } from "./json-patch.ts";
 import { equalJson, isObject } from "./json-value.ts";
 import type { JsonObject } from "./json-value.ts";
@@ -8,29 +7,10 @@ import { applyMergePatch } from "./merge-patch.ts";
 import type { SchemaNode } from "./node.ts";
 import { strategicMerge } from "./strategic-merge.ts";
 import { kindNode } from "./table.ts";
+import { outcome, refusal } from "./testdata/outcome.ts";
 
 const deployment = kindNode("apps", "v1", "Deployment");
 if (deployment === undefined) throw new Error("no Deployment");
-
-/** What a run ends in; anything but a value or a StatusError is a bug. */
-function outcome(run: () => unknown): unknown {
-  try {
-    run();
-    return "value";
-  } catch (error) {
-    return error instanceof StatusError ? "status" : error;
-  }
-}
-
-function refusal(run: () => unknown): StatusError {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof StatusError) return error;
-    throw error;
-  }
-  throw new Error("nothing was refused");
-}
 
 describe("JSON patch", () => {
   const object = { a: { b: [1, 2, 3], c: "x" }, "d/e": { "~": 1 } };

@@ -1,5 +1,6 @@
 /** Addresses and node ports of Services: taken from the ranges of the cluster, given back when a Service goes. */
 import type { KubeObject } from "@travelops/kube";
+import { formatIPv4, parseIPv4 } from "../../../network/address.ts";
 import type { Store } from "../../../store/store.ts";
 import { array, read, text } from "../printers/printer.ts";
 
@@ -8,18 +9,10 @@ export interface AddressRange {
   readonly size: number;
 }
 
-const toNumber = (address: string): number | undefined => {
-  const parts = address.split(".").map(Number);
-  if (parts.length !== 4 || parts.some((part) => !Number.isInteger(part) || part < 0 || part > 255)) return undefined;
-  return parts.reduce((sum, part) => sum * 256 + part, 0);
-};
-
-const toText = (address: number): string => [24, 16, 8, 0].map((shift) => Math.floor(address / 2 ** shift) % 256).join(".");
-
 /** Reads `10.64.0.0/16`. Throws a plain Error: the range comes from the program, never from a request. */
 export function parseRange(cidr: string): AddressRange {
   const [address = "", bits = ""] = cidr.split("/");
-  const base = toNumber(address);
+  const base = parseIPv4(address);
   const length = Number(bits);
   if (base === undefined || !Number.isInteger(length) || length < 8 || length > 30) {
     throw new Error(`the service range ${JSON.stringify(cidr)} is no IPv4 range such as 10.64.0.0/16`);
@@ -29,7 +22,7 @@ export function parseRange(cidr: string): AddressRange {
 }
 
 /** The n-th address of a range. */
-export const addressAt = (range: AddressRange, index: number): string => toText(range.base + index);
+export const addressAt = (range: AddressRange, index: number): string => formatIPv4(range.base + index);
 
 /** Offsets that belong to the cluster itself: the API server and the DNS. */
 const RESERVED: ReadonlySet<number> = new Set([0, 1, 10]);
@@ -63,20 +56,20 @@ export class ServiceAllocator {
 
   /** Whether an address stands inside the range. */
   contains(address: string): boolean {
-    const at = toNumber(address);
+    const at = parseIPv4(address);
     return at !== undefined && at > this.range.base && at < this.range.base + this.range.size - 1;
   }
 
   /** False when somebody has it. */
   takeAddress(address: string): boolean {
-    const at = toNumber(address);
+    const at = parseIPv4(address);
     if (at === undefined || this.#addresses.has(at)) return false;
     this.#addresses.add(at);
     return true;
   }
 
   releaseAddress(address: string): void {
-    const at = toNumber(address);
+    const at = parseIPv4(address);
     if (at !== undefined) this.#addresses.delete(at);
   }
 
@@ -88,7 +81,7 @@ export class ServiceAllocator {
       const offset = (start + i) % size;
       if (RESERVED.has(offset) || offset === size - 1 || this.#addresses.has(base + offset)) continue;
       this.#addresses.add(base + offset);
-      return toText(base + offset);
+      return formatIPv4(base + offset);
     }
     return undefined;
   }
