@@ -16,7 +16,7 @@ export async function componentManifests(component: string): Promise<KubeObject[
   return texts.flatMap(parseManifests);
 }
 
-export function parseManifests(text: string): KubeObject[] {
+function parseManifests(text: string): KubeObject[] {
   return parseAllDocuments(text)
     .map((document) => document.toJS() as KubeObject | null)
     .filter((object): object is KubeObject => object !== null);

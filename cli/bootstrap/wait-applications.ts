@@ -9,7 +9,7 @@ function declared(root: KubeObject | undefined): string[] {
   return resources.filter((each) => each.kind === "Application").map((each) => each.name ?? "");
 }
 
-export function applicationsDone(objects: ReadonlyMap<string, KubeObject>, rootName: string): boolean {
+function applicationsDone(objects: ReadonlyMap<string, KubeObject>, rootName: string): boolean {
   const root = objects.get(rootName);
   if (root === undefined || !isDone(applicationRow("hub", root))) return false;
   if (declared(root).some((name) => !objects.has(name))) return false;

@@ -65,7 +65,7 @@ export interface Network {
 /** What macOS takes; Linux takes a little more. */
 const MAX_SOCKET_PATH = 103;
 
-export const appsDomainOf = (clusterName: string): string => `apps.${clusterName}.travelops.localhost`;
+const appsDomainOf = (clusterName: string): string => `apps.${clusterName}.travelops.localhost`;
 
 /** Resolves when DNS, Services and dials work; the ingress follows (`ingressReady`). */
 export async function startNetwork(options: StartNetworkOptions): Promise<Network> {

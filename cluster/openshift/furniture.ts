@@ -29,7 +29,7 @@ export const CLUSTER_VERSIONS = customResource(
 );
 
 /** The OpenShift release whose APIs the furniture follows. */
-export const OPENSHIFT_VERSION = "4.18.0";
+const OPENSHIFT_VERSION = "4.18.0";
 
 export interface FurnitureOptions {
   readonly clusterName: string;

@@ -29,7 +29,7 @@ export interface StoreOptions {
   readonly maxBytes?: number;
 }
 
-export const DEFAULT_RETENTION: Retention = { ms: 3_600_000, revisions: 10_000 };
+const DEFAULT_RETENTION: Retention = { ms: 3_600_000, revisions: 10_000 };
 const DEFAULT_AUDIT = { maxBytes: 10 * 1024 * 1024, keep: 5 };
 
 /** Opens the store of a data directory, and holds it against every other process. Rejects with `StoreOpenError`. */

@@ -234,7 +234,7 @@ const redactedBytes = (object: Parameters<typeof redact>[0]): Buffer =>
  * Leaves out versions that a later event of the same object replaced: their values are gone. What follows them takes
  * over what they started from, so the events that remain still lead from the old state to the new one.
  */
-export function foldSuperseded(events: readonly StoreEvent[]): StoreEvent[] {
+function foldSuperseded(events: readonly StoreEvent[]): StoreEvent[] {
   const latest = new Map<string, StoreEvent>();
   const kept = new Map<number, StoreEvent>();
   for (const event of events) {

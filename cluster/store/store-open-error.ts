@@ -14,7 +14,7 @@ const SQLITE_FULL = 13;
 const SQLITE_NOTADB = 26;
 
 /** SQLite's primary result code of an error of node:sqlite. */
-export function sqliteCode(error: unknown): number | undefined {
+function sqliteCode(error: unknown): number | undefined {
   const code = (error as { errcode?: unknown } | undefined)?.errcode;
   return typeof code === "number" ? code & 0xff : undefined;
 }

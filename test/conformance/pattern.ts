@@ -41,7 +41,7 @@ function linePattern(line: string): string {
 }
 
 /** The pattern of some lines; a line `...` stands for any lines. */
-export function linesPattern(lines: readonly string[], end: "$" | ""): RegExp {
+function linesPattern(lines: readonly string[], end: "$" | ""): RegExp {
   const parts = lines.map((line) => (line.trim() === "..." ? "(?:[^\\n]*\\n)*?" : `${linePattern(line)}\\n`));
   return new RegExp(`^${parts.join("")}${end === "$" ? "\\s*$" : ""}`);
 }

@@ -44,7 +44,7 @@ function expectation(lines: readonly string[]): Pick<Step, "stdout" | "stderr" |
 }
 
 /** Without the blank lines at the end. */
-export function trimBlank(lines: readonly string[]): string[] {
+function trimBlank(lines: readonly string[]): string[] {
   const kept = [...lines];
   while (kept.length > 0 && kept.at(-1)?.trim() === "") kept.pop();
   return kept;

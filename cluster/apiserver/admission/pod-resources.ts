@@ -18,7 +18,7 @@ export function amountsOf(
   return amounts;
 }
 
-export function addAmounts(total: Map<string, Quantity>, more: Amounts): Map<string, Quantity> {
+function addAmounts(total: Map<string, Quantity>, more: Amounts): Map<string, Quantity> {
   for (const [name, quantity] of more) {
     const sum = total.get(name);
     total.set(name, sum === undefined ? quantity : addQuantity(sum, quantity));

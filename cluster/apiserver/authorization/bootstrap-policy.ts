@@ -89,7 +89,7 @@ const listIn = (object: KubeObject, field: string): readonly object[] =>
 const canonical = (item: object): string => JSON.stringify(item, Object.keys(item).toSorted());
 
 /** Every object of the policy, with the plural of its kind. */
-export function bootstrapObjects(): readonly (readonly [table: string, object: KubeObject])[] {
+function bootstrapObjects(): readonly (readonly [table: string, object: KubeObject])[] {
   const file = JSON.parse(
     readFileSync(join(import.meta.dirname, "bootstrap-policy.json"), "utf8"),
   ) as PolicyFile;

@@ -185,7 +185,7 @@ class CustomResourceController {
 }
 
 /** Writes of the server itself, in its own name. */
-export function systemContext(core: ServerCore): WriteContext {
+function systemContext(core: ServerCore): WriteContext {
   const nowMs = core.clock.now();
   return {
     user: { name: "system:apiserver", groups: ["system:masters"] },

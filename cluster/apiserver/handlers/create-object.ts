@@ -142,7 +142,7 @@ async function createOnce(
 }
 
 /** Writes what `make` gives, unless it is a dry run; what was reserved is given back when nothing was written. */
-export async function commitNew(
+async function commitNew(
   core: ServerCore,
   key: ObjectKey,
   context: WriteContext,

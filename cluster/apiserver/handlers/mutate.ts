@@ -26,7 +26,7 @@ export function presentWritten(core: ServerCore, call: ApiCall, resource: Served
 }
 
 /** Decodes the body as an object of `resource`: kind, unknown fields and types checked. */
-export async function decodeObject(call: ApiCall, resource: ServedResource): Promise<KubeObject> {
+async function decodeObject(call: ApiCall, resource: ServedResource): Promise<KubeObject> {
   const validation = fieldValidationOf(call.query);
   const { value, duplicates } = await decodeBody(await call.readBody(), validation !== "Ignore", readingKind(resource.row.kind));
   if (resource.origin === "custom") requireKind(value, resource.row.kind);

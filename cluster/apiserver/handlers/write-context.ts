@@ -40,7 +40,7 @@ const OPTIONS: Readonly<Partial<Record<string, OptionsKind>>> = {
 };
 
 /** The field manager of a request: named, or else the client's program. */
-export function managerOf(call: ApiCall, user: UserInfo): string {
+function managerOf(call: ApiCall, user: UserInfo): string {
   const named = call.query.get("fieldManager") ?? "";
   if (named !== "") {
     if (named.length > MAX_MANAGER) throw badRequest(`fieldManager: Too long: may not be more than ${MAX_MANAGER} bytes`);

@@ -44,7 +44,7 @@ const COMMA = Buffer.from(",");
 const CLOSE = Buffer.from("]}");
 
 /** A list's JSON from its items' own bytes. */
-export function listBytes(envelope: Readonly<Record<string, unknown>>, items: readonly Encoded[]): Buffer {
+function listBytes(envelope: Readonly<Record<string, unknown>>, items: readonly Encoded[]): Buffer {
   const head = Buffer.from(JSON.stringify(envelope).slice(0, -1));
   const parts: Buffer[] = [head, OPEN];
   items.forEach((item, i) => {

@@ -28,7 +28,7 @@ export interface TestServer {
   close(): Promise<void>;
 }
 
-export const ADMIN: UserInfo = { name: "kubernetes-admin", groups: ["system:masters", "system:authenticated"] };
+const ADMIN: UserInfo = { name: "kubernetes-admin", groups: ["system:masters", "system:authenticated"] };
 
 export interface TestServerOptions extends Partial<ApiServerOptions> {
   readonly log?: Logger;

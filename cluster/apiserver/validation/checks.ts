@@ -51,7 +51,7 @@ const CONFIG_KEY_TEXT = regex(
   "'key.name',  or 'KEY_NAME',  or 'key-name'",
   "[-._a-zA-Z0-9]+",
 );
-export const PERCENT_TEXT = regex("a valid percent string must be a numeric string followed by an ending '%'", "'1%',  or '93%'", "[0-9]+%");
+const PERCENT_TEXT = regex("a valid percent string must be a numeric string followed by an ending '%'", "'1%',  or '93%'", "[0-9]+%");
 
 const whole = (pattern: string): RegExp => new RegExp(`^(?:${pattern})$`);
 const RE_LABEL = whole(LABEL_1123);

@@ -43,7 +43,7 @@ function checkPorts(container: Fields, hostNetwork: boolean, path: string, error
 }
 
 /** No two containers may claim one port of the host. */
-export function checkHostPorts(containers: readonly Fields[], path: string, errors: Errors): void {
+function checkHostPorts(containers: readonly Fields[], path: string, errors: Errors): void {
   const seen = new Set<string>();
   containers.forEach((container, i) => {
     items(container, "ports").forEach((port, j) => {
@@ -126,7 +126,7 @@ function checkResizing(container: Fields, path: string, errors: Errors): void {
 const PROBES = ["livenessProbe", "readinessProbe", "startupProbe"] as const;
 
 /** One container; `init` containers that end have no probes and hooks. */
-export function checkContainer(container: Fields, path: string, init: boolean, pod: PodContext, errors: Errors): void {
+function checkContainer(container: Fields, path: string, init: boolean, pod: PodContext, errors: Errors): void {
   checkName(container, path, pod.names, errors);
   checkImage(container, path, errors);
   checkPorts(container, pod.hostNetwork, path, errors);

@@ -123,9 +123,6 @@ const SOURCES: Readonly<Record<string, SourceCheck>> = {
   image: needs("reference"),
 };
 
-export const hostPathSource = hostPath;
-export const nfsSource = nfs;
-
 function checkSource(volume: Fields, path: string, errors: Errors): void {
   const kinds = Object.keys(volume).filter((key) => key !== "name" && has(volume, key));
   if (kinds.length === 0) errors.push(fieldRequired(path, "must specify a volume type"));

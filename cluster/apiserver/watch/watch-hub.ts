@@ -70,7 +70,7 @@ interface Seen {
 }
 
 /** What a watcher with this filter sees of an event; undefined for nothing. */
-export function seenBy(
+function seenBy(
   event: StoreEvent,
   matches: ((object: StoredObject) => boolean) | undefined,
   departedOnce: () => StoredObject | undefined,

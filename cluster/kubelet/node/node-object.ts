@@ -15,7 +15,7 @@ export interface NodeSettings {
   readonly images: readonly string[];
 }
 
-export const KUBELET_VERSION = "v1.35.0";
+const KUBELET_VERSION = "v1.35.0";
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
 const MAX_PODS = "250";
 

@@ -17,7 +17,7 @@ export interface Plan {
 export const FIRST_BACKOFF_MS = 10_000;
 export const LONGEST_BACKOFF_MS = 300_000;
 /** A container that ran this long starts with a clean slate. */
-export const BACKOFF_RESET_MS = 600_000;
+const BACKOFF_RESET_MS = 600_000;
 
 const finishedAt = (record: ContainerRecord): number => {
   const past = record.state.kind === "terminated" ? record.state : record.last;

@@ -41,7 +41,7 @@ export interface ContainerRecord {
   said: Set<string>;
 }
 
-export const isRestartable = (container: Container): boolean => container.restartPolicy === "Always";
+const isRestartable = (container: Container): boolean => container.restartPolicy === "Always";
 
 export function newRecord(name: string, role: ContainerRole, reason: string): ContainerRecord {
   return {

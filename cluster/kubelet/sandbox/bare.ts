@@ -27,7 +27,7 @@ export interface BareOptions {
 }
 
 /** NAME=value in the environment of everything that a bare cluster starts. */
-export const bareMarker = (clusterId: string): string => `TRAVELOPS_CLUSTER_ID=${clusterId}`;
+const bareMarker = (clusterId: string): string => `TRAVELOPS_CLUSTER_ID=${clusterId}`;
 
 export async function startBare(options: BareOptions): Promise<Sandbox> {
   mkdirSync(options.directory, { recursive: true, mode: 0o700 });

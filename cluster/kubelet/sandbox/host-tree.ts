@@ -59,7 +59,7 @@ export interface MountTable {
 }
 
 /** Parses /proc/self/mountinfo (proc_pid_mountinfo(5)). */
-export function parseMountInfo(text: string): MountTable {
+function parseMountInfo(text: string): MountTable {
   const mounts = text
     .split("\n")
     .filter((line) => line !== "")

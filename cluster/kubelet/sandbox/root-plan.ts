@@ -70,7 +70,7 @@ const DEVICE_POINTS = new Map<string, "dir" | "file">([
   ["/dev/termination-log", "file"],
 ]);
 /** Where the hidden views stand. */
-export const HIDDEN = "/.travelops";
+const HIDDEN = "/.travelops";
 
 type Node =
   | { readonly kind: "dir"; readonly children: Map<string, Node> }

@@ -104,9 +104,6 @@ export function endpointLabel(endpoint: { ip: string; hostname?: string }): stri
   return endpoint.hostname ?? endpoint.ip.replaceAll(".", "-");
 }
 
-export const serviceKey = (service: { namespace: string; name: string }): string =>
-  `${service.namespace}/${service.name}`;
-
 function setOrDelete<V>(map: Map<string, V>, key: string, value: V | null): void {
   if (value === null) map.delete(key);
   else map.set(key, value);

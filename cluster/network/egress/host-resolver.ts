@@ -49,7 +49,7 @@ export class HostResolver {
 }
 
 /** `1.2.3.4`, `1.2.3.4:5353`, `[::1]:5353`, `::1`. */
-export function splitServer(server: string): { host: string; port: number } {
+function splitServer(server: string): { host: string; port: number } {
   const bracketed = /^\[(.+)\](?::(\d+))?$/.exec(server);
   if (bracketed !== null) return { host: bracketed[1] ?? "", port: Number(bracketed[2] ?? 53) };
   const colon = server.lastIndexOf(":");

@@ -42,7 +42,7 @@ export interface ApplicationControllerDeps {
 
 export const REFRESH = "argocd.argoproj.io/refresh";
 /** Even with no news, an Application is looked at again (upstream: 120 s and up to 60 s of jitter). */
-export const RECONCILE_MS = 180_000;
+const RECONCILE_MS = 180_000;
 
 /** A fault of the Application itself: told as a condition, nothing is touched. */
 class SpecError extends Error {}

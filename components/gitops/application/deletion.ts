@@ -21,7 +21,7 @@ export interface CascadeDeps {
 }
 
 /** undefined: no cascade was asked for. */
-export function cascadePolicy(
+function cascadePolicy(
   application: Application,
 ): { finalizer: string; propagation: Propagation } | undefined {
   for (const finalizer of application.metadata.finalizers ?? []) {
@@ -34,7 +34,7 @@ export function cascadePolicy(
 }
 
 /** What goes next: the highest wave that still has something. Empty: the cascade is complete. */
-export function nextToDelete(owned: readonly KubeObject[]): KubeObject[] {
+function nextToDelete(owned: readonly KubeObject[]): KubeObject[] {
   const candidates = owned.filter((object) => !deleteForbidden(object) && !isHook(object));
   const highest = Math.max(...candidates.map(waveOf));
   return candidates.filter((object) => waveOf(object) === highest);

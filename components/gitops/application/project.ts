@@ -4,7 +4,7 @@ import type { ResourceKey } from "./resource-key.ts";
 import { normalizeRepoUrl } from "../source/repository-credentials.ts";
 
 /** `*` stands for any run of characters, as in Argo CD's globs. */
-export function globMatches(pattern: string, text: string): boolean {
+function globMatches(pattern: string, text: string): boolean {
   const expression = pattern.split("*").map((part) => part.replace(/[.+?^${}()|[\]\\]/g, "\\$&"));
   return new RegExp(`^${expression.join(".*")}$`).test(text);
 }

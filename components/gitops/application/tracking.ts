@@ -1,7 +1,7 @@
 /** Which Application owns a live object: Argo CD's annotation `app:group/Kind:namespace/name`. */
 import { parseApiVersion, type KubeObject } from "@travelops/kube";
 
-export const TRACKING_ANNOTATION = "argocd.argoproj.io/tracking-id";
+const TRACKING_ANNOTATION = "argocd.argoproj.io/tracking-id";
 
 export interface TrackingId {
   application: string;
@@ -27,7 +27,7 @@ export function trackingId(instance: string, object: KubeObject, destinationName
   return `${instance}:${group}/${object.kind}:${object.metadata.namespace ?? destinationNamespace}/${object.metadata.name ?? ""}`;
 }
 
-export function parseTrackingId(text: string | undefined): TrackingId | undefined {
+function parseTrackingId(text: string | undefined): TrackingId | undefined {
   const match = /^([^:]+):([^/:]*)\/([^:/]+):([^/]*)\/(.+)$/.exec(text ?? "");
   if (match === null) return undefined;
   const [, application = "", group = "", kind = "", namespace = "", name = ""] = match;

@@ -42,7 +42,7 @@ export function withoutIgnored(
 }
 
 /** RFC 6901. */
-export const parsePointer = (pointer: string): RemovePath =>
+const parsePointer = (pointer: string): RemovePath =>
   pointer
     .split("/")
     .slice(1)

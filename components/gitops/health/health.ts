@@ -57,7 +57,7 @@ export function healthOf(object: KubeObject): Health | undefined {
   return RULES[`${parseApiVersion(object.apiVersion).group}/${object.kind}`]?.(object);
 }
 
-export const isWorse = (a: HealthCode, b: HealthCode): boolean => SEVERITY.indexOf(a) > SEVERITY.indexOf(b);
+const isWorse = (a: HealthCode, b: HealthCode): boolean => SEVERITY.indexOf(a) > SEVERITY.indexOf(b);
 
 /** The worst of all; Missing when nothing of a non-empty set is live. */
 export function aggregateHealth(

@@ -81,7 +81,7 @@ function overlayOf(options: KustomizeSource): Record<string, unknown> {
 }
 
 /** `[old=]new[:tag|@digest]` → kustomize's image entry. */
-export function parseImageOverride(text: string): {
+function parseImageOverride(text: string): {
   name: string;
   newName?: string;
   newTag?: string;

@@ -3,7 +3,7 @@ import { readdir, realpath } from "node:fs/promises";
 import path from "node:path";
 import { SourceError } from "./source-error.ts";
 
-export const isInside = (root: string, file: string): boolean =>
+const isInside = (root: string, file: string): boolean =>
   file === root || file.startsWith(`${root}${path.sep}`);
 
 /** Absolute path of `relative` under `root`; a leading slash means the repository's root. */

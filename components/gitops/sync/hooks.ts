@@ -41,7 +41,7 @@ const words = (text: string | undefined): string[] =>
     .filter((word) => word !== "");
 
 /** Helm's hooks count only where the object has none of Argo CD's. Types that mean nothing here (test, rollback) make a hook that never runs. */
-export function hookTypes(object: KubeObject): HookType[] {
+function hookTypes(object: KubeObject): HookType[] {
   const annotations = object.metadata.annotations;
   const own = annotations?.[HOOK];
   if (own !== undefined) return TYPES.filter((type) => words(own).includes(type));

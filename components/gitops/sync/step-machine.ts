@@ -23,7 +23,7 @@ type Progress =
   | { state: "failed"; message: string };
 
 /** Where a task is, by its recorded result and by the health of what it made. */
-export function progressOf(task: SyncTask, multiStep: boolean): Progress {
+function progressOf(task: SyncTask, multiStep: boolean): Progress {
   if (task.result === undefined) return { state: "pending" };
   if (
     task.result.status === "SyncFailed" ||
@@ -66,7 +66,7 @@ function healthProgress(task: SyncTask): Progress {
 const groupOf = (task: SyncTask): string => `${task.phase}/${task.wave}`;
 
 /** Several groups, or any hook: then each group must be healthy before the next one starts. */
-export function isMultiStep(tasks: readonly SyncTask[]): boolean {
+function isMultiStep(tasks: readonly SyncTask[]): boolean {
   return (
     tasks.some((task) => task.kind === "hook") ||
     new Set(tasks.filter((task) => task.skip === undefined).map(groupOf)).size > 1

@@ -60,7 +60,7 @@ function at(context: UpdaterContext, object: KubeObject, apiVersion: string): Ty
 const withFields = (entry: ManagerEntry, fields: FieldSet): ManagerEntry => (fields === entry.fields ? entry : { ...entry, fields });
 
 /** Brings what was owned under older schemas in line with today's; drops versions that are no longer served. */
-export function reconcileManagers(context: UpdaterContext, live: KubeObject, managers: ManagerTable): Map<string, ManagerEntry> {
+function reconcileManagers(context: UpdaterContext, live: KubeObject, managers: ManagerTable): Map<string, ManagerEntry> {
   const out = new Map<string, ManagerEntry>();
   for (const [id, entry] of managers) {
     const typed = at(context, live, entry.apiVersion);
@@ -84,7 +84,7 @@ function compareAt(context: UpdaterContext, before: KubeObject, after: KubeObjec
  * Takes from every manager but `self` what the write changed or removed.
  * Without `force` a change of what others own throws `ConflictError`.
  */
-export function moveOwnership(
+function moveOwnership(
   context: UpdaterContext,
   before: KubeObject,
   after: KubeObject,

@@ -30,9 +30,9 @@ export function isDateTime(value: string): boolean {
 }
 
 const withoutLeadingZeros = (address: string): string => address.replace(/(^|[.:])0+(?=\d+(?:\.|$))/g, "$1");
-export const isIpAddress = (value: string): boolean => isIP(withoutLeadingZeros(value)) !== 0 && !value.includes("%");
+const isIpAddress = (value: string): boolean => isIP(withoutLeadingZeros(value)) !== 0 && !value.includes("%");
 
-export function isCidr(value: string): boolean {
+function isCidr(value: string): boolean {
   const slash = value.indexOf("/");
   const address = value.slice(0, slash);
   const bits = value.slice(slash + 1);

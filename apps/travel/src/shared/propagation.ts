@@ -1,13 +1,13 @@
 import type { IncomingHttpHeaders } from "node:http";
 
 /** Who asks: set by the portals, read by the mesh's tags and by chaos settings. */
-export const TRAVEL_HEADERS = ["portal", "device", "user", "travel"] as const;
+const TRAVEL_HEADERS = ["portal", "device", "user", "travel"] as const;
 
 /**
  * Every known form of a trace context. Each form is carried on as it came: a proxy renews only the form it
  * speaks, so making one form out of another would leave a stale copy that a later proxy might prefer.
  */
-export const TRACE_HEADERS = [
+const TRACE_HEADERS = [
   "b3",
   "x-b3-traceid",
   "x-b3-spanid",

@@ -150,7 +150,7 @@ function backendFault(backend: WeightedBackend | undefined): string {
 }
 
 /** Origin or absolute form → path and search (`?a=b` or empty). */
-export function splitUrl(url: string): { path: string; search: string } {
+function splitUrl(url: string): { path: string; search: string } {
   const origin = url.startsWith("/") ? url : (/^[a-z]+:\/\/[^/?]*(.*)$/i.exec(url)?.[1] ?? url);
   const question = origin.indexOf("?");
   const path = question < 0 ? origin : origin.slice(0, question);

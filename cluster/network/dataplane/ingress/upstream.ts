@@ -23,7 +23,7 @@ const poolKey = (context: ConnectionContext, target: BackendTarget): string =>
   ].join("|");
 
 /** Opens the transport of a target: TCP, with TLS over it where the target re-encrypts. */
-export async function openTransport(
+async function openTransport(
   connect: Connect,
   context: ConnectionContext,
   target: BackendTarget,

@@ -116,7 +116,7 @@ export function createTableSql(schema: string, table: TableDefinition, name = ta
 }
 
 /** SQLite's indexes live in one name space a database, so they carry their table's name. */
-export function createIndexSql(schema: string, table: string, index: IndexDefinition): string {
+function createIndexSql(schema: string, table: string, index: IndexDefinition): string {
   const unique = index.kind === "unique" ? "UNIQUE " : "";
   const columns = index.columns.map(quoted).join(", ");
   return `CREATE ${unique}INDEX ${schema}.${quoted(`${table}.${index.name}`)} ON ${quoted(table)} (${columns})`;

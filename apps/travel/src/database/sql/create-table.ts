@@ -157,7 +157,7 @@ export function tableElement(translation: Translation, draft: TableDraft): void 
 }
 
 /** An index's optional name, its columns and its options. */
-export function indexElement(translation: Translation, kind: IndexDefinition["kind"]): IndexDefinition {
+function indexElement(translation: Translation, kind: IndexDefinition["kind"]): IndexDefinition {
   const { cursor } = translation;
   const name = cursor.at("(") || cursor.at("USING") ? "" : cursor.identifier();
   indexOptions(translation);
