@@ -32,7 +32,8 @@ const upInForeground = (...flags: string[]): RunningCommand => startCommand([...
 const clusterPid = (): Promise<number> =>
   until("run.json names the cluster", async () => {
     const state = JSON.parse(await readFile(path.join(dataDir, "run.json"), "utf8")) as RunState;
-    return state.clusters[0]?.pid;
+    const pid = state.clusters[0]?.pid ?? 0;
+    return pid > 0 && pid;
   });
 
 /** The cluster and all that belongs to it: podhost, dataplane, every pod. */
