@@ -2,6 +2,7 @@
  * One writer at a time of what commands share in a data directory: run.json, the choices of clusters, the kubeconfig.
  * SQLite's lock is the kernel's: it ends with its holder, however that ends, so there is no stale one to tell.
  */
+import { chmodSync } from "node:fs";
 import { setTimeout as wait } from "node:timers/promises";
 import type { DataDir } from "./data-dir.ts";
 import { dataDirUnusable } from "./errors.ts";
@@ -16,6 +17,8 @@ export async function withStateLock<T>(dir: DataDir, work: () => Promise<T> | T)
   let database: InstanceType<typeof DatabaseSync>;
   try {
     database = new DatabaseSync(dir.lockFile, { timeout: 0 });
+    // Not by opening it ourselves: closing any descriptor of the file would drop the kernel's lock.
+    chmodSync(dir.lockFile, 0o600);
   } catch (error) {
     throw dataDirUnusable(dir.root, error instanceof Error ? error.message : String(error));
   }
