@@ -9,6 +9,7 @@ import {
 } from "@travelops/kube";
 import { setCondition } from "./crd-conditions.ts";
 import { isDns1035Label, isDns1123Subdomain } from "@travelops/kube/api/names";
+import { checkRules } from "@travelops/kube/schema/cel";
 import { checkStructural } from "@travelops/kube/schema/structural";
 import { array, read, record, text } from "../registry/printers/printer.ts";
 import type { Strategy } from "../registry/strategy.ts";
@@ -17,15 +18,16 @@ import { groupOf, namesOf, storageVersionOf, versionsOf } from "./served-custom-
 
 export const CLEANUP_FINALIZER = "customresourcecleanup.apiextensions.k8s.io";
 const MAX_SELECTABLE_FIELDS = 8;
+const COLUMN_TYPES: ReadonlySet<string> = new Set(["boolean", "date", "integer", "number", "string"]);
 const IMMUTABLE = "field is immutable";
 const LABEL = "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
 
-function nameErrors(crd: KubeObject): FieldError[] {
+function nameErrors(crd: KubeObject, old: KubeObject | undefined): FieldError[] {
   const { plural, singular, kind, listKind, shortNames } = namesOf(crd);
   const group = groupOf(crd);
   const errors: FieldError[] = [];
   const name = crd.metadata.name ?? "";
-  if (name !== `${plural}.${group}`) {
+  if (old === undefined && name !== `${plural}.${group}`) {
     errors.push(fieldInvalid("metadata.name", name, 'must be spec.names.plural+"."+spec.group'));
   }
   if (group === "") errors.push(fieldRequired("spec.group"));
@@ -63,9 +65,20 @@ function oneVersionErrors(version: unknown, path: string): FieldError[] {
   if (!isDns1035Label(name)) errors.push(fieldInvalid(`${path}.name`, name, LABEL));
   const schema = read(version, "schema", "openAPIV3Schema");
   if (schema === undefined || schema === null) errors.push(fieldRequired(`${path}.schema.openAPIV3Schema`));
-  else errors.push(...checkStructural(schema, `${path}.schema.openAPIV3Schema`));
+  else {
+    const where = `${path}.schema.openAPIV3Schema`;
+    const faults = checkStructural(schema, where);
+    errors.push(...faults, ...(faults.length === 0 ? checkRules(schema, where) : []));
+  }
+  errors.push(...scalePathErrors(version, path));
   array(read(version, "additionalPrinterColumns")).forEach((column, i) => {
-    errors.push(...pathErrors(text(read(column, "jsonPath")), `${path}.additionalPrinterColumns[${i}].jsonPath`));
+    const at = `${path}.additionalPrinterColumns[${i}]`;
+    const type = text(read(column, "type"));
+    if (!COLUMN_TYPES.has(type)) errors.push(fieldInvalid(`${at}.type`, type, `must be one of ${[...COLUMN_TYPES].join(",")}`));
+    const jsonPath = text(read(column, "jsonPath"));
+    if (jsonPath !== "" && !jsonPath.startsWith(".")) {
+      errors.push(fieldInvalid(`${at}.JSONPath`, jsonPath, "must be a simple json path starting with ."));
+    } else errors.push(...pathErrors(jsonPath, `${at}.JSONPath`));
   });
   const fields = array(read(version, "selectableFields"));
   if (fields.length > MAX_SELECTABLE_FIELDS) {
@@ -75,6 +88,40 @@ function oneVersionErrors(version: unknown, path: string): FieldError[] {
     errors.push(...pathErrors(text(read(field, "jsonPath")), `${path}.selectableFields[${i}].jsonPath`));
   });
   return errors;
+}
+
+function scalePathErrors(version: unknown, path: string): FieldError[] {
+  const scale = read(version, "subresources", "scale");
+  if (scale === undefined || scale === null) return [];
+  return (["spec", "status"] as const).flatMap((part) => {
+    const key = `${part}ReplicasPath`;
+    const value = text(read(scale, key));
+    if (value === "") return [fieldRequired(`${path}.subresources.scale.${key}`)];
+    return value.startsWith(`.${part}.`)
+      ? []
+      : [fieldInvalid(`${path}.subresources.scale.${key}`, value, `should be a json path under .${part}`)];
+  });
+}
+
+const APPROVED = "api-approved.kubernetes.io";
+
+/** Groups of Kubernetes itself are not for everyone. */
+function approvalErrors(crd: KubeObject): FieldError[] {
+  if (!/(^|\.)(k8s|kubernetes)\.io$/.test(groupOf(crd))) return [];
+  const value = crd.metadata.annotations?.[APPROVED] ?? "";
+  const field = `metadata.annotations[${APPROVED}]`;
+  const help = `protected groups must have approval annotation "${APPROVED}", see https://github.com/kubernetes/enhancements/pull/1111`;
+  if (value === "") return [fieldRequired(field, help)];
+  return value.startsWith("unapproved") || URL.canParse(value) ? [] : [fieldInvalid(field, value, help)];
+}
+
+/** Upstream speaks of what all versions have in common (one version does) as the CRD's own. */
+function commonPath(crd: KubeObject, error: FieldError): FieldError {
+  if (versionsOf(crd).length !== 1) return error;
+  const field = error.field
+    .replace(/^spec\.versions\[0\]\.schema\.openAPIV3Schema\./, "spec.validation.openAPIV3Schema.")
+    .replace(/^spec\.versions\[0\]\.(additionalPrinterColumns|subresources|selectableFields)\b/, "spec.$1");
+  return field === error.field ? error : { ...error, field };
 }
 
 function pathErrors(jsonPath: string, path: string): FieldError[] {
@@ -91,9 +138,13 @@ function conversionErrors(crd: KubeObject): FieldError[] {
   const strategy = text(read(crd, "spec", "conversion", "strategy"), "None");
   if (strategy === "None") return [];
   if (strategy !== "Webhook") return [fieldNotSupported("spec.conversion.strategy", strategy, ["None", "Webhook"])];
-  return array(read(crd, "spec", "conversion", "webhook", "conversionReviewVersions")).length > 0
-    ? []
-    : [fieldRequired("spec.conversion.webhook.conversionReviewVersions")];
+  const webhook = read(crd, "spec", "conversion", "webhook");
+  const errors: FieldError[] = [];
+  if ((read(webhook, "clientConfig") ?? undefined) === undefined) {
+    errors.push(fieldRequired("spec.conversion.webhookClientConfig", "required when strategy is set to Webhook"));
+  }
+  if (array(read(webhook, "conversionReviewVersions")).length === 0) errors.push(fieldRequired("spec.conversion.conversionReviewVersions"));
+  return errors;
 }
 
 function updateErrors(crd: KubeObject, old: KubeObject): FieldError[] {
@@ -106,7 +157,7 @@ function updateErrors(crd: KubeObject, old: KubeObject): FieldError[] {
   const names = versionsOf(crd).map((version) => text(read(version, "name")));
   array(read(crd, "status", "storedVersions")).forEach((version, i) => {
     if (!names.includes(text(version))) {
-      errors.push(fieldInvalid(`status.storedVersions[${i}]`, version, "missing from spec.versions; must be removed from status.storedVersions before removal from spec.versions"));
+      errors.push(fieldInvalid(`status.storedVersions[${i}]`, version, `missing from spec.versions; ${version} was previously a storage version, and must remain in spec.versions until a storage migration ensures no data remains persisted in ${version} and removes ${version} from status.storedVersions`));
     }
   });
   return errors;
@@ -119,13 +170,15 @@ function scopeErrors(scope: string): FieldError[] {
 
 function validate(crd: KubeObject, old: KubeObject | undefined, subresource: string): FieldError[] {
   if (subresource === "status") return [];
-  return [
-    ...nameErrors(crd),
+  const errors = [
+    ...nameErrors(crd, old),
+    ...(old === undefined || groupOf(old) !== groupOf(crd) ? approvalErrors(crd) : []),
     ...scopeErrors(text(read(crd, "spec", "scope"))),
     ...versionErrors(crd),
     ...conversionErrors(crd),
     ...(old === undefined ? [] : updateErrors(crd, old)),
   ];
+  return errors.map((error) => commonPath(crd, error));
 }
 
 /** Preserving unknown fields for a whole kind is gone with v1beta1. */

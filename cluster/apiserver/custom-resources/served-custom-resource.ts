@@ -1,17 +1,19 @@
 /** The versions of a CRD as served resources: a row and a strategy each, like any built-in kind. */
 import { formatApiVersion, type GroupResource, type KubeObject } from "@travelops/kube";
+import { validateRules } from "@travelops/kube/schema/cel";
 import { applyDefaults } from "@travelops/kube/schema/defaults";
 import { isObject } from "@travelops/kube/schema/json-value";
 import type { ResourceRow, StructNode, SubresourceRow } from "@travelops/kube/schema/node";
 import { fromStructuralSchema } from "@travelops/kube/schema/structural";
 import { validateSchema } from "@travelops/kube/schema/validate";
 import { array, read, record, text } from "../registry/printers/printer.ts";
-import type { ServedResource } from "../registry/registry.ts";
+import { compareVersions, type ServedResource } from "../registry/registry.ts";
 import type { ScalePaths, Strategy } from "../registry/strategy.ts";
 import { compileJsonPath } from "./json-path.ts";
 import { columnsPrinter } from "./printer-columns.ts";
 
-const VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+/** In the order in which upstream tells them. */
+const VERBS = ["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"];
 const PART_VERBS = ["get", "patch", "update"];
 
 export interface CustomNames {
@@ -123,7 +125,10 @@ function strategyOf(row: CustomRow, version: unknown): Strategy {
     allowUnconditionalUpdate: false,
     allowCreateOnUpdate: false,
     printer: columnsPrinter(read(version, "additionalPrinterColumns")),
-    validate: (object, old) => validateSchema(row.schema, object, "", old),
+    validate: (object, old) => {
+      const faults = validateSchema(row.schema, object, "", old);
+      return [...faults, ...validateRules(row.schema, object, old, faults)];
+    },
     ...(scale === undefined ? {} : { scale }),
     ...(fields === undefined ? {} : { selectableFields: fields }),
   };
@@ -171,9 +176,20 @@ class ServedCustomResource implements ServedResource {
     }
     if (apiVersion !== storedVersion) this.toStorage = (object) => ({ ...object, apiVersion: storedVersion });
     if (read(version, "deprecated") === true) {
-      this.deprecation = text(read(version, "deprecationWarning"), `${apiVersion} ${row.kind} is deprecated`);
+      this.deprecation = text(read(version, "deprecationWarning"), deprecationOf(crd, row));
     }
   }
+}
+
+/** Says which version to use instead, where there is a newer one that is not deprecated itself. */
+function deprecationOf(crd: KubeObject, row: CustomRow): string {
+  const said = `${formatApiVersion(row.group, row.version)} ${row.kind} is deprecated`;
+  const newer = versionsOf(crd)
+    .filter((version) => read(version, "served") === true && read(version, "deprecated") !== true)
+    .map((version) => text(read(version, "name")))
+    .toSorted(compareVersions)[0];
+  if (newer === undefined || compareVersions(newer, row.version) > 0) return said;
+  return `${said}; use ${formatApiVersion(row.group, newer)} ${row.kind}`;
 }
 
 /** Every served version of a CRD. */

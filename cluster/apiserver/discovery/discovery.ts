@@ -31,8 +31,11 @@ function documentOf(registry: Registry, name: string, make: () => unknown): Docu
 }
 
 const VERBS_SORTED = (verbs: readonly string[]): string[] => [...verbs].sort();
+/** Those of custom resources stand as upstream lists them. */
+const verbsOf = ({ row, origin }: Pick<ServedResource, "row" | "origin">): readonly string[] =>
+  origin === "custom" ? row.verbs : VERBS_SORTED(row.verbs);
 
-function aggregatedResource({ row }: ServedResource): unknown {
+function aggregatedResource({ row, origin }: ServedResource): unknown {
   const subresources = [...row.subresources].map(([name, sub]) => ({
     subresource: name,
     responseKind: { group: sub.group, version: sub.version, kind: sub.kind },
@@ -43,7 +46,7 @@ function aggregatedResource({ row }: ServedResource): unknown {
     responseKind: { group: row.group, version: row.version, kind: row.kind },
     scope: row.namespaced ? "Namespaced" : "Cluster",
     singularResource: row.singular,
-    verbs: VERBS_SORTED(row.verbs),
+    verbs: verbsOf({ row, origin }),
     ...(row.shortNames.length > 0 ? { shortNames: row.shortNames } : {}),
     ...(row.categories.length > 0 ? { categories: row.categories } : {}),
     ...(subresources.length > 0 ? { subresources } : {}),
@@ -80,13 +83,13 @@ function legacyGroup(registry: Registry, group: string): Record<string, unknown>
 const resourceVerbs = (verbs: readonly string[]): string[] => VERBS_SORTED(verbs.flatMap(connectVerbs));
 
 function legacyResources(registry: Registry, group: string, version: string): unknown {
-  const resources = registry.resources(group, version).flatMap(({ row }) => [
+  const resources = registry.resources(group, version).flatMap(({ row, origin }) => [
     {
       name: row.resource,
       singularName: row.singular,
       namespaced: row.namespaced,
       kind: row.kind,
-      verbs: VERBS_SORTED(row.verbs),
+      verbs: verbsOf({ row, origin }),
       ...(row.shortNames.length > 0 ? { shortNames: row.shortNames } : {}),
       ...(row.categories.length > 0 ? { categories: row.categories } : {}),
       storageVersionHash: createHash("sha256").update(`${group}/${row.resource}`).digest().subarray(0, 8).toString("base64"),

@@ -1,5 +1,5 @@
 /** Deletion: preconditions, grace, finalizers and the three ways in which dependents follow. */
-import { badRequest, conflict, fieldNotSupported, invalid, notFound, type KubeObject } from "@travelops/kube";
+import { badRequest, conflict, fieldInvalid, fieldNotSupported, invalid, notFound, type KubeObject } from "@travelops/kube";
 import { formatTime } from "@travelops/kube/api/clock";
 import type { JsonObject } from "@travelops/kube/schema/json-value";
 import type { Change, ObjectKey, StoredObject } from "../../store/store.ts";
@@ -39,7 +39,9 @@ function stringField(body: JsonObject, name: string, path = name): string | unde
 
 function propagationOf(policy: string | undefined, orphan: unknown): Propagation | undefined {
   if (policy !== undefined && orphan !== undefined && orphan !== null) {
-    throw badRequest("DeleteOptions: orphanDependents and deletionPropagation cannot be both set");
+    throw invalid("meta.k8s.io", "DeleteOptions", "", [
+      fieldInvalid("propagationPolicy", policy, "orphanDependents and deletionPropagation cannot be both set"),
+    ]);
   }
   if (policy === undefined) return orphan === true ? "Orphan" : orphan === false ? "Background" : undefined;
   if (policy === "Background" || policy === "Foreground" || policy === "Orphan") return policy;

@@ -77,7 +77,7 @@ export async function patcherOf(type: string, body: RequestBody, schema: ServedR
   switch (type) {
     case JSON_PATCH: {
       const { applyJsonPatch } = await import("@travelops/kube/schema/json-patch");
-      if (!Array.isArray(value)) throw badRequest("error decoding patch: json: cannot unmarshal object into Go value of type jsonpatch.Patch");
+      if (!Array.isArray(value)) throw badRequest("error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp");
       if (value.length > MAX_OPERATIONS) {
         throw new StatusError(
           413,

@@ -42,6 +42,10 @@ export interface UpdateRequest {
 function checkPreconditions(resource: ServedResource, wanted: KubeObject, current: KubeObject, request: UpdateRequest): void {
   const { uid, resourceVersion } = wanted.metadata;
   if (uid !== undefined && uid !== "" && uid !== current.metadata.uid) {
+    // Only who sends a whole object says which one is meant; a patch asks for a change that cannot be.
+    if (request.requireVersion !== true && request.ownsManagedFields !== true) {
+      throw invalid(resource.row.group, resource.row.kind, request.name, [fieldInvalid("metadata.uid", uid, "field is immutable")]);
+    }
     throw conflict(
       resource.groupResource,
       request.name,
@@ -106,7 +110,8 @@ function prepare(
 function bumpGeneration(resource: ServedResource, next: KubeObject, current: KubeObject, subresource: string): KubeObject {
   const { strategy } = resource;
   if (strategy.tracksGeneration !== true || subresource === "status") return next;
-  if (!specChanged(next, current, strategy.hasStatus)) return next;
+  const annotated = strategy.annotationsBumpGeneration === true && !equalJson(next.metadata.annotations, current.metadata.annotations);
+  if (!annotated && !specChanged(next, current, strategy.hasStatus)) return next;
   return withMetadata(next, { ...next.metadata, generation: (current.metadata.generation ?? 0) + 1 });
 }
 

@@ -8,7 +8,7 @@ import {
   type KubeObject,
   type ObjectMeta,
 } from "@travelops/kube";
-import { generateName, isDns1123Subdomain, isLabelValue, isQualifiedName } from "@travelops/kube/api/names";
+import { generateName, isDns1123Subdomain, labelValueFault, qualifiedNameFault } from "@travelops/kube/api/names";
 import { equalJson } from "@travelops/kube/schema/json-value";
 import type { ServedResource } from "./registry.ts";
 
@@ -104,28 +104,20 @@ function nameErrors(resource: ServedResource, metadata: ObjectMeta): FieldError[
   return fault === undefined ? [] : [fieldInvalid("metadata.name", name, fault)];
 }
 
-const QUALIFIED_FAULT =
-  "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric " +
-  "character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
-const LABEL_VALUE_FAULT =
-  "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end " +
-  "with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is " +
-  "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
 const MAX_ANNOTATION_BYTES = 256 * 1024;
 
 function labelErrors({ labels, annotations }: ObjectMeta): FieldError[] {
   const errors: FieldError[] = [];
   for (const [key, value] of Object.entries(labels ?? {})) {
-    if (!isQualifiedName(key)) errors.push(fieldInvalid("metadata.labels", key, QUALIFIED_FAULT));
-    if (!isLabelValue(value)) {
-      errors.push(
-        fieldInvalid("metadata.labels", value, value.length > 63 ? "must be no more than 63 bytes" : LABEL_VALUE_FAULT),
-      );
-    }
+    const keyFault = qualifiedNameFault(key);
+    if (keyFault !== undefined) errors.push(fieldInvalid("metadata.labels", key, keyFault));
+    const valueFault = labelValueFault(value);
+    if (valueFault !== undefined) errors.push(fieldInvalid("metadata.labels", value, valueFault));
   }
   let size = 0;
   for (const [key, value] of Object.entries(annotations ?? {})) {
-    if (!isQualifiedName(key.toLowerCase())) errors.push(fieldInvalid("metadata.annotations", key, QUALIFIED_FAULT));
+    const fault = qualifiedNameFault(key.toLowerCase());
+    if (fault !== undefined) errors.push(fieldInvalid("metadata.annotations", key, fault));
     size += key.length + value.length;
   }
   if (size > MAX_ANNOTATION_BYTES) {
@@ -148,7 +140,8 @@ function finalizerErrors(
 ): FieldError[] {
   const errors: FieldError[] = [];
   for (const [i, finalizer] of finalizers.entries()) {
-    if (!isQualifiedName(finalizer)) errors.push(fieldInvalid("metadata.finalizers", finalizer, QUALIFIED_FAULT));
+    const fault = qualifiedNameFault(finalizer);
+    if (fault !== undefined) errors.push(fieldInvalid("metadata.finalizers", finalizer, fault));
     else if (!custom && !finalizer.includes("/") && !STANDARD_FINALIZERS.has(finalizer)) {
       errors.push(
         fieldInvalid(`metadata.finalizers[${i}]`, finalizer, "name is neither a standard finalizer name nor is it fully qualified"),

@@ -50,6 +50,8 @@ export interface Strategy {
   readonly printer?: Printer;
   /** Whether metadata.generation counts changes of what is not metadata or status. */
   readonly tracksGeneration?: boolean;
+  /** So do changes of annotations (Deployments). */
+  readonly annotationsBumpGeneration?: boolean;
   /** A status subresource exists: the main resource ignores status. */
   readonly hasStatus: boolean;
   /** `/status` keeps labels, annotations, finalizers and owners as they are. */

@@ -130,7 +130,7 @@ export function expectKind(given: unknown, expected: ExpectedKind): KubeObject {
     const given = parseApiVersion(typeof apiVersion === "string" ? apiVersion : wanted);
     throw badRequest(
       `${kind} in version ${JSON.stringify(given.version)} cannot be handled as a ${expected.kind}: ` +
-        `the request is about a ${expected.kind}`,
+        `converting (${given.version}.${kind}) to (${given.group === "" ? "core" : given.group}.${expected.kind}): unknown conversion`,
     );
   }
   if (typeof apiVersion === "string" && apiVersion !== "" && apiVersion !== wanted) {

@@ -72,7 +72,7 @@ export function checkIngress(ingress: KubeObject, old: KubeObject | undefined, e
     if (http !== undefined && list(http, "paths").length === 0) errors.push(fieldRequired(`${path}.http.paths`));
     items(http, "paths").forEach((entry, j) => {
       checkPath(entry, `${path}.http.paths[${j}]`, errors);
-      checkBackend(child(entry, "backend"), `${path}.http.paths[${j}].backend`, errors);
+      if (has(entry, "pathType")) checkBackend(child(entry, "backend"), `${path}.http.paths[${j}].backend`, errors);
     });
   });
   items(spec, "tls").forEach((tls, i) => {

@@ -22,6 +22,40 @@ export function isQualifiedName(name: string): boolean {
   return local.length <= 63 && QUALIFIED.test(local);
 }
 
+const NAME_PART =
+  "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric " +
+  "character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
+const KEY_FORM =
+  "a valid label key must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric " +
+  "character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') " +
+  "with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')";
+const PREFIX_PART =
+  "prefix part a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end " +
+  "with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
+
+/** What is wrong with a key of a label or an annotation, in upstream's words; undefined where nothing is. */
+export function qualifiedNameFault(key: string): string | undefined {
+  const parts = key.split("/");
+  if (parts.length > 2) return KEY_FORM;
+  const [prefix, local = ""] = parts.length === 2 ? parts : [undefined, key];
+  if (prefix === "") return "prefix part must be non-empty";
+  if (prefix !== undefined && !isDns1123Subdomain(prefix)) return PREFIX_PART;
+  if (local === "") return "name part must be non-empty";
+  if (local.length > 63) return "name part must be no more than 63 bytes";
+  return QUALIFIED.test(local) ? undefined : NAME_PART;
+}
+
+/** What is wrong with the value of a label; undefined where nothing is. */
+export function labelValueFault(value: string): string | undefined {
+  if (value.length > 63) return "must be no more than 63 bytes";
+  return value === "" || QUALIFIED.test(value) ? undefined : LABEL_VALUE_FORM;
+}
+
+const LABEL_VALUE_FORM =
+  "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end " +
+  "with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is " +
+  "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
+
 /** Values of labels. */
 export const isLabelValue = (value: string): boolean =>
   value === "" || (value.length <= 63 && QUALIFIED.test(value));

@@ -146,7 +146,7 @@ export const expired = (message: string, continueToken?: string): StatusError =>
   new StatusError(410, "Expired", message, undefined, continueToken);
 
 export const resourceVersionTooLarge = (wanted: number, current: number): StatusError =>
-  new StatusError(504, "Timeout", `Too large resource version: ${wanted}, current: ${current}`, {
+  new StatusError(504, "Timeout", `Timeout: Too large resource version: ${wanted}, current: ${current}`, {
     causes: [{ reason: "ResourceVersionTooLarge", message: "Too large resource version" }],
     retryAfterSeconds: 1,
   });

@@ -1,6 +1,6 @@
 /** Label and field selectors: their string form, the LabelSelector object, and matching. */
 import { badRequest } from "../api/status-error.ts";
-import { isLabelValue, isQualifiedName } from "../api/names.ts";
+import { labelValueFault, qualifiedNameFault } from "../api/names.ts";
 
 export type LabelOperator = "In" | "NotIn" | "Exists" | "DoesNotExist" | "Gt" | "Lt";
 
@@ -27,6 +27,9 @@ export interface FieldRequirement {
 /** Matches everything. */
 export const EVERYTHING: readonly LabelRequirement[] = [];
 
+const refuse = (why: string): never => {
+  throw badRequest(`unable to parse requirement: ${why}`);
+};
 const fail = (text: string, why: string): never => {
   throw badRequest(`unable to parse requirement: ${why} in selector ${JSON.stringify(text)}`);
 };
@@ -90,10 +93,12 @@ export function parseLabelSelector(text: string): readonly LabelRequirement[] {
 }
 
 function checked(requirement: LabelRequirement, text: string): LabelRequirement {
-  if (!isQualifiedName(requirement.key))
-    fail(text, `${JSON.stringify(requirement.key)} is no valid label key`);
-  for (const value of requirement.values) {
-    if (!isLabelValue(value)) fail(text, `${JSON.stringify(value)} is no valid label value`);
+  const { key } = requirement;
+  const keyFault = qualifiedNameFault(key);
+  if (keyFault !== undefined) refuse(`<nil>: Invalid value: ${JSON.stringify(key)}: ${keyFault}`);
+  for (const [at, value] of requirement.values.entries()) {
+    const fault = labelValueFault(value);
+    if (fault !== undefined) refuse(`values[${at}][${key}]: Invalid value: ${JSON.stringify(value)}: ${fault}`);
     if ((requirement.operator === "Gt" || requirement.operator === "Lt") && !/^-?\d+$/.test(value)) {
       fail(text, `for > and < the value must be an integer, found ${JSON.stringify(value)}`);
     }
@@ -202,7 +207,7 @@ export function parseFieldSelector(text: string): readonly FieldRequirement[] {
 function parseFieldTerm(term: string, whole: string): FieldRequirement {
   const match = /^([^=!\\]+?)\s*(==|!=|=)([^]*)$/.exec(term.trim());
   if (match === null) {
-    throw badRequest(`invalid selector: ${JSON.stringify(whole)}; can't understand ${JSON.stringify(term)}`);
+    throw badRequest(`invalid selector: '${whole}'; can't understand '${term}'`);
   }
   return { field: match[1] ?? "", operator: match[2] === "!=" ? "!=" : "=", value: unescape(match[3] ?? "") };
 }

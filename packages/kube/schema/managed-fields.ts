@@ -197,7 +197,8 @@ function printKind({ apiVersion, kind }: KubeObject): string {
 }
 
 const printName = (object: KubeObject): string => `${object.metadata.namespace ?? ""}/${object.metadata.name ?? ""}; ${printApiKind(object)}`;
-const printApiKind = ({ apiVersion, kind }: KubeObject): string => `${apiVersion}, Kind=${kind}`;
+/** As upstream prints a kind: the core group has an empty name before the slash. */
+const printApiKind = ({ apiVersion, kind }: KubeObject): string => `${String(apiVersion).includes("/") ? "" : "/"}${apiVersion}, Kind=${kind}`;
 
 /** What stood in the object before anyone tracked it belongs to `before-first-apply`. */
 function managersBeforeApply(request: ApplyRequest, live: KubeObject): Map<string, ManagerEntry> {

@@ -3,6 +3,8 @@ import type { ResourceRow } from "./node.ts";
 import { groupVersionOf, type OpenApiObject, SchemaWriter } from "./openapi/schemas.ts";
 import { PathWriter } from "./openapi/paths.ts";
 
+export { openApiV2Protobuf } from "./openapi/protobuf-v2.ts";
+
 export interface OpenApiOptions {
   /** What the server says of itself (`v1.35.0`). */
   readonly version?: string;

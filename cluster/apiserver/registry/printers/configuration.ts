@@ -111,9 +111,9 @@ export const nodes: Printer = printer(
       text(info["kubeletVersion"]),
       nodeAddress(node, "InternalIP"),
       nodeAddress(node, "ExternalIP"),
-      text(info["osImage"], "<unknown>"),
-      text(info["kernelVersion"], "<unknown>"),
-      text(info["containerRuntimeVersion"], "<unknown>"),
+      text(info["osImage"]) || "<unknown>",
+      text(info["kernelVersion"]) || "<unknown>",
+      text(info["containerRuntimeVersion"]) || "<unknown>",
     ];
   },
 );

@@ -71,6 +71,7 @@ export function baseStrategy(row: ResourceRow): Strategy {
   return {
     hasStatus: row.subresources.has("status"),
     tracksGeneration: GENERATION.has(table),
+    annotationsBumpGeneration: table === "deployments.apps",
     statusResetsMetadata: STATUS_RESETS_METADATA.has(table),
     allowCreateOnUpdate: CREATE_ON_UPDATE.has(table),
     allowUnconditionalUpdate: !VERSION_REQUIRED.has(table),

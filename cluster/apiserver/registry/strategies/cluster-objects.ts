@@ -1,6 +1,6 @@
 /** Namespaces, nodes, events, secrets and other kinds with a particularity or two. */
 import { conflict, StatusError, type KubeObject } from "@travelops/kube";
-import { isDns1123Label } from "@travelops/kube/api/names";
+import { isDns1123Label, isDns1123Subdomain } from "@travelops/kube/api/names";
 import { array, read, record, text } from "../printers/printer.ts";
 import { pathSegmentFault } from "../object-metadata.ts";
 import type { Strategy } from "../strategy.ts";
@@ -20,7 +20,10 @@ const PROTECTED: ReadonlySet<string> = new Set(["default", "kube-system", "kube-
 
 export const namespaces: Partial<Strategy> = {
   marksDeletionBare: true,
-  nameFault: (name) => (isDns1123Label(name) ? undefined : LABEL_FAULT),
+  nameFault: (name) => {
+    if (isDns1123Label(name)) return undefined;
+    return isDns1123Subdomain(name) && name.includes(".") ? "must not contain dots" : LABEL_FAULT;
+  },
   prepareForCreate(namespace) {
     const name = namespace.metadata.name ?? "";
     const finalizers = array(read(namespace, "spec", "finalizers"));
