@@ -99,10 +99,12 @@ describe("who holds a directory", () => {
     expect((await readRunState(dir))?.clusters).toEqual([]);
   });
 
-  test("a hub without its holder still holds it", async () => {
-    await claim(dir, run(GONE));
+  test("a detached hub without its holder still holds it; one that ends with its holder does not", async () => {
+    await claim(dir, { ...run(GONE), mode: "detached" });
     await changeRunState(dir, (state) => withCluster(state, cluster("hub")));
     await expect(claim(dir, run())).rejects.toMatchObject({ code: "ALREADY_RUNNING" });
+    await changeRunState(dir, (state) => ({ ...state, mode: "foreground" }));
+    expect((await claim(dir, run())).map((each) => each.name)).toEqual(["hub"]);
   });
 
   test("another process of the same pid is not it", async () => {

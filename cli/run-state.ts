@@ -82,9 +82,10 @@ export function claim(dir: DataDir, state: RunState): Promise<ClusterRun[]> {
   return withStateLock(dir, async () => {
     const before = await readRunState(dir);
     const running = before?.clusters.filter(isRunning) ?? [];
-    const hub = running.find((each) => each.name === HUB);
-    if (before !== undefined && (isRunning(before) || hub !== undefined))
-      throw alreadyRunning(dir.root, isRunning(before) ? before.pid : (hub?.pid ?? 0));
+    // The hub of a foreground `up` that was killed is about to end; a detached one goes on.
+    const hub = before?.mode === "detached" ? running.find((each) => each.name === HUB) : undefined;
+    const holder = before !== undefined && isRunning(before) ? before : hub;
+    if (holder !== undefined) throw alreadyRunning(dir.root, holder.pid);
     await replaceJson(dir.runFile, state);
     return running;
   });

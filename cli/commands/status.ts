@@ -24,6 +24,9 @@ export function addStatus(program: Command, context: CliContext): void {
     });
 }
 
+const explanation = ({ name, message = "" }: StatusReport["clusters"][number]): string =>
+  message === "" ? "" : `  ${name}: ${message.replaceAll("\n", " ")}\n`;
+
 export function renderStatus(report: StatusReport): string {
   const sections = [
     table(
@@ -38,7 +41,7 @@ export function renderStatus(report: StatusReport): string {
           cluster.apiServer,
         ];
       }),
-    ),
+    ) + report.clusters.map(explanation).join(""),
   ];
   if (report.applications.length > 0) {
     sections.push(
