@@ -5,6 +5,7 @@
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { EXEC_SCRIPT, START_SCRIPT } from "./command-scripts.ts";
 import { PodhostClient } from "./podhost-client.ts";
 import { launchContainer, type WrappedCommand } from "./podhost-container.ts";
 import { podhostNetwork } from "./podhost-network.ts";
@@ -100,27 +101,6 @@ class BareSandbox implements Sandbox {
   }
 }
 
-/** A container's own command, after it has said that it can be started. Arguments: `WORKING_DIR COUNT [NAME=value …] COMMAND …`. */
-const START = `
-cd "$1" 2>/dev/null || { printf 'chdir to cwd ("%s"): no such file or directory\\n' "$1" >&3; exit 128; }
-count=$2
-shift 2
-if [ "$count" = 0 ]; then
-  command -v "$1" >/dev/null || { printf 'exec: "%s": executable file not found in $PATH\\n' "$1" >&3; exit 127; }
-  { echo ok >&3; } 2>/dev/null
-  exec 3>&-
-  exec "$@"
-fi
-{ echo ok >&3; } 2>/dev/null
-exec 3>&-
-exec env "$@"`;
-
-const ENTER = `
-cd "$1" 2>/dev/null || cd /
-shift
-command -v "$1" >/dev/null || { printf 'exec: "%s": executable file not found in $PATH\\n' "$1" >&2; exit 127; }
-exec "$@"`;
-
 class BarePod implements PodSandbox {
   readonly #sandbox: BareSandbox;
   readonly #spec: PodSandboxSpec;
@@ -175,7 +155,7 @@ class BarePod implements PodSandbox {
         ...guard,
         sh,
         "-c",
-        START,
+        START_SCRIPT,
         "sh",
         spec.workingDir,
         String(odd.length),
@@ -195,7 +175,7 @@ class BarePod implements PodSandbox {
   #enter(argv: readonly string[], env: Readonly<Record<string, string>>, workingDir: string): WrappedCommand {
     const { sh, setpriv } = this.#sandbox;
     const guard = setpriv === undefined ? [] : [setpriv, "--pdeathsig", "KILL"];
-    return { argv: [...guard, sh, "-c", ENTER, "sh", workingDir, ...argv], env };
+    return { argv: [...guard, sh, "-c", EXEC_SCRIPT, "sh", workingDir, ...argv], env };
   }
 
   /** The preload joins what the pod asks of Node itself. */

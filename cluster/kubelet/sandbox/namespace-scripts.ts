@@ -2,6 +2,7 @@
  * The shell scripts of the namespaces sandbox. They are fixed texts: whatever varies is an argument, never part of a
  * script, so that no name of a pod can become code. Tools stand in them by absolute path.
  */
+import { EXEC_SCRIPT } from "./command-scripts.ts";
 import type { Tools } from "./tools.ts";
 
 export interface NamespaceScripts {
@@ -116,30 +117,6 @@ if [ "$privileges" = none ]; then
   exec ${unshare} -U "--map-user=$uid" "--map-group=$gid" -m -- ${setpriv} --no-new-privs ${sh} -c "$TRAVELOPS_ENTER" sh "$@"
 fi
 exec ${unshare} -U "--map-user=$uid" "--map-group=$gid" -m -- ${sh} -c "$TRAVELOPS_ENTER" sh "$@"`,
-    exec: `
-cd "$1" 2>/dev/null || cd /
-shift
-command -v "$1" >/dev/null || { printf 'exec: "%s": executable file not found in $PATH\\n' "$1" >&2; exit 127; }
-exec "$@"`,
+    exec: EXEC_SCRIPT,
   };
 }
-
-/**
- * Runs inside the container's own user namespace: `WORKING_DIR COUNT [NAME=value …] COMMAND …`. The COUNT variables are
- * those whose names a shell would drop from the environment.
- */
-export const ENTER_SCRIPT = `
-unset TRAVELOPS_ENTER
-cd "$1" 2>/dev/null || { printf 'chdir to cwd ("%s"): no such file or directory\\n' "$1" >&3; exit 128; }
-unset OLDPWD PWD
-odd=$2
-shift 2
-if [ "$odd" = 0 ]; then
-  command -v "$1" >/dev/null || { printf 'exec: "%s": executable file not found in $PATH\\n' "$1" >&3; exit 127; }
-  { echo ok >&3; } 2>/dev/null
-  exec 3>&-
-  exec "$@"
-fi
-{ echo ok >&3; } 2>/dev/null
-exec 3>&-
-exec env "$@"`;
