@@ -1,5 +1,5 @@
 /** Checks of single values, in upstream's words. Each adds what it finds to `errors`. */
-import { fieldInvalid, fieldNotSupported, fieldRequired, type FieldError } from "@travelops/kube";
+import { fieldForbidden, fieldInvalid, fieldNotSupported, fieldRequired, type FieldError } from "@travelops/kube";
 import { isIP } from "node:net";
 import { child, entries, type Fields, items, list, strings, text } from "./fields.ts";
 
@@ -178,7 +178,8 @@ export function checkLabels(object: Fields | undefined, key: string, path: strin
   }
 }
 
-function expression(requirement: Fields, path: string, errors: Errors): void {
+/** The operator of a requirement with as many values as it takes. */
+export function selectorOperator(requirement: Fields, path: string, errors: Errors): void {
   const values = list(requirement, "values");
   switch (text(requirement, "operator")) {
     case "In":
@@ -187,13 +188,15 @@ function expression(requirement: Fields, path: string, errors: Errors): void {
       break;
     case "Exists":
     case "DoesNotExist":
-      if (values.length > 0) {
-        errors.push({ reason: "FieldValueForbidden", field: `${path}.values`, message: "Forbidden: may not be specified when `operator` is 'Exists' or 'DoesNotExist'" });
-      }
+      if (values.length > 0) errors.push(fieldForbidden(`${path}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"));
       break;
     default:
       errors.push(fieldInvalid(`${path}.operator`, text(requirement, "operator"), "not a valid selector operator"));
   }
+}
+
+function expression(requirement: Fields, path: string, errors: Errors): void {
+  selectorOperator(requirement, path, errors);
   checkText(text(requirement, "key"), `${path}.key`, qualifiedName, errors);
   strings(requirement, "values").forEach((value, i) => checkText(value, `${path}.values[${i}]`, labelValue, errors));
 }

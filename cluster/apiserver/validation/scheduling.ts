@@ -1,28 +1,15 @@
 /** Where a pod may run: affinity, tolerations, spreading. */
 import { fieldDuplicate, fieldForbidden, fieldInvalid, fieldRequired } from "@travelops/kube";
-import { checkText, dnsLabel, type Errors, labelSelector, labelValue, oneOf, qualifiedName, requireText } from "./checks.ts";
+import { checkText, dnsLabel, type Errors, labelSelector, labelValue, oneOf, qualifiedName, requireText, selectorOperator } from "./checks.ts";
 import { child, type Fields, has, items, list, number, strings, text } from "./fields.ts";
 
 const EFFECTS = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
 
 function nodeRequirement(requirement: Fields, path: string, errors: Errors): void {
-  const values = list(requirement, "values");
-  switch (text(requirement, "operator")) {
-    case "In":
-    case "NotIn":
-      if (values.length === 0) errors.push(fieldRequired(`${path}.values`, "must be specified when `operator` is 'In' or 'NotIn'"));
-      break;
-    case "Exists":
-    case "DoesNotExist":
-      if (values.length > 0) errors.push(fieldForbidden(`${path}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"));
-      break;
-    case "Gt":
-    case "Lt":
-      if (values.length !== 1) errors.push(fieldRequired(`${path}.values`, "must be specified single value when `operator` is 'Lt' or 'Gt'"));
-      break;
-    default:
-      errors.push(fieldInvalid(`${path}.operator`, text(requirement, "operator"), "not a valid selector operator"));
-  }
+  const operator = text(requirement, "operator");
+  if (operator !== "Gt" && operator !== "Lt") selectorOperator(requirement, path, errors);
+  else if (list(requirement, "values").length !== 1)
+    errors.push(fieldRequired(`${path}.values`, "must be specified single value when `operator` is 'Lt' or 'Gt'"));
   checkText(text(requirement, "key"), `${path}.key`, qualifiedName, errors);
 }
 

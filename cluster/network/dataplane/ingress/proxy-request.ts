@@ -113,11 +113,14 @@ const hasBody = (req: Incoming): boolean =>
     ? !(req as http2.Http2ServerRequest).stream.endAfterHeaders
     : req.headers["transfer-encoding"] !== undefined || Number(req.headers["content-length"] ?? 0) > 0;
 
-function overHttp1(exchange: Exchange, contexts: readonly ConnectionContext[]): void {
-  const { tools, plan, req } = exchange;
-  const context = contexts[0];
-  if (context === undefined) return fail(exchange, noEndpoint(plan.target.service, plan.target.port, plan.owner));
-  const options: UpstreamRequestOptions = {
+function upstreamRequest(
+  tools: ProxyTools,
+  plan: ForwardPlan,
+  target: ForwardPlan["target"],
+  context: ConnectionContext,
+  req: Incoming,
+): UpstreamRequestOptions {
+  return {
     host: context.endpoint.ip,
     port: context.endpoint.port,
     method: req.method ?? "GET",
@@ -125,9 +128,16 @@ function overHttp1(exchange: Exchange, contexts: readonly ConnectionContext[]): 
     headers: withFraming(plan.headers, req) as http.OutgoingHttpHeaders,
     agent: tools.agent,
     context,
-    target: plan.target,
+    target,
     setDefaultHeaders: false,
   };
+}
+
+function overHttp1(exchange: Exchange, contexts: readonly ConnectionContext[]): void {
+  const { tools, plan, req } = exchange;
+  const context = contexts[0];
+  if (context === undefined) return fail(exchange, noEndpoint(plan.target.service, plan.target.port, plan.owner));
+  const options = upstreamRequest(tools, plan, plan.target, context, req);
   const upstream = nodeHttp().request(options);
   let started = false;
   exchange.abort = () => upstream.destroy();
@@ -261,17 +271,7 @@ function mirrorRequest(
   if (tools.random() * mirror.denominator >= mirror.numerator) return;
   const context = contextsFor(tools, source, mirror.backend.service, mirror.backend.port)[0];
   if (context === undefined) return;
-  const copy = nodeHttp().request({
-    host: context.endpoint.ip,
-    port: context.endpoint.port,
-    method: req.method ?? "GET",
-    path: plan.path,
-    headers: withFraming(plan.headers, req) as http.OutgoingHttpHeaders,
-    agent: tools.agent,
-    context,
-    target: mirror.backend,
-    setDefaultHeaders: false,
-  } as UpstreamRequestOptions);
+  const copy = nodeHttp().request(upstreamRequest(tools, plan, mirror.backend, context, req));
   copy.on("error", () => {});
   copy.on("response", (answer) => answer.resume());
   if (!hasBody(req)) return void copy.end();

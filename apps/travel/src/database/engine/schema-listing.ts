@@ -47,19 +47,27 @@ const CODE_NAMES: Readonly<Record<number, string>> = {
   [FieldType.BLOB]: "text",
 };
 
+/** A column that has a type and nothing else to tell. */
+export const bareColumn = (name: string, type: string): ColumnListing => ({
+  name,
+  type,
+  collation: null,
+  nullable: "YES",
+  key: "",
+  default: null,
+  extra: "",
+  comment: "",
+});
+
 /** The columns of a table or view, as SHOW COLUMNS has them. */
 export function columnListings(relation: RelationDefinition): ColumnListing[] {
   if (relation.kind === "table") return relation.columns.map((column) => columnListing(relation, column));
-  return relation.columns.map(({ name, valueType }) => ({
-    name,
-    type: CODE_NAMES[valueType.code] ?? `varchar(${Math.max(1, Math.min(65535, Math.floor(valueType.length / 4)))})`,
-    collation: null,
-    nullable: "YES",
-    key: "",
-    default: null,
-    extra: "",
-    comment: "",
-  }));
+  return relation.columns.map(({ name, valueType }) =>
+    bareColumn(
+      name,
+      CODE_NAMES[valueType.code] ?? `varchar(${Math.max(1, Math.min(65535, Math.floor(valueType.length / 4)))})`,
+    ),
+  );
 }
 
 function columnListing(table: TableDefinition, column: ColumnDefinition): ColumnListing {

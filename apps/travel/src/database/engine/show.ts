@@ -12,6 +12,7 @@ import type { ResultColumn } from "../wire/result-packets.ts";
 import { table, type Outcome } from "./outcome.ts";
 import { SYSTEM_DATABASES } from "./schema-store.ts";
 import {
+  bareColumn,
   columnListings,
   describeRelation,
   indexRows,
@@ -189,16 +190,7 @@ function relationOf(session: Session, named: TableName) {
 function columns(session: Session, named: TableName, full: boolean): Listing {
   const virtual = named.database === undefined ? undefined : virtualTable(named.database, named.name);
   const listings = virtual
-    ? virtual.columns.map(({ name }) => ({
-        name,
-        type: "varchar(255)",
-        collation: null,
-        nullable: "YES",
-        key: "",
-        default: null,
-        extra: "",
-        comment: "",
-      }))
+    ? virtual.columns.map(({ name }) => bareColumn(name, "varchar(255)"))
     : columnListings(relationOf(session, named).relation);
   if (!full) {
     return {
