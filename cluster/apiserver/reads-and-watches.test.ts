@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { KubeClient, KubeObject, Resource, WatchFrame } from "@travelops/kube";
 import { fakeClock, type FakeClock } from "@travelops/kube/api/clock";
 import { startTestServer, type TestServer } from "./testing/start-test-server.ts";
-import { until } from "./testing/until.ts";
+import { eventually } from "../../test/api-under-test.ts";
 
 const CONFIG_MAPS: Resource = { group: "", version: "v1", resource: "configmaps", kind: "ConfigMap", namespaced: true };
 const NAMESPACES: Resource = { group: "", version: "v1", resource: "namespaces", kind: "Namespace", namespaced: false };
@@ -105,7 +105,7 @@ describe("watches", () => {
     await client.patch(CONFIG_MAPS, namespace, "a", "application/merge-patch+json", { metadata: { labels: { x: "yes" } } });
     await client.patch(CONFIG_MAPS, namespace, "a", "application/merge-patch+json", { data: { k: "v" } });
     const left = await client.patch(CONFIG_MAPS, namespace, "a", "application/merge-patch+json", { metadata: { labels: { x: "no" } } });
-    await until(() => watching.frames.length === 3);
+    await eventually(() => watching.frames.length === 3);
     await watching.stop();
     expect(watching.seen).toEqual(["ADDED a", "MODIFIED a", "DELETED a"]);
     const gone = watching.frames[2]?.object as KubeObject;
@@ -116,9 +116,9 @@ describe("watches", () => {
     const a = await client.create(CONFIG_MAPS, configMap("a"));
     await client.create(CONFIG_MAPS, configMap("b"));
     const watching = new Watching({ resourceVersion: a.metadata.resourceVersion ?? "" });
-    await until(() => watching.frames.length === 1);
+    await eventually(() => watching.frames.length === 1);
     await client.delete(CONFIG_MAPS, namespace, "a");
-    await until(() => watching.frames.length === 2);
+    await eventually(() => watching.frames.length === 2);
     await watching.stop();
     expect(watching.seen).toEqual(["ADDED b", "DELETED a"]);
   });
@@ -128,7 +128,7 @@ describe("watches", () => {
     const all = new Watching({ fieldSelector: "metadata.name=only" }, "/api/v1/configmaps");
     await client.create(CONFIG_MAPS, configMap("a"));
     await client.create(CONFIG_MAPS, configMap("only"));
-    await until(() => one.frames.length === 1 && all.frames.length === 1);
+    await eventually(() => one.frames.length === 1 && all.frames.length === 1);
     await Promise.all([one.stop(), all.stop()]);
     expect([...one.seen, ...all.seen]).toEqual(["ADDED only", "ADDED only"]);
   });
@@ -136,7 +136,7 @@ describe("watches", () => {
   it("start with everything there is and say when that was all", async () => {
     await client.create(CONFIG_MAPS, configMap("a"));
     const watching = new Watching({ sendInitialEvents: "true", resourceVersionMatch: "NotOlderThan", allowWatchBookmarks: "true" });
-    await until(() => watching.frames.length === 2);
+    await eventually(() => watching.frames.length === 2);
     await watching.stop();
     expect(watching.frames.map(({ type }) => type)).toEqual(["ADDED", "BOOKMARK"]);
     expect(watching.frames[1]?.object).toMatchObject({ metadata: { annotations: { "k8s.io/initial-events-end": "true" } } });
@@ -145,9 +145,9 @@ describe("watches", () => {
   it("get a bookmark every minute, and an orderly end when their time is up", async () => {
     const timers = clock.pending;
     const watching = new Watching({ allowWatchBookmarks: "true", timeoutSeconds: "90", resourceVersion: String(test.store.revision) });
-    await until(() => clock.pending === timers + 2);
+    await eventually(() => clock.pending === timers + 2);
     clock.advance(60_000);
-    await until(() => watching.frames.length === 1);
+    await eventually(() => watching.frames.length === 1);
     clock.advance(30_000);
     await watching.done;
     expect(watching.frames.map(({ type }) => type)).toEqual(["BOOKMARK", "BOOKMARK"]);

@@ -91,7 +91,8 @@ describe("a kubelet, in the sandbox at hand", () => {
     const stop = new AbortController();
     async function* input(): AsyncGenerator<Uint8Array> {
       yield Buffer.from("one\n");
-      while (!stop.signal.aborted) await new Promise((resolve) => setTimeout(resolve, 10));
+      // Open until the client goes.
+      if (!stop.signal.aborted) await new Promise((resolve) => stop.signal.addEventListener("abort", resolve));
     }
     const attached = access().attach(
       { namespace: "default", pod: "echo", container: "main", tty: false, stdin: true },

@@ -3,7 +3,7 @@ import { createKubeClient } from "@travelops/kube/client/kube-client";
 import { httpsTransport } from "@travelops/kube/client/https-transport";
 import type { KubeClient, KubeObject, Resource } from "@travelops/kube";
 import { startTestServer, type TestServer } from "../testing/start-test-server.ts";
-import { until } from "../testing/until.ts";
+import { eventually } from "../../../test/api-under-test.ts";
 
 const CRDS: Resource = { group: "apiextensions.k8s.io", version: "v1", resource: "customresourcedefinitions", kind: "CustomResourceDefinition", namespaced: false };
 
@@ -60,8 +60,8 @@ afterAll(async () => {
   await test.close();
 });
 
-const established = (name: string): Promise<void> =>
-  until(async () => {
+const established = (name: string): Promise<boolean> =>
+  eventually(async () => {
     const { status } = await client.get<KubeObject & { status?: { conditions?: { type: string; status: string }[] } }>(CRDS, "", name);
     return status?.conditions?.some(({ type, status: is }) => type === "Established" && is === "True") === true;
   });
@@ -135,7 +135,7 @@ describe("custom resources", () => {
     await established("firsts.example.com");
     await client.create(CRDS, crd("seconds", "Shared", { names: { plural: "seconds", kind: "Shared" } }));
     const conditions = async (): Promise<string> => JSON.stringify((await client.get(CRDS, "", "seconds.example.com"))["status"]);
-    await until(async () => (await conditions()).includes("SingularConflict"));
+    await eventually(async () => (await conditions()).includes("SingularConflict"));
     await client.delete(CRDS, "", "firsts.example.com");
     await established("seconds.example.com");
   });
@@ -153,10 +153,10 @@ describe("custom resources", () => {
     await client.create(DOOMED, doomed("free", []));
     await client.create(DOOMED, doomed("held", ["example.com/hold"]));
     await client.delete(CRDS, "", "doomeds.example.com");
-    await until(async () => (await client.list(DOOMED)).items.length === 1);
+    await eventually(async () => (await client.list(DOOMED)).items.length === 1);
     await expect(client.create(DOOMED, doomed("late", []))).rejects.toMatchObject({ code: 405 });
     await client.patch(DOOMED, "default", "held", "application/merge-patch+json", { metadata: { finalizers: null } });
-    await until(() =>
+    await eventually(() =>
       client.get(CRDS, "", "doomeds.example.com").then(
         () => false,
         (error: { code?: number }) => error.code === 404,
