@@ -15,6 +15,7 @@ import { chooseSandbox } from "./kubelet/sandbox/probe.ts";
 import type { Sandbox } from "./kubelet/sandbox/sandbox.ts";
 import { startSandbox } from "./kubelet/sandbox/start-sandbox.ts";
 import { findProgram } from "./kubelet/sandbox/tools.ts";
+import { UsageSampler } from "./kubelet/usage/usage-sampler.ts";
 import type { NodePlan } from "./kubelet/node/node-plan.ts";
 import { clusterAddresses } from "./network/address.ts";
 import { startNetwork, type Network } from "./network/start-network.ts";
@@ -107,12 +108,16 @@ export async function startNodes(options: NodesOptions): Promise<Nodes> {
     throw error;
   }
   const running = network;
+  const sampler = new UsageSampler(() => sandbox.usage(), clock);
   return {
     sandbox: { kind: sandbox.kind, note: sandbox.note },
     sandboxEnded: sandbox.exited,
     network: running,
-    access: createNodeAccess({ kubelets, dial: (address, port) => running.dial(address, port) }),
-    close: () => closeAll(kubelets, running, sandbox),
+    access: createNodeAccess({ kubelets, sampler, dial: (address, port) => running.dial(address, port) }),
+    close() {
+      sampler.close();
+      return closeAll(kubelets, running, sandbox);
+    },
   };
 }
 

@@ -74,9 +74,23 @@ const OWN_ROLES: readonly OwnRole[] = [
   },
 ];
 
+/** Whoever may view pods may see what they use. */
+const METRICS_READER: ClusterRole = {
+  apiVersion: "rbac.authorization.k8s.io/v1",
+  kind: "ClusterRole",
+  metadata: {
+    name: "system:aggregated-metrics-reader",
+    labels: Object.fromEntries(
+      ["view", "edit", "admin"].map((role) => [`rbac.authorization.k8s.io/aggregate-to-${role}`, "true"]),
+    ),
+  },
+  rules: [{ apiGroups: ["metrics.k8s.io"], resources: ["pods", "nodes"], verbs: ["get", "list", "watch"] }],
+};
+
 /** Brings them to what this version needs. `client` may do everything. */
 export async function applyOwnRoles(client: KubeClient): Promise<void> {
-  await Promise.all(OWN_ROLES.flatMap((role) => [applyRole(client, role), applyBinding(client, role)]));
+  const writes = OWN_ROLES.flatMap((role) => [applyRole(client, role), applyBinding(client, role)]);
+  await Promise.all([...writes, client.apply(CLUSTER_ROLES, METRICS_READER, applied)]);
 }
 
 const applied = { fieldManager: "travelops", force: true } as const;

@@ -43,6 +43,20 @@ export interface LogRequest {
   readonly limitBytes?: number;
 }
 
+export interface PodUsage {
+  readonly node: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly containers: readonly {
+    readonly name: string;
+    /** When it was measured (milliseconds), and over how long. */
+    readonly at: number;
+    readonly windowMs: number;
+    readonly cpuNanoCores: number;
+    readonly memoryBytes: number;
+  }[];
+}
+
 /** What the API server asks of the node that runs a pod (upstream: the kubelet's own HTTPS API). */
 export interface NodeAccess {
   /** Rejects with `StatusError` (404 no such container, 400 container not started yet). */
@@ -50,6 +64,8 @@ export interface NodeAccess {
   /** Resolves with the exit code. */
   exec(request: ExecRequest, streams: ExecStreams, signal: AbortSignal): Promise<number>;
   attach(request: Omit<ExecRequest, "command">, streams: ExecStreams, signal: AbortSignal): Promise<void>;
+  /** What the pods use now; takes a moment when nobody has asked for a while. Absent: the nodes do not measure. */
+  usage?(): Promise<readonly PodUsage[]>;
   /** A duplex byte stream to a port of the pod. */
   dial(pod: { namespace: string; name: string }, port: number): Promise<Duplex>;
 }

@@ -11,6 +11,7 @@ import { inProcessTransport } from "./http/in-process-transport.ts";
 import { builtinResources } from "./registry/builtin-resources.ts";
 import { Registry } from "./registry/registry.ts";
 import { serviceStrategy } from "./registry/strategies/services.ts";
+import { metricsResources } from "./resource-metrics/metrics-resources.ts";
 import { DEFAULT_LIMITS, type ApiServerOptions, type ServerCore, type Upgrade } from "./server-options.ts";
 import { keepApiServices } from "./system/api-services.ts";
 import { expireObjects } from "./system/expiry.ts";
@@ -56,6 +57,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     ready: false,
     closing: closing.signal,
   };
+  registry.add(metricsResources(() => core.nodeAccess));
   const handler = handlerChain(core, (call) => dispatch(core, call));
   let requests = 0;
   const prefix = core.uuid().slice(0, 24);

@@ -40,6 +40,7 @@ export interface Kubelet {
   readonly node: string;
   /** The worker of a pod that this node runs. */
   pod(namespace: string, name: string): PodWorker | undefined;
+  pods(): Iterable<PodWorker>;
   /** Stops watching and writing. The pods' processes end with the sandbox. */
   close(): Promise<void>;
 }
@@ -139,6 +140,10 @@ class NodeKubelet implements Kubelet {
     const worker = new PodWorker(this.#context, pod, this.#addresses, () => this.#workers.delete(uid));
     this.#workers.set(uid, worker);
     worker.wake();
+  }
+
+  pods(): Iterable<PodWorker> {
+    return this.#workers.values();
   }
 
   #deleted(pod: Pod): void {

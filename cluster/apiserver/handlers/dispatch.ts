@@ -27,6 +27,9 @@ export async function dispatch(core: ServerCore, call: ApiCall): Promise<Reply> 
     const { handleReview } = await import("./reviews.ts");
     return handleReview(core, call, info, resource);
   }
+  if (resource.virtual !== undefined && info.subresource === "") {
+    return (await import("./virtual.ts")).handleVirtual(core, call, info, resource, resource.virtual);
+  }
   if (info.subresource !== "") return dispatchSubresource(core, call, info, resource);
   if (!resource.row.verbs.includes(info.verb)) throw methodNotAllowed();
   switch (info.verb) {

@@ -10,6 +10,12 @@ import type { Strategy } from "./strategy.ts";
 
 export type Origin = "builtin" | "custom";
 
+/** Objects made when they are asked for, from stored ones of the same names. */
+export interface VirtualResource {
+  list(sources: readonly KubeObject[], now: number): Promise<KubeObject[]>;
+  get(source: KubeObject, now: number): Promise<KubeObject>;
+}
+
 /** One served version of one resource. */
 export interface ServedResource {
   readonly row: ResourceRow;
@@ -23,6 +29,8 @@ export interface ServedResource {
   /** Identity where absent. */
   readonly fromStorage?: (object: KubeObject) => KubeObject;
   readonly toStorage?: (object: KubeObject) => KubeObject;
+  /** Nothing is stored: its objects are made from those of `table`. */
+  readonly virtual?: VirtualResource;
   /** Text of `Warning` headers for every use of a deprecated version. */
   readonly deprecation?: string;
 }

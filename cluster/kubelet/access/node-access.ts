@@ -9,10 +9,14 @@ import { logFile } from "../pod/container-spec.ts";
 import { allRecords, type ContainerRecord } from "../pod/pod-record.ts";
 import type { PodWorker } from "../pod/pod-worker.ts";
 import type { SandboxContainer } from "../sandbox/sandbox.ts";
+import { podUsage } from "../usage/pod-usage.ts";
+import type { UsageSampler } from "../usage/usage-sampler.ts";
 import { readLog } from "./log-reader.ts";
 
 export interface NodeAccessOptions {
   readonly kubelets: readonly Kubelet[];
+  /** Without it there are no metrics. */
+  readonly sampler?: UsageSampler;
   /** Connects to an address of the pods' network (the dataplane does it). */
   readonly dial: (ip: string, port: number) => Promise<Duplex>;
   readonly clock?: Clock;
@@ -21,6 +25,7 @@ export interface NodeAccessOptions {
 /** All reject with `StatusError`. */
 export function createNodeAccess(options: NodeAccessOptions): NodeAccess {
   const clock = options.clock ?? systemClock;
+  const { sampler } = options;
   const find = (namespace: string, name: string): PodWorker => {
     for (const kubelet of options.kubelets) {
       const worker = kubelet.pod(namespace, name);
@@ -55,6 +60,7 @@ export function createNodeAccess(options: NodeAccessOptions): NodeAccess {
       const handle = runningContainer(find(request.namespace, request.pod), request.container);
       await handle.attach({ ...streamOptions(request, streams), signal });
     },
+    ...(sampler === undefined ? {} : { usage: async () => podUsage(options.kubelets, await sampler.latest()) }),
     async dial({ namespace, name }, port) {
       const ip = find(namespace, name).record.podIP;
       if (ip === undefined) throw badRequest(`pod ${name} has no address yet`);

@@ -3,6 +3,7 @@
 const { spawn } = require("node:child_process");
 const { LogFile } = require("./log-file.cjs");
 const { childrenOf, sweep, send } = require("./processes.cjs");
+const { usageOf } = require("./usage.cjs");
 const { spawnTerminal } = require("./terminals.cjs");
 
 class Containers {
@@ -151,6 +152,11 @@ class Containers {
   resize({ key, width, height }) {
     this.running.get(key)?.pty?.resize(width, height);
     return {};
+  }
+
+  /** What each container has used so far, and holds now. */
+  usage() {
+    return usageOf([...this.running.values()].map(({ key, pid }) => [key, pid]));
   }
 
   killAll() {

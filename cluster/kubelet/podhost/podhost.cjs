@@ -55,6 +55,7 @@ const requests = {
   daemon: (m) => daemons.start(m),
   "daemon-send": (m, handle) => daemons.send(m, handle),
   "daemon-kill": (m) => daemons.kill(m),
+  usage: () => containers.usage(),
   sweep: (m) => ({ killed: sweep(m.marker) }),
 };
 

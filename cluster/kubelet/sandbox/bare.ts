@@ -2,6 +2,7 @@
  * The sandbox for machines that refuse namespaces: a container is a plain process of the user, a pod's network is what
  * the preload makes of it in Node programs, and volumes are where their files are. What cannot be real is said.
  */
+import type { UsageSample } from "../usage/usage-rate.ts";
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -93,6 +94,10 @@ class BareSandbox implements Sandbox {
 
   createPod(spec: PodSandboxSpec): Promise<PodSandbox> {
     return Promise.resolve(new BarePod(this, spec));
+  }
+
+  usage(): Promise<readonly UsageSample[]> {
+    return this.client.request("usage", {});
   }
 
   async close(): Promise<void> {

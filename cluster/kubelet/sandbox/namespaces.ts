@@ -2,6 +2,7 @@
  * The real sandbox: podhost inside a rootless user, mount, PID and network namespace, every pod with a network of its
  * own on a bridge there, every container with its own root, process tree and (locked) user namespace.
  */
+import type { UsageSample } from "../usage/usage-rate.ts";
 import { spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -155,6 +156,10 @@ class NamespacesSandbox implements Sandbox {
       env: { PATH: process.env["PATH"] ?? "" },
     });
     if (result.code !== 0) throw new PodhostError(`${what}: ${result.stderr.trim() || `exit code ${result.code}`}`);
+  }
+
+  usage(): Promise<readonly UsageSample[]> {
+    return this.client.request("usage", {});
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,5 @@
 /** What a kubelet asks of the place where its pods run. Two kinds: `namespaces` and `bare`. */
+import type { UsageSample } from "../usage/usage-rate.ts";
 import type { PodNetworkHost } from "../pod-network-host.ts";
 import type { ProbeEvent } from "./podhost-client.ts";
 
@@ -10,6 +11,8 @@ export interface Sandbox {
   /** Resolves when podhost has ended by itself: every pod in it is gone. */
   readonly exited: Promise<string>;
   createPod(spec: PodSandboxSpec): Promise<PodSandbox>;
+  /** One look at every running container: what it has used so far, and holds now. */
+  usage(): Promise<readonly UsageSample[]>;
   /** Ends every pod and podhost itself; nothing outlives it. */
   close(): Promise<void>;
 }
