@@ -80,7 +80,7 @@ describe("helm", () => {
     expect(opened.stdout).toMatch(/^http:\/\/greeter(-gw)?\.apps\.hub\.travelops\.localhost:\d+\n$/);
   });
 
-  test("test runs the chart's own test", async () => {
+  test("the chart's own test runs", async () => {
     const said = await pattern.helm(SPACE, "test", "greeter", "--logs", "--timeout=30s");
     expect(said).toMatch(/Phase: +Succeeded/);
     expect(said).toContain("howdy from greeter-");

@@ -100,6 +100,15 @@ export async function freePorts(): Promise<string[]> {
   return servers.map(({ flag, port }) => `${flag}=${port}`);
 }
 
+/** `up --detach` on ports of its own; an end that is not well is thrown with what was said, and nothing stays. */
+export async function bringUp(flags: readonly string[], options: CommandOptions): Promise<Outcome> {
+  const up = await command(["up", "--detach", ...flags, ...(await freePorts())], options);
+  if (up.code === 0) return up;
+  const log = await clusterLog(options.dataDir);
+  await removeAll(options.dataDir);
+  throw new Error(`up ended with ${up.code}:\n${up.stderr}\nits log ends with:\n${log.slice(-3000)}`);
+}
+
 /** Ends what is up in `dataDir`, whatever state it is in, and removes the directory. */
 export async function removeAll(dataDir: string): Promise<void> {
   await command(["down"], { dataDir });

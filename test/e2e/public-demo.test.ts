@@ -3,9 +3,9 @@ import { rm } from "node:fs/promises";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { DEPLOYMENTS, PODS } from "@travelops/kube/client/resources";
-import { command, ROOT } from "./command.ts";
+import { ROOT } from "./command.ts";
 import { SMALL_PATTERN, writeFiles } from "./fixtures.ts";
-import { freePorts, patternIn, type PatternUnderTest, removeAll, scratchDirectory } from "./pattern-under-test.ts";
+import { bringUp, patternIn, type PatternUnderTest, removeAll, scratchDirectory } from "./pattern-under-test.ts";
 import { until } from "./until.ts";
 
 const FIXTURES = path.join(ROOT, "test", "fixtures", "travels");
@@ -18,8 +18,7 @@ let pattern: PatternUnderTest;
 beforeAll(async () => {
   [dataDir, directory] = await Promise.all([scratchDirectory(), scratchDirectory()]);
   await writeFiles(directory, SMALL_PATTERN);
-  const up = await command(["up", "--detach", "--pattern", directory, ...(await freePorts())], { dataDir });
-  expect(up.code, up.stderr).toBe(0);
+  await bringUp(["--pattern", directory], { dataDir });
   pattern = patternIn(dataDir);
 });
 afterAll(async () => {

@@ -5,8 +5,7 @@ import path from "node:path";
 import { PODS } from "@travelops/kube/client/resources";
 import type { RunState } from "../../cli/run-state.ts";
 import { descendantsOf, survivors } from "../crash/process-tree.ts";
-import { command } from "./command.ts";
-import { freePorts, patternIn, type PatternUnderTest, removeAll, scratchDirectory } from "./pattern-under-test.ts";
+import { bringUp, patternIn, type PatternUnderTest, removeAll, scratchDirectory } from "./pattern-under-test.ts";
 import { portals } from "./travel-control.ts";
 import { until } from "./until.ts";
 
@@ -15,8 +14,7 @@ let pattern: PatternUnderTest;
 
 beforeAll(async () => {
   dataDir = await scratchDirectory();
-  const up = await command(["up", "--detach", ...(await freePorts())], { dataDir });
-  expect(up.code, up.stderr).toBe(0);
+  await bringUp([], { dataDir });
   pattern = patternIn(dataDir);
 });
 afterAll(async () => {

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { NODES } from "@travelops/kube/client/resources";
 import { liveProcesses } from "../crash/process-tree.ts";
 import { command, type CommandOptions, ROOT } from "./command.ts";
-import { clusterLog, freePorts, patternIn, type PatternUnderTest, scratchDirectory } from "./pattern-under-test.ts";
+import { bringUp, patternIn, type PatternUnderTest, scratchDirectory } from "./pattern-under-test.ts";
 import { portals } from "./travel-control.ts";
 import { until } from "./until.ts";
 
@@ -47,8 +47,7 @@ describe.each(WAYS)("$name", ({ name, flags, user, skip, sandbox }) => {
       dataDir = await scratchDirectory();
       if (user !== undefined) await chown(dataDir, user.uid, user.gid);
       options = { dataDir, cwd: dataDir, ...(user === undefined ? {} : { user, env: { HOME: dataDir } }) };
-      const up = await command(["up", "--detach", "--timeout=80s", ...flags, ...(await freePorts())], options);
-      expect(up.code, `${up.stderr}\n${(await clusterLog(dataDir)).slice(-3000)}`).toBe(0);
+      await bringUp(["--timeout=80s", ...flags], options);
       pattern = patternIn(dataDir, options);
     });
     afterAll(async () => {
