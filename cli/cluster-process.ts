@@ -22,7 +22,7 @@ export interface ClusterProcessOptions {
   imagesFile?: string;
   /** A port of this machine that pods may reach, by the name host.travelops.internal. */
   hostPort?: number;
-  /** What no pod may see: the other clusters' state. */
+  /** A directory that no pod may see: keys and state of all clusters. */
   mask: string;
   /** Ends with us, with another process, or only when it is stopped. */
   endsWith: "parent" | "none" | ProcessId;

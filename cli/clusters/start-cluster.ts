@@ -7,6 +7,7 @@ import type { DataDir } from "../data-dir.ts";
 import { CliError, clusterExists, notRunning } from "../errors.ts";
 import { changeRunState, HUB, readRunState, withCluster, type ClusterRun, type RunState } from "../run-state.ts";
 import { withStateLock } from "../state-lock.ts";
+import { ROOT } from "../tools.ts";
 import { publishKubeconfig } from "./kubeconfigs.ts";
 import { removeCluster } from "./remove-cluster.ts";
 import {
@@ -134,12 +135,15 @@ function processOptions(start: ClusterStart, settings: ClusterSettings, run: Run
     unknownImages: run.images.unknown,
     ...(run.images.file === undefined ? {} : { imagesFile: run.images.file }),
     ...(start.hostPort === undefined ? {} : { hostPort: start.hostPort }),
-    mask: dir.clusters,
+    mask: maskOf(dir),
     endsWith: run.mode === "foreground" ? holder : "none",
     env: context.env,
     signal: context.stop,
   };
 }
+
+/** All keys of all clusters, unless the directory holds our own programs, which pods run. */
+const maskOf = (dir: DataDir): string => (ROOT.startsWith(`${dir.root}/`) ? dir.clusters : dir.root);
 
 const whileStarting = (
   dir: DataDir,
