@@ -37,7 +37,7 @@ export function sharedInformers(options: SharedInformersOptions): SharedInformer
       const key = `${resource.group}/${resource.version}/${resource.resource}`;
       const known = informers.get(key);
       // The key names the resource, and with it the type.
-      if (known !== undefined) return known as unknown as Informer<T>;
+      if (known !== undefined) return known as Informer<T>;
       const informer = createInformer(client, resource, {
         clock,
         random,
@@ -47,7 +47,7 @@ export function sharedInformers(options: SharedInformersOptions): SharedInformer
           [ORPHANS]: (object) => (controllerOf(object) === undefined ? [object.metadata.namespace ?? ""] : []),
         },
       });
-      informers.set(key, informer as unknown as Informer);
+      informers.set(key, informer);
       runs.push(informer.run(signal));
       return informer;
     },

@@ -67,7 +67,7 @@ export const builtIn = (w: Watched): Informer[] =>
     w.secrets,
     w.ingresses,
     w.ingressClasses,
-  ] as unknown as Informer[];
+  ];
 
 export const custom = (w: Watched): Informer[] =>
   [
@@ -78,11 +78,11 @@ export const custom = (w: Watched): Informer[] =>
     w.grpcRoutes,
     w.tlsRoutes,
     w.grants,
-  ] as unknown as Informer[];
+  ];
 
 /** Those whose objects the ingress is made of: any change of them is looked at. */
 export const ingressObjects = (w: Watched): Informer[] =>
-  [...custom(w), w.ingresses, w.ingressClasses, w.secrets] as unknown as Informer[];
+  [...custom(w), w.ingresses, w.ingressClasses, w.secrets];
 
 /** Only what the ingress reads of a Service or a Namespace. */
 export function concernsIngress(event: InformerEvent<KubeObject>): boolean {
