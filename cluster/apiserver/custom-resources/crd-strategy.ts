@@ -155,8 +155,8 @@ function updateErrors(crd: KubeObject, old: KubeObject): FieldError[] {
     if (value !== read(old, ...keys)) errors.push(fieldInvalid(path, value ?? "", IMMUTABLE));
   }
   const names = versionsOf(crd).map((version) => text(read(version, "name")));
-  array(read(crd, "status", "storedVersions")).forEach((version, i) => {
-    if (!names.includes(text(version))) {
+  array(read(crd, "status", "storedVersions")).map((version) => text(version)).forEach((version, i) => {
+    if (!names.includes(version)) {
       errors.push(fieldInvalid(`status.storedVersions[${i}]`, version, `missing from spec.versions; ${version} was previously a storage version, and must remain in spec.versions until a storage migration ensures no data remains persisted in ${version} and removes ${version} from status.storedVersions`));
     }
   });

@@ -24,7 +24,10 @@ export function pathSegmentFault(name: string): string | undefined {
   return undefined;
 }
 
-export const subdomainFault = (name: string): string | undefined => (isDns1123Subdomain(name) ? undefined : SUBDOMAIN_FAULT);
+export function subdomainFault(name: string): string | undefined {
+  if (isDns1123Subdomain(name)) return undefined;
+  return name.length > 253 ? "must be no more than 253 characters" : SUBDOMAIN_FAULT;
+}
 
 export interface NewObjectFacts {
   readonly namespace: string;
@@ -171,25 +174,19 @@ function finalizerErrors(
 
 function ownerErrors({ ownerReferences = [] }: ObjectMeta): FieldError[] {
   const errors: FieldError[] = [];
-  let controllers = 0;
-  ownerReferences.forEach((owner, i) => {
-    const path = `metadata.ownerReferences[${i}]`;
-    if ((owner.apiVersion ?? "") === "") errors.push(fieldInvalid(`${path}.apiVersion`, owner.apiVersion ?? "", "version must not be empty"));
-    if ((owner.kind ?? "") === "") errors.push(fieldInvalid(`${path}.kind`, owner.kind ?? "", "kind must not be empty"));
-    if ((owner.name ?? "") === "") errors.push(fieldInvalid(`${path}.name`, owner.name ?? "", "name must not be empty"));
-    if ((owner.uid ?? "") === "") errors.push(fieldInvalid(`${path}.uid`, owner.uid ?? "", "uid must not be empty"));
-    if (owner.controller === true) controllers++;
-  });
-  if (controllers > 1) {
-    errors.push(
-      fieldInvalid(
-        "metadata.ownerReferences",
-        ownerReferences.map((owner) => owner.name),
-        "Only one reference can have Controller set to true. Found \"true\" in references",
-      ),
-    );
+  // Upstream says which field of an owner is wrong, not which owner.
+  const path = "metadata.ownerReferences";
+  for (const owner of ownerReferences) {
+    if ((owner.apiVersion ?? "") === "") errors.push(fieldInvalid(`${path}.apiVersion`, "", "version must not be empty"));
+    for (const key of ["kind", "name", "uid"] as const) {
+      if ((owner[key] ?? "") === "") errors.push(fieldInvalid(`${path}.${key}`, "", "must not be empty"));
+    }
   }
-  return errors;
+  const controllers = ownerReferences.filter(({ controller }) => controller === true);
+  if (controllers.length < 2) return errors;
+  const [first, second] = controllers.map(({ kind, name }) => `${kind ?? ""}/${name ?? ""}`);
+  const fault = `Only one reference can have Controller set to true. Found "true" in references for ${first} and ${second}`;
+  return [...errors, fieldInvalid(path, ownerReferences, fault)];
 }
 
 /** Whether what generation counts has changed: all but metadata and, where it is a subresource, status. */

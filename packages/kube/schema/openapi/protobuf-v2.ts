@@ -6,7 +6,8 @@ import { isObject } from "../json-value.ts";
 import type { OpenApiObject } from "./schemas.ts";
 
 type Encode = (value: unknown) => Buffer | undefined;
-type Message = Readonly<Record<string, readonly [field: number, encode: Encode]>>;
+/** `each`: a repeated field, which a list fills. */
+type Message = Readonly<Record<string, readonly [field: number, encode: Encode, each?: "each"]>>;
 
 const BYTES = 2;
 
@@ -53,13 +54,15 @@ function field(id: number, encodeValue: Encode, value: unknown): Buffer[] {
   return [varint(id * 8 + wire), wire === BYTES ? sized(content) : content];
 }
 
-/** A message from an object whose keys are the document's; lists become repeated fields. */
+/** A message from an object whose keys are the document's. */
 function encode(message: Message, value: unknown): Buffer {
   if (!isObject(value)) return Buffer.alloc(0);
-  const parts = Object.entries(message).flatMap(([key, [id, encodeValue]]) => {
+  const parts = Object.entries(message).flatMap(([key, [id, encodeValue, each]]) => {
     const content = value[key];
     if (content === undefined) return [];
-    return (Array.isArray(content) ? content : [content]).flatMap((item: unknown) => field(id, encodeValue, item));
+    return each !== undefined && Array.isArray(content)
+      ? content.flatMap((item: unknown) => field(id, encodeValue, item))
+      : field(id, encodeValue, content);
   });
   return Buffer.concat(parts);
 }
@@ -113,8 +116,8 @@ const SCHEMA: Message = {
   maxItems: [14, integer],
   minItems: [15, integer],
   uniqueItems: [16, flag],
-  required: [19, text],
-  enum: [20, any],
+  required: [19, text, "each"],
+  enum: [20, any, "each"],
   additionalProperties: [21, additional],
   type: [22, oneOrMany(text)],
   items: [23, oneOrMany(schema)],
@@ -135,14 +138,14 @@ const parameter: Encode = (value) => {
 const response = within(1, of({ description: [1, text], schema: [2, within(1, schema)] }));
 const operation = extended(
   {
-    tags: [1, text],
+    tags: [1, text, "each"],
     description: [3, text],
     operationId: [5, text],
-    produces: [6, text],
-    consumes: [7, text],
-    parameters: [8, parameter],
+    produces: [6, text, "each"],
+    consumes: [7, text, "each"],
+    parameters: [8, parameter, "each"],
     responses: [9, named(1, response)],
-    schemes: [10, text],
+    schemes: [10, text, "each"],
   },
   13,
 );
@@ -154,7 +157,7 @@ const pathItem = of({
   options: [6, operation],
   head: [7, operation],
   patch: [8, operation],
-  parameters: [9, parameter],
+  parameters: [9, parameter, "each"],
 });
 
 const DOCUMENT: Message = {
