@@ -14,7 +14,7 @@ import { claim, HUB, release, type RunState } from "../run-state.ts";
 import { jsonSteps, terminalOf, textSteps } from "../terminal/steps.ts";
 import { findGit, findTool } from "../tools.ts";
 import { bringUpPattern } from "../up/bring-up.ts";
-import { askedPorts, parseDuration, patternSource, type ResolvedPattern, type UpOptions } from "../up/options.ts";
+import { askedPorts, parseTimeout, patternSource, type ResolvedPattern, type UpOptions } from "../up/options.ts";
 import { guard, handOver, keepOrStop, stay } from "../up/supervise.ts";
 
 export function addUp(program: Command, context: CliContext): void {
@@ -46,7 +46,7 @@ async function up(context: CliContext, dir: DataDir, options: UpOptions): Promis
   const terminal = terminalOf(context.stderr, context.env);
   const json = options.output === "json";
   const steps = json ? jsonSteps((line) => context.stdout(`${line}\n`), context.now) : textSteps(terminal, context.now);
-  const timeoutMs = parseDuration(options.timeout);
+  const timeoutMs = parseTimeout(options.timeout);
   const source = await patternSource(options);
   const git = findGit(context.env);
   for (const tool of ["kubectl", "helm"] as const) findTool(tool, context.env);

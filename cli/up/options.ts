@@ -1,6 +1,7 @@
 /** What `up` was asked for, checked. */
 import { stat } from "node:fs/promises";
 import path from "node:path";
+import { parseDurationOrSeconds } from "@travelops/kube/api/duration";
 import type { Ports } from "../clusters/settings.ts";
 import { CliError, patternUnusable } from "../errors.ts";
 import { ROOT } from "../tools.ts";
@@ -48,10 +49,9 @@ export function askedPorts(options: UpOptions): Partial<Ports> {
   return Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== undefined));
 }
 
-/** `90s`, `2m`, `1h`, `500ms`, or plain seconds → milliseconds. */
-export function parseDuration(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text);
-  const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[match?.[2] ?? "s"] ?? 1000;
-  if (match === null) throw new CliError("BAD_DURATION", 2, `"${text}" is no duration: write 90s, 2m or 1h`);
-  return Number(match[1]) * unit;
+/** `90s`, `1m30s`, `1h`, `500ms`, or plain seconds → milliseconds. */
+export function parseTimeout(text: string): number {
+  const ms = parseDurationOrSeconds(text);
+  if (ms === undefined) throw new CliError("BAD_DURATION", 2, `"${text}" is no duration: write 90s, 2m or 1h`);
+  return ms;
 }

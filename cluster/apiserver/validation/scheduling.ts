@@ -1,5 +1,5 @@
 /** Where a pod may run: affinity, tolerations, spreading. */
-import { fieldDuplicate, fieldForbidden, fieldInvalid, fieldRequired } from "@travelops/kube";
+import { fieldDuplicate, fieldInvalid, fieldRequired } from "@travelops/kube";
 import { checkText, dnsLabel, type Errors, labelSelector, labelValue, oneOf, qualifiedName, requireText, selectorOperator } from "./checks.ts";
 import { child, type Fields, has, items, list, number, strings, text } from "./fields.ts";
 
