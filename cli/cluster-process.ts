@@ -6,6 +6,7 @@ import type { ClusterMessage, ClusterReady } from "@travelops/cluster/messages";
 import { formatOwner } from "@travelops/cluster/owner";
 import { isRunning, processId, type ProcessId } from "@travelops/cluster/process-table";
 import { clusterFailed, interrupted, type CliError } from "./errors.ts";
+import { lastWord } from "./last-word.ts";
 import { ROOT, TOOLS_DIR } from "./tools.ts";
 
 export interface ClusterProcessOptions {
@@ -152,7 +153,9 @@ async function lastLine(file: string, from: number): Promise<string> {
   if (length <= 0) return handle.close().then(() => "it said nothing");
   const { buffer } = await handle.read(Buffer.alloc(length), 0, length, size - length);
   await handle.close();
-  return buffer.toString("utf8").trim().split("\n").at(-1) ?? "";
+  const lines = buffer.toString("utf8").trim().split("\n");
+  // Node ends an error that nobody caught with its stack and its version: the error's own line says more.
+  return lines.findLast((line) => /^\w*Error\b.*: /.test(line)) ?? lines.at(-1) ?? "";
 }
 
 /** Ends a process that is no child of ours: SIGTERM, then SIGKILL after `graceMs`. */

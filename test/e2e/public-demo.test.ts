@@ -22,7 +22,7 @@ beforeAll(async () => {
   pattern = patternIn(dataDir);
 });
 afterAll(async () => {
-  pattern.close();
+  pattern?.close();
   await removeAll(dataDir);
   await rm(directory, { recursive: true, force: true });
 });

@@ -18,7 +18,7 @@ beforeAll(async () => {
   pattern = patternIn(dataDir);
 });
 afterAll(async () => {
-  pattern.close();
+  pattern?.close();
   await removeAll(dataDir);
 });
 
