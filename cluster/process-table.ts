@@ -9,7 +9,7 @@ export interface ProcessId {
 }
 
 /** A zombie is not alive. */
-export function isAlive(pid: number): boolean {
+function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
   } catch (error) {

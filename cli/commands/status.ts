@@ -27,7 +27,7 @@ export function addStatus(program: Command, context: CliContext): void {
 const explanation = ({ name, message = "" }: StatusReport["clusters"][number]): string =>
   message === "" ? "" : `  ${name}: ${message.replaceAll("\n", " ")}\n`;
 
-export function renderStatus(report: StatusReport): string {
+function renderStatus(report: StatusReport): string {
   const sections = [
     table(
       ["CLUSTER", "STATE", "PODS READY", "SANDBOX", "API SERVER"],

@@ -4,8 +4,6 @@
  */
 import pc from "picocolors";
 
-export type StepOutcome = "done" | "failed";
-
 export interface Terminal {
   readonly interactive: boolean;
   readonly color: boolean;

@@ -111,7 +111,7 @@ const without = (finalizers: readonly string[], ...gone: readonly string[]): str
   finalizers.filter((finalizer) => !gone.includes(finalizer));
 
 /** Finalizers after the propagation policy has had its say. */
-export function finalizersFor(resource: ServedResource, object: KubeObject, options: DeleteOptions): string[] {
+function finalizersFor(resource: ServedResource, object: KubeObject, options: DeleteOptions): string[] {
   const finalizers = object.metadata.finalizers ?? [];
   const policy = options.propagation;
   if (policy === "Orphan") return [...without(finalizers, "orphan", "foregroundDeletion"), "orphan"];
@@ -122,7 +122,7 @@ export function finalizersFor(resource: ServedResource, object: KubeObject, opti
 }
 
 /** The object once its deletion has been asked for: gone (undefined) or waiting. */
-export function markDeleted(
+function markDeleted(
   core: ServerCore,
   resource: ServedResource,
   object: KubeObject,

@@ -24,7 +24,7 @@ export function pathSegmentFault(name: string): string | undefined {
   return undefined;
 }
 
-export function subdomainFault(name: string): string | undefined {
+function subdomainFault(name: string): string | undefined {
   if (isDns1123Subdomain(name)) return undefined;
   return name.length > 253 ? "must be no more than 253 characters" : SUBDOMAIN_FAULT;
 }

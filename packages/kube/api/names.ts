@@ -56,10 +56,6 @@ const LABEL_VALUE_FORM =
   "with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is " +
   "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
 
-/** Values of labels. */
-export const isLabelValue = (value: string): boolean =>
-  value === "" || (value.length <= 63 && QUALIFIED.test(value));
-
 /** Upstream's alphabet of generated names: no vowels and nothing that looks like another. */
 const ALPHABET = "bcdfghjklmnpqrstvwxz2456789";
 const SUFFIX_LENGTH = 5;

@@ -151,17 +151,6 @@ export const resourceVersionTooLarge = (wanted: number, current: number): Status
     retryAfterSeconds: 1,
   });
 
-export const methodNotSupported = (gr: GroupResource, verb: string): StatusError =>
-  new StatusError(
-    405,
-    "MethodNotAllowed",
-    `${verb} is not supported on resources of kind "${qualified(gr)}"`,
-    {
-      ...(gr.group === "" ? {} : { group: gr.group }),
-      kind: gr.resource,
-    },
-  );
-
 export const unsupportedMediaType = (message: string): StatusError =>
   new StatusError(415, "UnsupportedMediaType", message);
 export const notAcceptable = (message: string): StatusError => new StatusError(406, "NotAcceptable", message);

@@ -155,7 +155,7 @@ function makeRule(rule: JsonObject): Rule {
 const ruled = new WeakMap<SchemaNode, boolean>();
 
 /** Whether there is any rule in a schema. Built-in types have none. */
-export function hasRules(node: SchemaNode): boolean {
+function hasRules(node: SchemaNode): boolean {
   const known = ruled.get(node);
   if (known !== undefined) return known;
   ruled.set(node, false);
