@@ -8,6 +8,7 @@ import type { BenchContext, Figure, Measurement } from "./figure.ts";
 import { creates } from "./figures/creates.ts";
 import { idle } from "./figures/idle.ts";
 import { list } from "./figures/list.ts";
+import { manyClusters } from "./figures/many-clusters.ts";
 import { podStart } from "./figures/pod-start.ts";
 import { startUp } from "./figures/start-up.ts";
 import { travelDemo } from "./figures/travel-demo.ts";
@@ -15,7 +16,7 @@ import { watchLatency } from "./figures/watch-latency.ts";
 import { subjects } from "./subject.ts";
 import { renderTable } from "./table.ts";
 
-const FIGURES: readonly Figure[] = [startUp, idle, creates, list, watchLatency, podStart, travelDemo];
+const FIGURES: readonly Figure[] = [startUp, idle, creates, list, watchLatency, podStart, travelDemo, manyClusters];
 
 const USAGE = `npm run bench -- [--quick] [--json] [--only ID[,ID…]] [--directory DIR]
 figures: ${FIGURES.map(({ id }) => id).join(", ")}`;
