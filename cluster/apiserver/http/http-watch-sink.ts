@@ -1,6 +1,6 @@
 /** Puts a watch's events on a response: one write a commit, a queue while the client is slow, and an end to patience. */
 import type { ServerResponse } from "node:http";
-import type { Http2ServerResponse } from "node:http2";
+import type { Http2ServerResponse, ServerHttp2Stream } from "node:http2";
 import type { EncodedFrame, WatchSink } from "../request/reply.ts";
 
 /** Bytes in one write: initial events of a large table come in pieces. */
@@ -12,11 +12,17 @@ export interface HttpWatchSink extends WatchSink {
 }
 
 export function httpWatchSink(response: ServerResponse | Http2ServerResponse, limitBytes: number): HttpWatchSink {
-  return new ResponseSink(response, limitBytes);
+  // HTTP/2's own stream: its compatible response is one more layer on every write to every watcher.
+  return new ResponseSink(isHttp2(response) ? response.stream : response, limitBytes);
 }
 
+/** What is written to. */
+type Body = ServerResponse | ServerHttp2Stream;
+
+const isHttp2 = (response: ServerResponse | Http2ServerResponse): response is Http2ServerResponse => "stream" in response;
+
 class ResponseSink implements HttpWatchSink {
-  readonly #response: ServerResponse | Http2ServerResponse;
+  readonly #response: Body;
   readonly #limit: number;
   #queue: Buffer[] = [];
   #queued = 0;
@@ -28,7 +34,7 @@ class ResponseSink implements HttpWatchSink {
   #closed = false;
   #stop: (() => void) | undefined;
 
-  constructor(response: ServerResponse | Http2ServerResponse, limitBytes: number) {
+  constructor(response: Body, limitBytes: number) {
     this.#response = response;
     this.#limit = limitBytes;
     response.on("close", () => this.#close());
@@ -89,7 +95,7 @@ class ResponseSink implements HttpWatchSink {
   }
 
   #write(chunk: Buffer): boolean {
-    return (this.#response as unknown as { write(data: Buffer): boolean }).write(chunk);
+    return this.#response.write(chunk);
   }
 
   #nextChunk(): Buffer {
