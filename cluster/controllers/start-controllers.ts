@@ -11,6 +11,7 @@ import { endpointsController, endpointSliceController } from "./endpoints/contro
 import { endpointSliceMirroringController } from "./endpoints/mirror-controller.ts";
 import { garbageCollector } from "./garbage-collector/controller.ts";
 import { type SharedInformers, sharedInformers } from "./informers.ts";
+import { horizontalPodAutoscalerController } from "./horizontal-pod-autoscaler/controller.ts";
 import { jobController } from "./job/controller.ts";
 import { namespaceController } from "./namespace/controller.ts";
 import { nodeLifecycleController, podGarbageController } from "./node-lifecycle/controller.ts";
@@ -54,6 +55,7 @@ const CONTROLLERS: Readonly<Record<string, Controller>> = {
   "node-lifecycle-controller": nodeLifecycleController,
   "pod-garbage-collector-controller": podGarbageController,
   "persistentvolume-binder-controller": persistentVolumeController,
+  "horizontal-pod-autoscaler-controller": horizontalPodAutoscalerController,
   "disruption-controller": disruptionController,
   "resourcequota-controller": resourceQuotaController,
   "clusterrole-aggregation-controller": clusterRoleAggregationController,

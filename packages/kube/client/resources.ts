@@ -58,7 +58,8 @@ export const POD_DISRUPTION_BUDGETS = named<types.PodDisruptionBudget>(
   "poddisruptionbudgets",
   "PodDisruptionBudget",
 );
-export const HORIZONTAL_POD_AUTOSCALERS = named(
+export const POD_METRICS = named<types.PodMetrics>("metrics.k8s.io", "v1beta1", "pods", "PodMetrics");
+export const HORIZONTAL_POD_AUTOSCALERS = named<types.HorizontalPodAutoscaler>(
   "autoscaling",
   "v2",
   "horizontalpodautoscalers",

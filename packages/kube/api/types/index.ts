@@ -1,3 +1,4 @@
+export type * from "./autoscaling.ts";
 export type * from "./cluster.ts";
 export type * from "./common.ts";
 export type * from "./network.ts";
