@@ -6,7 +6,7 @@ import type { UsageSample } from "../usage/usage-rate.ts";
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { EXEC_SCRIPT, START_SCRIPT } from "./command-scripts.ts";
+import { EXEC_SCRIPT, shellEnvironment, START_SCRIPT } from "./command-scripts.ts";
 import { PodhostClient } from "./podhost-client.ts";
 import { launchContainer, type WrappedCommand } from "./podhost-container.ts";
 import { podhostNetwork } from "./podhost-network.ts";
@@ -153,8 +153,7 @@ class BarePod implements PodSandbox {
   #command(spec: ContainerSpec, all: Readonly<Record<string, string>>): WrappedCommand {
     const { sh, setpriv } = this.#sandbox;
     const guard = setpriv === undefined ? [] : [setpriv, "--pdeathsig", "KILL"];
-    const odd = Object.entries(all).filter(([name]) => !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name));
-    const env = Object.fromEntries(Object.entries(all).filter(([name]) => /^[A-Za-z_][A-Za-z0-9_]*$/.test(name)));
+    const { env, count } = shellEnvironment(all);
     return {
       argv: [
         ...guard,
@@ -163,8 +162,7 @@ class BarePod implements PodSandbox {
         START_SCRIPT,
         "sh",
         spec.workingDir,
-        String(odd.length),
-        ...odd.map(([name, value]) => `${name}=${value}`),
+        count,
         ...this.#onTerminal(spec.tty),
         ...spec.argv,
       ],

@@ -8,7 +8,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { realHostTree, readMountTable, type HostTree, type MountTable } from "./host-tree.ts";
 import { writeFstab, writeRoot, type FstabLine } from "./container-root.ts";
-import { ENTER_SCRIPT } from "./command-scripts.ts";
+import { ENTER_SCRIPT, shellEnvironment } from "./command-scripts.ts";
 import { namespaceScripts, type NamespaceScripts } from "./namespace-scripts.ts";
 import { launchContainer, type WrappedCommand } from "./podhost-container.ts";
 import { PodhostClient, PodhostError } from "./podhost-client.ts";
@@ -261,7 +261,7 @@ class NamespacesPod implements PodSandbox {
     const processes =
       this.#holder === undefined ? ["-p", "-f", "--kill-child=SIGKILL"] : ["-f", "--kill-child=SIGKILL"];
     const joined = this.#holder === undefined ? [] : [`--pid=/proc/${this.#holder.pid}/ns/pid`];
-    const { env, odd } = splitEnvironment(spec.env);
+    const { env, count } = shellEnvironment(spec.env);
     return {
       argv: [
         ...[
@@ -279,7 +279,7 @@ class NamespacesPod implements PodSandbox {
           spec.readOnlyRoot ? ["ro", ...mountTable.flagsOf(root)].join(",") : "-",
           spec.noNewPrivileges ? "none" : "all",
         ],
-        ...[spec.workingDir, String(odd.length), ...odd, ...this.#onTerminal(spec.tty), ...spec.argv],
+        ...[spec.workingDir, count, ...this.#onTerminal(spec.tty), ...spec.argv],
       ],
       env: {
         ...env,
@@ -309,15 +309,4 @@ class NamespacesPod implements PodSandbox {
       env,
     };
   }
-}
-
-/** A shell keeps only variables with names of its own kind; Kubernetes allows more. */
-function splitEnvironment(all: Readonly<Record<string, string>>): { env: Record<string, string>; odd: string[] } {
-  const env: Record<string, string> = {};
-  const odd: string[] = [];
-  for (const [name, value] of Object.entries(all)) {
-    if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) env[name] = value;
-    else odd.push(`${name}=${value}`);
-  }
-  return { env, odd };
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { spawn, spawnSync } from "node:child_process";
 import {
   chmodSync,
@@ -178,7 +179,26 @@ describe.skipIf(refused("namespaces") !== undefined)(
       await expect(pod.start(["no-such-program"])).rejects.toThrow(
         'exec: "no-such-program": executable file not found in $PATH',
       );
-      await expect(pod.start(["true"], { env: { PATH: "/usr/bin", "odd.name": "x" } })).resolves.toBeDefined();
+    });
+
+    test("any name in the environment, and no value among arguments that others can read", async () => {
+      const pod = await lab.pod();
+      const env = { PATH: process.env["PATH"] ?? "", plain: "p", "odd.name": `it's "$plain" \`x\``, "odd-2": "two words" };
+      // As the shell was given it: it drops such names itself.
+      const { text } = await pod.shell(`tr '\\0' '|' < /proc/$$/environ; echo`, { env });
+      for (const [name, value] of Object.entries(env)) expect(`|${text}`).toContain(`|${name}=${value}|`);
+      expect(text).not.toContain("TRAVELOPS_ENV_");
+      const value = `secret-${randomUUID()}`;
+      await pod.start(["sleep", "778"], { env: { ...env, "odd.secret": value } });
+      const lines = readdirSync("/proc").flatMap((pid) => {
+        try {
+          return [readFileSync(`/proc/${pid}/cmdline`, "utf8")];
+        } catch {
+          return [];
+        }
+      });
+      expect(lines.some((line) => line.includes("778"))).toBe(true);
+      expect(lines.filter((line) => line.includes(value))).toEqual([]);
     });
 
     test("a shared process namespace, and memory volumes", async () => {
