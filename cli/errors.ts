@@ -119,4 +119,4 @@ export const patternUnusable = (pattern: string, why: string): CliError =>
 export const interrupted = (): CliError => new CliError("INTERRUPTED", EXIT.interrupted, "interrupted");
 
 export const stoppedElsewhere = (): CliError =>
-  new CliError("STOPPED", EXIT.interrupted, "stopped by `travelops down` before it was up");
+  new CliError("STOPPED", EXIT.interrupted, "stopped by another travelops command before it was up");

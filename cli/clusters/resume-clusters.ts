@@ -6,7 +6,7 @@ import { CliError } from "../errors.ts";
 import { HUB } from "../run-state.ts";
 import type { Steps } from "../terminal/steps.ts";
 import { knownClusters } from "./settings.ts";
-import { startCluster, type StartedCluster } from "./start-cluster.ts";
+import { startCluster, tellNotStarted, type StartedCluster } from "./start-cluster.ts";
 
 /** Never rejects. */
 export async function resumeClusters(context: CliContext, dir: DataDir, steps: Steps): Promise<void> {
@@ -23,6 +23,7 @@ export async function resumeClusters(context: CliContext, dir: DataDir, steps: S
       started.process.release();
     } catch (error) {
       if (context.stop.aborted) return;
+      await tellNotStarted(dir, name, error);
       const advice = error instanceof CliError && error.advice !== undefined ? `\n      ${error.advice}` : "";
       context.stderr.write(`    ${error instanceof Error ? error.message : String(error)}${advice}\n`);
     }

@@ -4,7 +4,7 @@ import { isRunning } from "@travelops/cluster/process-table";
 import { launchCluster, type ClusterProcess, type ClusterProcessOptions } from "../cluster-process.ts";
 import type { CliContext } from "../context.ts";
 import type { DataDir } from "../data-dir.ts";
-import { CliError, clusterExists, notRunning } from "../errors.ts";
+import { CliError, clusterExists, notRunning, stoppedElsewhere } from "../errors.ts";
 import { changeRunState, HUB, readRunState, withCluster, type ClusterRun, type RunState } from "../run-state.ts";
 import { withStateLock } from "../state-lock.ts";
 import { ROOT } from "../tools.ts";
@@ -92,7 +92,7 @@ function reserve({ dir, name, wanted, askedPorts }: ClusterStart, again: boolean
 }
 
 async function launch(start: ClusterStart, settings: ClusterSettings): Promise<ClusterProcess> {
-  const { dir, name } = start;
+  const { context, dir, name } = start;
   const { promise: started, resolve } = Promise.withResolvers<ClusterProcess>();
   // Launched and told as one step: a process that nobody knows of could not be stopped.
   const state = await changeRunState(dir, async (run) => {
@@ -112,9 +112,25 @@ async function launch(start: ClusterStart, settings: ClusterSettings): Promise<C
     });
     return cluster;
   } catch (error) {
-    await tellOutcome(start, { state: "failed", message: error instanceof Error ? error.message : String(error) });
+    const run = await tellOutcome(start, { state: "failed", message: reasonOf(error) });
+    if (!context.stop.aborted && run?.clusters.find((each) => each.name === name)?.state === "stopping")
+      throw stoppedElsewhere();
     throw error;
   }
+}
+
+const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** For a cluster that could not even be launched. */
+export async function tellNotStarted(dir: DataDir, name: string, error: unknown): Promise<void> {
+  const settings = await readSettings(dir, name).catch(() => undefined);
+  const none = { ports: { api: 0, http: 0, https: 0 } };
+  const row = { ...whileStarting(dir, name, settings ?? none), pid: 0, pidStart: "" };
+  await changeRunState(dir, (run) =>
+    run.closing || run.clusters.some((each) => each.name === name)
+      ? undefined
+      : withCluster(run, { ...row, state: "failed", message: reasonOf(error) }),
+  );
 }
 
 function mayStart(dir: DataDir, run: RunState, name: string): void {
@@ -148,7 +164,7 @@ const maskOf = (dir: DataDir): string => (ROOT.startsWith(`${dir.root}/`) ? dir.
 const whileStarting = (
   dir: DataDir,
   name: string,
-  { ports }: ClusterSettings,
+  { ports }: Pick<ClusterSettings, "ports">,
 ): Omit<ClusterRun, "pid" | "pidStart"> => ({
   name,
   state: "starting",
@@ -160,8 +176,8 @@ const whileStarting = (
 });
 
 /** Nothing where it is being stopped: that is what counts then. */
-async function tellOutcome({ dir, name }: ClusterStart, outcome: Partial<ClusterRun>): Promise<void> {
-  await changeRunState(dir, (run) => {
+function tellOutcome({ dir, name }: ClusterStart, outcome: Partial<ClusterRun>): Promise<RunState | undefined> {
+  return changeRunState(dir, (run) => {
     const cluster = run.clusters.find((each) => each.name === name);
     return cluster?.state === "starting" ? withCluster(run, { ...cluster, ...outcome }) : undefined;
   });
