@@ -8,6 +8,10 @@ describe("a pattern elsewhere", () => {
       "https://me:s%40cret@git.example.com/p.git",
       { url: "https://git.example.com/p.git", credentials: { username: "me", password: "s@cret" } },
     ],
+    [
+      "https://t0ken@git.example.com/p.git",
+      { url: "https://git.example.com/p.git", credentials: { username: "git", password: "t0ken" } },
+    ],
     ["http://127.0.0.1:3000/p.git", { url: "http://host.travelops.internal:3000/p.git", hostPort: 3000 }],
     ["http://localhost/p.git", { url: "http://host.travelops.internal/p.git", hostPort: 80 }],
   ])("is %s to pods", (text, expected) => {

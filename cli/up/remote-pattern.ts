@@ -26,10 +26,7 @@ export function remotePattern(text: string, revision: string): RemotePattern {
     const shown = text.replace(/\/\/[^@/]*@/, "//");
     throw patternUnusable(shown, "only http and https repositories can be followed");
   }
-  const credentials =
-    url.password === ""
-      ? undefined
-      : { username: decodeURIComponent(url.username), password: decodeURIComponent(url.password) };
+  const credentials = credentialsOf(url);
   url.username = "";
   url.password = "";
   const local = LOOPBACK.test(url.hostname);
@@ -42,4 +39,11 @@ export function remotePattern(text: string, revision: string): RemotePattern {
     ...(credentials === undefined ? {} : { credentials }),
     ...(hostPort === undefined ? {} : { hostPort }),
   };
+}
+
+/** `user:password@`, or a token alone, which Git's hosts take as the password of any user. */
+function credentialsOf({ username, password }: URL): RemotePattern["credentials"] {
+  if (username === "" && password === "") return undefined;
+  if (password === "") return { username: "git", password: decodeURIComponent(username) };
+  return { username: decodeURIComponent(username), password: decodeURIComponent(password) };
 }
