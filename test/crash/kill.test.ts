@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { eventually } from "../api-under-test.ts";
 import { startClusterProcess, type ClusterProcess } from "../cluster-under-test.ts";
 import { Ledger } from "./ledger.ts";
-import { descendantsOf, survivors, type ProcessInfo } from "./process-tree.ts";
+import { descendantsOf, liveProcesses, survivors, type ProcessInfo } from "./process-tree.ts";
 import { seededRandom } from "./seeded-random.ts";
 import { replay, snapshotOf, type Snapshot } from "./watch-replay.ts";
 import { createWorkload, REPLICAS, runningContainers } from "./workload.ts";
@@ -17,6 +17,8 @@ const SEED = Number(process.env["TRAVELOPS_CRASH_SEED"] ?? Date.now() % 1_000_00
 const LONG_ROUND = 10;
 /** Every so many rounds the kill comes before the API is ready. */
 const EARLY_ROUND = 4;
+/** Every so many rounds the kill comes just as the pods' first processes show. */
+const PODS_ROUND = 3;
 const WRITERS = 8;
 const NAMES = 6;
 
@@ -60,7 +62,7 @@ it.runIf(process.platform === "linux")(
         first = last;
       }
       last = await snapshotOf(cluster.client);
-      await killWhileWriting(cluster, where);
+      await killWhileWriting(cluster, round % PODS_ROUND === 0, where);
     }
     const cluster = await startClusterProcess({ dataDir, nodes: 1 });
     await checkHistory(cluster, last, "the last resume");
@@ -98,7 +100,7 @@ async function checkHistory(cluster: ClusterProcess, from: Snapshot | undefined,
 }
 
 /** Kills after a random time: during the first writes, in full swing, or with pods just starting. */
-async function killWhileWriting(cluster: ClusterProcess, where: string): Promise<void> {
+async function killWhileWriting(cluster: ClusterProcess, asPodsStart: boolean, where: string): Promise<void> {
   const writing = writeUntilCutOff({
     client: cluster.client,
     ledger,
@@ -106,13 +108,17 @@ async function killWhileWriting(cluster: ClusterProcess, where: string): Promise
     writers: WRITERS,
     names: NAMES,
   });
-  const delay = random.below(400);
+  if (asPodsStart) await eventually(podsAppear, 2_000).catch(() => undefined);
+  const delay = random.below(asPodsStart ? 20 : 400);
   await new Promise((resolve) => setTimeout(resolve, delay));
   const family = descendantsOf(cluster.pid);
   await cluster.kill();
   await writing;
   await nothingOutlives(family, where);
 }
+
+/** A container is most easily forgotten in the moment between its fork and the word that it runs. */
+const podsAppear = (): boolean => liveProcesses().some(({ command }) => command.includes(marker));
 
 /** At any moment from the first instruction on: keys half written, the sandbox half made. */
 async function killWhileStarting(dataDir: string, sandbox: "auto" | "bare", where: string): Promise<void> {

@@ -53,7 +53,9 @@ function withMarker(marker) {
   });
 }
 
+/** 0 and NaN name no process of ours: to the kernel 0 is the caller's own process group, and podhost would kill itself. */
 function send(pid, signal) {
+  if (!Number.isInteger(pid) || pid === 0) return false;
   try {
     process.kill(pid, signal);
     return true;
