@@ -7,6 +7,7 @@ import { negotiate, ALL_FORMS } from "../request/negotiation.ts";
 import type { Encoded, Reply } from "../request/reply.ts";
 import type { Limits } from "../server-options.ts";
 import { httpWatchSink } from "./http-watch-sink.ts";
+import { listBody, type ListBody } from "./list-body.ts";
 
 export type HttpRequest = IncomingMessage | Http2ServerRequest;
 export type HttpResponse = ServerResponse | Http2ServerResponse;
@@ -18,6 +19,7 @@ interface Response {
   write(chunk: Uint8Array): boolean;
   end(chunk?: Uint8Array): unknown;
   once(event: string, listener: () => void): unknown;
+  removeListener(event: string, listener: () => void): unknown;
   readonly destroyed: boolean;
   readonly writableEnded: boolean;
 }
@@ -39,22 +41,6 @@ function headersOf(call: ApiCall, contentType: string, extra: Readonly<Record<st
   return headers;
 }
 
-const OPEN = Buffer.from(',"items":[');
-const COMMA = Buffer.from(",");
-const CLOSE = Buffer.from("]}");
-
-/** A list's JSON from its items' own bytes. */
-function listBytes(envelope: Readonly<Record<string, unknown>>, items: readonly Encoded[]): Buffer {
-  const head = Buffer.from(JSON.stringify(envelope).slice(0, -1));
-  const parts: Buffer[] = [head, OPEN];
-  items.forEach((item, i) => {
-    if (i > 0) parts.push(COMMA);
-    parts.push(item.bytes);
-  });
-  parts.push(CLOSE);
-  return Buffer.concat(parts);
-}
-
 const isPerson = (call: ApiCall): boolean => /^(curl|Mozilla|Wget)\//.test(header(call.headers, "user-agent"));
 
 function wantsPretty(call: ApiCall): boolean {
@@ -62,7 +48,11 @@ function wantsPretty(call: ApiCall): boolean {
   return asked === null ? isPerson(call) : asked !== "false" && asked !== "0";
 }
 
-async function encodeValue(call: ApiCall, bytes: () => Buffer, object: () => unknown): Promise<{ body: Buffer; contentType: string }> {
+async function encodeValue<T>(
+  call: ApiCall,
+  bytes: () => T,
+  object: () => unknown,
+): Promise<{ body: Buffer | T; contentType: string }> {
   const accept = header(call.headers, "accept");
   let mediaType: string = "application/json";
   try {
@@ -78,9 +68,11 @@ async function encodeValue(call: ApiCall, bytes: () => Buffer, object: () => unk
   return { body: bytes(), contentType: mediaType };
 }
 
+const takesGzip = (call: ApiCall, limits: Limits, length: number): boolean =>
+  length >= limits.gzipFromBytes && /(^|[\s,])gzip($|[\s,;])/.test(header(call.headers, "accept-encoding"));
+
 async function compressed(call: ApiCall, limits: Limits, body: Buffer): Promise<Buffer | undefined> {
-  if (body.length < limits.gzipFromBytes) return undefined;
-  if (!/(^|[\s,])gzip($|[\s,;])/.test(header(call.headers, "accept-encoding"))) return undefined;
+  if (!takesGzip(call, limits, body.length)) return undefined;
   const { gzip } = await import("node:zlib");
   return new Promise((resolve, reject) => {
     gzip(body, { level: 1 }, (error, result) => (error === null ? resolve(result) : reject(error)));
@@ -110,18 +102,42 @@ async function send(
   else res.end(sent);
 }
 
-async function pump(call: ApiCall, res: Response, contentType: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-  res.writeHead(200, headersOf(call, contentType, undefined));
+/** From here on a list goes out piece by piece, as the client takes it. */
+const LARGE_BYTES = 8 * 1024 * 1024;
+
+function sendList(call: ApiCall, res: Response, limits: Limits, contentType: string, list: ListBody): Promise<void> {
+  if (list.length < LARGE_BYTES || call.method === "HEAD" || takesGzip(call, limits, list.length)) {
+    return send(call, res, limits, 200, contentType, list.whole());
+  }
+  return pump(call, res, contentType, list.chunks(), { "content-length": String(list.length) });
+}
+
+async function pump(
+  call: ApiCall,
+  res: Response,
+  contentType: string,
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  extra?: Readonly<Record<string, string>>,
+): Promise<void> {
+  res.writeHead(200, headersOf(call, contentType, extra));
   for await (const chunk of chunks) {
     if (res.destroyed || res.writableEnded) return;
-    if (!res.write(chunk)) {
-      await new Promise<void>((resolve) => {
-        res.once("drain", resolve);
-        res.once("close", resolve);
-      });
-    }
+    if (!res.write(chunk)) await drained(res);
   }
   res.end();
+}
+
+/** Resolves when the client has taken what waits, or is gone. */
+function drained(res: Response): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      res.removeListener("drain", done);
+      res.removeListener("close", done);
+      resolve();
+    };
+    res.once("drain", done);
+    res.once("close", done);
+  });
 }
 
 /** Writes a reply. Resolves once it is handed over; a watch goes on after that. */
@@ -136,12 +152,12 @@ export async function writeReply(call: ApiCall, req: HttpRequest, response: Http
     }
     case "list": {
       const { envelope, items } = reply;
-      const { body, contentType } = await encodeValue(
+      const { body, contentType } = await encodeValue<ListBody>(
         call,
-        () => listBytes(envelope, items),
+        () => listBody(envelope, items),
         () => ({ ...envelope, items: items.map((item) => item.object) }),
       );
-      return send(call, res, limits, 200, contentType, body);
+      return Buffer.isBuffer(body) ? send(call, res, limits, 200, contentType, body) : sendList(call, res, limits, contentType, body);
     }
     case "raw": {
       const body = typeof reply.body === "string" ? Buffer.from(reply.body) : Buffer.from(reply.body);
