@@ -153,9 +153,7 @@ async function lastLine(file: string, from: number): Promise<string> {
   if (length <= 0) return handle.close().then(() => "it said nothing");
   const { buffer } = await handle.read(Buffer.alloc(length), 0, length, size - length);
   await handle.close();
-  const lines = buffer.toString("utf8").trim().split("\n");
-  // Node ends an error that nobody caught with its stack and its version: the error's own line says more.
-  return lines.findLast((line) => /^\w*Error\b.*: /.test(line)) ?? lines.at(-1) ?? "";
+  return lastWord(buffer.toString("utf8"));
 }
 
 /** Ends a process that is no child of ours: SIGTERM, then SIGKILL after `graceMs`. */
