@@ -96,12 +96,12 @@ async function main(): Promise<number> {
     const { measurements, failures } = await measureAll({ quick: values.quick, directory, say }, chosen);
     if (values.json)
       process.stdout.write(
-        `${JSON.stringify({ machine: host, quick: values.quick, measurements, failures }, null, 2)}\n`,
+        `${JSON.stringify({ machine: { ...host, loadAverageAfter: os.loadavg()[0] ?? 0 }, quick: values.quick, measurements, failures }, null, 2)}\n`,
       );
     else {
       const { median, min, max } = host.fsyncMs;
       process.stdout.write(
-        `\n${renderTable(measurements)}\n\n${host.cpus} CPUs (${host.cpu}), ${host.system}, Node ${host.node}, load ${host.loadAverage.toFixed(1)} at the start\n` +
+        `\n${renderTable(measurements)}\n\n${host.cpus} CPUs (${host.cpu}), ${host.system}, Node ${host.node}, load ${host.loadAverage.toFixed(1)} at the start, ${(os.loadavg()[0] ?? 0).toFixed(1)} at the end\n` +
           `the disk's fsync: ${median.toFixed(2)} ms (${min.toFixed(2)}–${max.toFixed(2)}): durable figures depend on it\n`,
       );
       for (const { figure, subject, message } of failures)
