@@ -4,7 +4,7 @@ import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import type { ApiCall } from "../request/api-call.ts";
 import { header } from "../request/api-call.ts";
 import { negotiate, ALL_FORMS } from "../request/negotiation.ts";
-import type { Encoded, Reply } from "../request/reply.ts";
+import type { Reply } from "../request/reply.ts";
 import type { Limits } from "../server-options.ts";
 import { httpWatchSink } from "./http-watch-sink.ts";
 import { listBody, type ListBody } from "./list-body.ts";
