@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Job, JobSpec, Pod } from "@travelops/kube";
-import { findCondition, isTrue, JOBS } from "@travelops/kube";
+import { findCondition, isTrue, JOBS, PODS } from "@travelops/kube";
 import { eventually } from "../../../test/api-under-test.ts";
 import { type Harness, podsOf, startHarness } from "../testing/harness.ts";
 import { failureAction } from "./failure-policy.ts";
@@ -106,14 +106,15 @@ test("FailIndex gives up an index that still had tries left", async () => {
 
 test("a failed pod is kept until its index is tried again, and the next one knows how often it has failed", async () => {
   const namespace = await run("f", { ...indexed(1), backoffLimitPerIndex: 1 });
+  // The back-off alone takes ten seconds.
   const second = await eventually(async () => {
     const pods = await podsOf(harness.client, namespace);
     return pods.find((pod) => pod.metadata.annotations?.[FAILURES] === "1");
-  });
+  }, 25_000);
   expect(second.metadata.annotations?.[COMPLETION_INDEX]).toBe("0");
   const { status } = await until(namespace, failed);
   expect(status).toMatchObject({ failed: 2, failedIndexes: "0" });
-}, 30_000);
+}, 60_000);
 
 test("enough successes end the Job; what still runs goes", async () => {
   const namespace = await run("s..", {
@@ -129,6 +130,32 @@ test("enough successes end the Job; what still runs goes", async () => {
   }
   expect(status).toMatchObject({ succeeded: 1, completedIndexes: "0" });
   expect((await podsOf(harness.client, namespace)).filter((pod) => pod.status?.phase === "Running")).toEqual([]);
+});
+
+test("replaced only once it has ended: a pod that never came to a node ends as well", async () => {
+  const namespace = await harness.namespace();
+  await harness.client.create(JOBS, {
+    apiVersion: "batch/v1",
+    kind: "Job",
+    metadata: { name: "j", namespace },
+    spec: {
+      podReplacementPolicy: "Failed",
+      template: {
+        spec: {
+          restartPolicy: "Never",
+          schedulingGates: [{ name: "example.com/hold" }],
+          containers: [{ name: "main", image: "." }],
+        },
+      },
+    },
+  });
+  const [pod] = await eventually(async () => {
+    const pods = await podsOf(harness.client, namespace);
+    return pods.length === 1 && pods;
+  });
+  await harness.client.delete(PODS, namespace, pod?.metadata.name ?? "");
+  const { status } = await until(namespace, (job) => job.status?.failed === 1);
+  expect(status?.terminating).toBe(0);
 });
 
 const jobOf = (spec: Partial<JobSpec>): Job => ({

@@ -204,8 +204,18 @@ async function markDisrupted(
     { type: "DisruptionTarget", status: "True", reason, message },
     now,
   );
+  await writePodStatus(client, pods, pod, { ...pod.status, ...phase, conditions });
+}
+
+/** That the pod is gone meanwhile is as good. */
+async function writePodStatus(
+  client: ControllerContext["client"],
+  pods: Informer<Pod>,
+  pod: Pod,
+  status: Pod["status"],
+): Promise<void> {
   try {
-    await writeStatus(client, pods, pod, { ...pod.status, ...phase, conditions });
+    await writeStatus(client, pods, pod, status);
   } catch (error) {
     if (!isNotFound(error)) throw error;
   }
@@ -238,7 +248,10 @@ export async function podGarbageController(context: ControllerContext): Promise<
       if (pod === undefined) return;
       const node = pod.spec.nodeName ?? "";
       if (node === "") {
-        if (isTerminating(pod)) await deleteExactly(client, PODS, pod, { gracePeriodSeconds: 0 });
+        if (!isTerminating(pod)) return;
+        // Nobody else will say that it has ended; whoever holds it by a finalizer waits for that.
+        if (!isFinished(pod)) await writePodStatus(client, pods, pod, { ...pod.status, phase: "Failed" });
+        await deleteExactly(client, PODS, pod, { gracePeriodSeconds: 0 });
         return;
       }
       const uid = pod.metadata.uid ?? "";
