@@ -34,5 +34,6 @@ test("each known difference is one of a step there is", () => {
       script.blocks.flatMap((block) => (block.type === "step" ? [`${name} | ${block.command}`] : [])),
     ),
   );
-  if (process.env["CONFORMANCE"] === undefined) expect(writtenDifferences().filter((line) => !steps.has(line))).toEqual([]);
+  if (process.env["CONFORMANCE"] === undefined)
+    expect(writtenDifferences().filter((line) => !steps.has(line))).toEqual([]);
 });

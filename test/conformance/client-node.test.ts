@@ -38,9 +38,10 @@ describe("@kubernetes/client-node", () => {
     const made = await make("typed", { a: "1" });
     expect(made.metadata?.creationTimestamp).toBeInstanceOf(Date);
     const name = { name: "typed", namespace: NAMESPACE };
-    const changed = await core.replaceNamespacedConfigMap({ ...name, body: { ...made, data: { a: "2" } } });
+    const changedTo = (data: Record<string, string>): V1ConfigMap => ({ metadata: made.metadata, data });
+    const changed = await core.replaceNamespacedConfigMap({ ...name, body: changedTo({ a: "2" }) });
     expect(changed.data).toEqual({ a: "2" });
-    await expect(core.replaceNamespacedConfigMap({ ...name, body: { ...made, data: {} } })).rejects.toMatchObject({
+    await expect(core.replaceNamespacedConfigMap({ ...name, body: changedTo({}) })).rejects.toMatchObject({
       code: 409,
     });
     await core.deleteNamespacedConfigMap(name);
@@ -69,7 +70,10 @@ describe("@kubernetes/client-node", () => {
     const b = await apps.patchNamespacedDeployment({ ...name, body: merge }, how(PatchStrategy.MergePatch));
     expect(b.spec?.replicas).toBe(3);
     const strategic = { spec: { template: { spec: { containers: [{ name: "side", image: "b" }] } } } };
-    const c = await apps.patchNamespacedDeployment({ ...name, body: strategic }, how(PatchStrategy.StrategicMergePatch));
+    const c = await apps.patchNamespacedDeployment(
+      { ...name, body: strategic },
+      how(PatchStrategy.StrategicMergePatch),
+    );
     expect(c.spec?.template.spec?.containers.map((each) => each.name)).toEqual(["side", "web"]);
     const applied = { apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "web" }, spec: { replicas: 5 } };
     const d = await apps.patchNamespacedDeployment(
@@ -155,7 +159,11 @@ describe("@kubernetes/client-node", () => {
     const body = { apiVersion: `${group}/v1`, kind: "Thing", metadata: { name: "one" }, size: 3 };
     await eventually(() => custom.createNamespacedCustomObject({ ...where, body }).catch(() => undefined));
     expect(await custom.getNamespacedCustomObject({ ...where, name: "one" })).toMatchObject({ size: 3 });
-    const read = await objects.read({ apiVersion: `${group}/v1`, kind: "Thing", metadata: { name: "one", namespace: NAMESPACE } });
+    const read = await objects.read({
+      apiVersion: `${group}/v1`,
+      kind: "Thing",
+      metadata: { name: "one", namespace: NAMESPACE },
+    });
     expect(read.kind).toBe("Thing");
   });
 

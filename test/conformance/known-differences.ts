@@ -31,7 +31,9 @@ export function differenceLedger(script: string, real: boolean): DifferenceLedge
       } catch {
         return undefined;
       }
-      throw new Error(`line ${step.line}: ${step.command}\nis as upstream has it now: take it out of known-differences.txt`);
+      throw new Error(
+        `line ${step.line}: ${step.command}\nis as upstream has it now: take it out of known-differences.txt`,
+      );
     },
   };
 }

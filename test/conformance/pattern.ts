@@ -47,7 +47,11 @@ function linesPattern(lines: readonly string[], end: "$" | ""): RegExp {
 }
 
 /** What the placeholders kept, or undefined where `text` is not as expected. */
-export function matchLines(lines: readonly string[], text: string, variables: Variables): Map<string, string> | undefined {
+export function matchLines(
+  lines: readonly string[],
+  text: string,
+  variables: Variables,
+): Map<string, string> | undefined {
   const expected = lines.map((line) => substitute(line, variables));
   const match = linesPattern(expected, "$").exec(text === "" || text.endsWith("\n") ? text : `${text}\n`);
   return match === null ? undefined : new Map(Object.entries(match.groups ?? {}));

@@ -118,7 +118,8 @@ interface Invocation {
 
 async function invoke(command: string, bench: Bench): Promise<Invocation> {
   const { program, args, from, into } = words(command, (text) => substitute(text, bench.variables));
-  if (program !== "kubectl" && program !== "helm") throw new Error(`a script runs kubectl and helm only, not ${program}`);
+  if (program !== "kubectl" && program !== "helm")
+    throw new Error(`a script runs kubectl and helm only, not ${program}`);
   const child = spawn(toolPath(program), args, { cwd: bench.directory, env: environment(bench), stdio: "pipe" });
   child.stdin.on("error", () => undefined);
   child.stdin.end(from === undefined ? "" : await readFile(path.join(bench.directory, from)));

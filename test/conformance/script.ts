@@ -27,7 +27,7 @@ export interface Script {
   readonly blocks: readonly Block[];
 }
 
-const MARKS: Readonly<Record<string, StepKind>> = { "$": "run", "~": "retry", "&": "start", "@": "await" };
+const MARKS: Readonly<Record<string, StepKind>> = { $: "run", "~": "retry", "&": "start", "@": "await" };
 const STARTS = /^(?:[$~&@] |-- |# )/;
 
 /** What the lines under a command say it prints; `\` at the start of a line takes the rest as it is. */
@@ -70,7 +70,7 @@ export function parseScript(text: string): Script {
   const lines = text.split("\n");
   if (lines.at(-1) === "") lines.pop();
   const blocks: Block[] = [];
-  for (let at = 0; at < lines.length; ) {
+  for (let at = 0; at < lines.length;) {
     const line = lines[at] ?? "";
     const start = at;
     at++;

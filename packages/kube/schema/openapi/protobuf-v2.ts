@@ -67,7 +67,10 @@ function encode(message: Message, value: unknown): Buffer {
   return Buffer.concat(parts);
 }
 
-const of = (message: Message): Encode => (value) => encode(message, value);
+const of =
+  (message: Message): Encode =>
+  (value) =>
+    encode(message, value);
 
 /** An object with any keys: a repeated field of names and values. */
 const named =
@@ -75,7 +78,9 @@ const named =
   (value) =>
     isObject(value)
       ? Buffer.concat(
-          Object.entries(value).flatMap(([name, item]) => field(id, of({ name: [1, text], value: [2, encodeValue] }), { name, value: item })),
+          Object.entries(value).flatMap(([name, item]) =>
+            field(id, of({ name: [1, text], value: [2, encodeValue] }), { name, value: item }),
+          ),
         )
       : undefined;
 
@@ -125,9 +130,28 @@ const SCHEMA: Message = {
 };
 const extendedSchema = extended(SCHEMA, 31);
 
-const bodyParameter = of({ description: [1, text], name: [2, text], in: [3, text], required: [4, flag], schema: [5, schema] });
-const queryParameter = of({ required: [1, flag], in: [2, text], description: [3, text], name: [4, text], type: [6, text], uniqueItems: [20, flag] });
-const pathParameter = of({ required: [1, flag], in: [2, text], description: [3, text], name: [4, text], type: [5, text] });
+const bodyParameter = of({
+  description: [1, text],
+  name: [2, text],
+  in: [3, text],
+  required: [4, flag],
+  schema: [5, schema],
+});
+const queryParameter = of({
+  required: [1, flag],
+  in: [2, text],
+  description: [3, text],
+  name: [4, text],
+  type: [6, text],
+  uniqueItems: [20, flag],
+});
+const pathParameter = of({
+  required: [1, flag],
+  in: [2, text],
+  description: [3, text],
+  name: [4, text],
+  type: [5, text],
+});
 const parameter: Encode = (value) => {
   if (!isObject(value)) return undefined;
   if (typeof value["$ref"] === "string") return within(2, of({ $ref: [1, text] }))(value);
