@@ -10,6 +10,7 @@ import { addUp } from "./commands/up.ts";
 import type { CliContext } from "./context.ts";
 import { dataDirOf } from "./data-dir.ts";
 import { CliError, EXIT } from "./errors.ts";
+import { hoistDataDir } from "./global-options.ts";
 
 /** npm and the terminal both pass one Ctrl-C on: what comes within this time is the same one. */
 const SAME_INTERRUPT_MS = 500;
@@ -24,7 +25,7 @@ export async function main(args: readonly string[]): Promise<void> {
     .showHelpAfterError();
   for (const add of [addUp, addStatus, addDown, addCluster, addKube, addOpen]) add(program, context);
   try {
-    await program.parseAsync(args, { from: "user" });
+    await program.parseAsync(hoistDataDir(args), { from: "user" });
   } catch (error) {
     fail(error);
   }

@@ -18,9 +18,7 @@ export async function writeKubeconfig(file: string, facts: KubeconfigFacts): Pro
     apiVersion: "v1",
     kind: "Config",
     "current-context": cluster,
-    clusters: [
-      { name: cluster, cluster: { server: facts.server, "certificate-authority-data": base64(facts.ca) } },
-    ],
+    clusters: [{ name: cluster, cluster: { server: facts.server, "certificate-authority-data": base64(facts.ca) } }],
     users: [
       {
         name: user,

@@ -67,9 +67,7 @@ function kubeconfigText(server: string, ca: string, token: string): string {
     apiVersion: "v1",
     kind: "Config",
     "current-context": "test",
-    clusters: [
-      { name: "test", cluster: { server, "certificate-authority-data": Buffer.from(ca).toString("base64") } },
-    ],
+    clusters: [{ name: "test", cluster: { server, "certificate-authority-data": Buffer.from(ca).toString("base64") } }],
     users: [{ name: "admin", user: { token } }],
     contexts: [{ name: "test", context: { cluster: "test", user: "admin", namespace: "default" } }],
   });

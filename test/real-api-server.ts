@@ -71,10 +71,7 @@ export interface RealApiServerOptions {
 }
 
 /** Starts both programs of `assets` and resolves once the API is ready. */
-export async function startRealApiServer(
-  assets: string,
-  options: RealApiServerOptions = {},
-): Promise<RealApiServer> {
+export async function startRealApiServer(assets: string, options: RealApiServerOptions = {}): Promise<RealApiServer> {
   const directory = await mkdtemp(join(tmpdir(), "travelops-api-"));
   const [client, peer, secure] = await Promise.all([freePort(), freePort(), freePort()]);
   const keys = generateKeyPairSync("rsa", { modulusLength: 2048 });
@@ -166,8 +163,7 @@ async function ready(server: string, token: string, programs: readonly Running[]
         return;
       } catch (error) {
         const dead = programs.find(({ child }) => child.exitCode !== null);
-        if (dead !== undefined)
-          throw new Error(`${dead.child.spawnfile} ended: ${dead.output()}`, { cause: error });
+        if (dead !== undefined) throw new Error(`${dead.child.spawnfile} ended: ${dead.output()}`, { cause: error });
         if (Date.now() > deadline)
           throw new Error(`kube-apiserver was not ready in ${READY_MS / 1000} s`, { cause: error });
         await new Promise((resolve) => setTimeout(resolve, 50));

@@ -1,6 +1,12 @@
 /** Waits, by watch, until every Application is synced and healthy. */
 import type { KubeClient, KubeObject } from "@travelops/kube";
-import { APPLICATIONS, applicationRow, isAwaitingRefresh, isDone, type ApplicationRow } from "../status/applications.ts";
+import {
+  APPLICATIONS,
+  applicationRow,
+  isAwaitingRefresh,
+  isDone,
+  type ApplicationRow,
+} from "../status/applications.ts";
 
 /** Names of the Applications that an app of apps declares. */
 function declared(root: KubeObject | undefined): string[] {

@@ -30,15 +30,17 @@ export function applicationRow(cluster: string, object: KubeObject): Application
   const status = (object["status"] ?? {}) as ApplicationStatus;
   const fault = status.conditions?.find((condition) => condition.type?.endsWith("Error") === true)?.message;
   const { phase, message, retryCount = 0 } = status.operationState ?? {};
+  const sync = status.sync?.status ?? "Unknown";
   const failed = phase === "Failed" || phase === "Error" || (phase === "Running" && retryCount > 0);
   return {
     cluster,
     name: object.metadata.name ?? "",
     namespace: object.metadata.namespace ?? "",
-    sync: status.sync?.status ?? "Unknown",
+    sync,
     health: status.health?.status ?? "Unknown",
     revision: status.sync?.revision ?? "",
-    message: fault ?? (failed ? message : undefined) ?? "",
+    // What failed on the way is past once Git and the cluster agree.
+    message: fault ?? (failed && sync !== "Synced" ? message : undefined) ?? "",
   };
 }
 

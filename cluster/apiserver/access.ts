@@ -28,10 +28,7 @@ const PUBLIC_PATHS: ReadonlySet<string> = new Set(["/healthz", "/livez", "/ready
 
 /** Health and version: the only paths that need no credentials. */
 export const isPublicPath = (path: string): boolean =>
-  PUBLIC_PATHS.has(path) ||
-  path.startsWith("/livez/") ||
-  path.startsWith("/readyz/") ||
-  path.startsWith("/healthz/");
+  PUBLIC_PATHS.has(path) || path.startsWith("/livez/") || path.startsWith("/readyz/") || path.startsWith("/healthz/");
 
 export interface AuthorizationAttributes {
   readonly user: UserInfo;

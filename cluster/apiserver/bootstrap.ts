@@ -112,7 +112,10 @@ function furniture(options: ApiServerOptions): Furniture[] {
   const service = addressAt(parseRange(options.serviceRange), 1);
   const advertise = options.advertise ?? { address: service, port: 6443 };
   const [endpoints, slice] = kubernetesEndpoints(advertise.address, advertise.port);
-  const limited = { type: "Limited", limited: { lendablePercent: 0, limitResponse: { type: "Reject" }, nominalConcurrencyShares: 5 } };
+  const limited = {
+    type: "Limited",
+    limited: { lendablePercent: 0, limitResponse: { type: "Reject" }, nominalConcurrencyShares: 5 },
+  };
   const exempt = { type: "Exempt", exempt: { lendablePercent: 0, nominalConcurrencyShares: 0 } };
   return [
     ...NAMESPACES.map((name) => ({ table: "namespaces.", object: namespace(name) })),
@@ -121,16 +124,27 @@ function furniture(options: ApiServerOptions): Furniture[] {
     { table: "endpointslices.discovery.k8s.io", object: slice, renew: true },
     {
       table: "priorityclasses.scheduling.k8s.io",
-      object: priorityClass("system-cluster-critical", 2_000_000_000, "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary."),
+      object: priorityClass(
+        "system-cluster-critical",
+        2_000_000_000,
+        "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.",
+      ),
     },
     {
       table: "priorityclasses.scheduling.k8s.io",
-      object: priorityClass("system-node-critical", 2_000_001_000, "Used for system critical pods that must not be moved from their current node."),
+      object: priorityClass(
+        "system-node-critical",
+        2_000_001_000,
+        "Used for system critical pods that must not be moved from their current node.",
+      ),
     },
     { table: "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io", object: priorityLevel("exempt", exempt) },
     { table: "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io", object: priorityLevel("catch-all", limited) },
     { table: "flowschemas.flowcontrol.apiserver.k8s.io", object: flowSchema("exempt", "exempt", 1, "system:masters") },
-    { table: "flowschemas.flowcontrol.apiserver.k8s.io", object: flowSchema("catch-all", "catch-all", 10_000, "system:authenticated") },
+    {
+      table: "flowschemas.flowcontrol.apiserver.k8s.io",
+      object: flowSchema("catch-all", "catch-all", 10_000, "system:authenticated"),
+    },
     {
       table: "configmaps.",
       object: authenticationConfig(options.clientCaBundle ?? options.tls.clientCa),
@@ -157,7 +171,10 @@ export async function bootstrap(core: ServerCore, options: ApiServerOptions): Pr
           return { op: "put", object: { ...object, metadata } };
         }
         if (renew !== true || payload(current.object) === payload(object)) return { op: "none" };
-        return { op: "put", object: { ...object, metadata: { ...current.object.metadata, labels: object.metadata.labels ?? {} } } };
+        return {
+          op: "put",
+          object: { ...object, metadata: { ...current.object.metadata, labels: object.metadata.labels ?? {} } },
+        };
       }),
     ),
   ]);

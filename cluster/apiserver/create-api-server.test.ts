@@ -30,7 +30,12 @@ describe.each(["in process", "https"])("objects %s", (kind) => {
 
   it("are created, read, listed, updated, patched and deleted", async () => {
     const created = await client().create(CONFIG_MAPS, configMap(name, "1"));
-    expect(created.metadata).toMatchObject({ name, namespace: "default", uid: expect.any(String), resourceVersion: expect.any(String) });
+    expect(created.metadata).toMatchObject({
+      name,
+      namespace: "default",
+      uid: expect.any(String),
+      resourceVersion: expect.any(String),
+    });
     const read = await client().get(CONFIG_MAPS, "default", name);
     expect(read).toEqual(created);
     const list = await client().list(CONFIG_MAPS, { namespace: "default" });
@@ -38,13 +43,19 @@ describe.each(["in process", "https"])("objects %s", (kind) => {
     expect(list.items).toContainEqual(created);
     const updated = await client().update(CONFIG_MAPS, { ...created, data: { value: "2" } });
     expect(updated["data"]).toEqual({ value: "2" });
-    await expect(client().update(CONFIG_MAPS, { ...created, data: { value: "3" } })).rejects.toMatchObject({ code: 409 });
+    await expect(client().update(CONFIG_MAPS, { ...created, data: { value: "3" } })).rejects.toMatchObject({
+      code: 409,
+    });
     const same = await client().update(CONFIG_MAPS, updated);
     expect(same.metadata.resourceVersion).toBe(updated.metadata.resourceVersion);
-    const patched = await client().patch(CONFIG_MAPS, "default", name, "application/merge-patch+json", { data: { more: "x" } });
+    const patched = await client().patch(CONFIG_MAPS, "default", name, "application/merge-patch+json", {
+      data: { more: "x" },
+    });
     expect(patched["data"]).toEqual({ value: "2", more: "x" });
     const applied = await client().apply(CONFIG_MAPS, configMap(name, "2"), { fieldManager: "me", force: true });
-    expect(applied.metadata.managedFields).toContainEqual(expect.objectContaining({ manager: "me", operation: "Apply" }));
+    expect(applied.metadata.managedFields).toContainEqual(
+      expect.objectContaining({ manager: "me", operation: "Apply" }),
+    );
     await client().delete(CONFIG_MAPS, "default", name);
     await expect(client().get(CONFIG_MAPS, "default", name)).rejects.toMatchObject({ code: 404 });
   });
@@ -55,7 +66,11 @@ describe.each(["in process", "https"])("objects %s", (kind) => {
     const watch = `${name}-watch`;
     await client().create(CONFIG_MAPS, configMap(`${watch}-0`, "0"));
     const seen = (async () => {
-      for await (const frame of client().watch(CONFIG_MAPS, { namespace: "default", sendInitialEvents: true, signal: stop.signal })) {
+      for await (const frame of client().watch(CONFIG_MAPS, {
+        namespace: "default",
+        sendInitialEvents: true,
+        signal: stop.signal,
+      })) {
         frames.push(frame);
         if (frame.type === "BOOKMARK") {
           const made = await client().create(CONFIG_MAPS, configMap(`${watch}-1`, "1"));

@@ -23,7 +23,8 @@ import { WatchHub } from "./watch/watch-hub.ts";
 function streaming(core: ServerCore): Upgrade {
   return (info, user, req, socket, head) => {
     import("./streaming/upgrade.ts").then(
-      ({ createUpgrade }) => createUpgrade({ nodes: () => core.nodeAccess, log: core.log })(info, user, req, socket, head),
+      ({ createUpgrade }) =>
+        createUpgrade({ nodes: () => core.nodeAccess, log: core.log })(info, user, req, socket, head),
       (error: unknown) => {
         core.log.error("streaming could not be loaded", { err: error });
         socket.destroy();
@@ -62,7 +63,14 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   let requests = 0;
   const prefix = core.uuid().slice(0, 24);
   const nextId = (): string => prefix + (++requests).toString(16).padStart(12, "0");
-  const front = httpsFront({ tls: options.tls, handler, limits: core.limits, upgrade: options.upgrade ?? streaming(core), nextId, log });
+  const front = httpsFront({
+    tls: options.tls,
+    handler,
+    limits: core.limits,
+    upgrade: options.upgrade ?? streaming(core),
+    nextId,
+    log,
+  });
   const stopCustomResources = customResources(core);
   const stopExpiry = expireObjects(core);
   const [stopApiServices] = await Promise.all([keepApiServices(core), bootstrap(core, options)]);

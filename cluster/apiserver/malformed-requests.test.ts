@@ -43,19 +43,79 @@ async function expectNoFault(answer: Promise<Answer>): Promise<void> {
 }
 
 const segment = fc.oneof(
-  fc.constantFrom("api", "apis", "v1", "apps", "namespaces", "default", "pods", "deployments", "configmaps", "watch", "status", "scale", "finalize", "x", "proxy", "log", "token", "openapi", "v2", "v3", "customresourcedefinitions", "apiextensions.k8s.io"),
+  fc.constantFrom(
+    "api",
+    "apis",
+    "v1",
+    "apps",
+    "namespaces",
+    "default",
+    "pods",
+    "deployments",
+    "configmaps",
+    "watch",
+    "status",
+    "scale",
+    "finalize",
+    "x",
+    "proxy",
+    "log",
+    "token",
+    "openapi",
+    "v2",
+    "v3",
+    "customresourcedefinitions",
+    "apiextensions.k8s.io",
+  ),
   fc.string({ maxLength: 8 }).map((text) => encodeURIComponent(text.replace(/[\ud800-\udfff]/g, "?"))),
   fc.constantFrom("%", "%zz", "%00", "%2F", "..", "."),
 );
 const path = fc.array(segment, { maxLength: 8 }).map((parts) => `/${parts.join("/")}`);
-const name = fc.constantFrom("watch", "limit", "continue", "resourceVersion", "resourceVersionMatch", "sendInitialEvents", "allowWatchBookmarks", "labelSelector", "fieldSelector", "dryRun", "fieldManager", "fieldValidation", "force", "gracePeriodSeconds", "propagationPolicy", "includeObject", "pretty", "container", "tailLines");
+const name = fc.constantFrom(
+  "watch",
+  "limit",
+  "continue",
+  "resourceVersion",
+  "resourceVersionMatch",
+  "sendInitialEvents",
+  "allowWatchBookmarks",
+  "labelSelector",
+  "fieldSelector",
+  "dryRun",
+  "fieldManager",
+  "fieldValidation",
+  "force",
+  "gracePeriodSeconds",
+  "propagationPolicy",
+  "includeObject",
+  "pretty",
+  "container",
+  "tailLines",
+);
 const value = fc.oneof(
-  fc.constantFrom("true", "false", "0", "1", "-1", "All", "Exact", "NotOlderThan", "99999999999999999999", "a=b", "a in (b", "metadata.name=x", "Strict", "x".repeat(300)),
+  fc.constantFrom(
+    "true",
+    "false",
+    "0",
+    "1",
+    "-1",
+    "All",
+    "Exact",
+    "NotOlderThan",
+    "99999999999999999999",
+    "a=b",
+    "a in (b",
+    "metadata.name=x",
+    "Strict",
+    "x".repeat(300),
+  ),
   fc.string({ maxLength: 12 }),
 );
 const query = fc
   .array(fc.tuple(name, value), { maxLength: 4 })
-  .map((pairs) => pairs.map(([key, text]) => `${key}=${encodeURIComponent(text.replace(/[\ud800-\udfff]/g, "?"))}`).join("&"));
+  .map((pairs) =>
+    pairs.map(([key, text]) => `${key}=${encodeURIComponent(text.replace(/[\ud800-\udfff]/g, "?"))}`).join("&"),
+  );
 const mediaType = fc.constantFrom(
   "application/json",
   "application/yaml",
@@ -67,23 +127,42 @@ const mediaType = fc.constantFrom(
   "text/plain",
   "",
 );
-const accept = fc.constantFrom("application/json", "application/yaml", "*/*", "text/html", "application/json;as=Table;v=v1;g=meta.k8s.io", "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io", ";;;=,", "application/json;q=abc");
+const accept = fc.constantFrom(
+  "application/json",
+  "application/yaml",
+  "*/*",
+  "text/html",
+  "application/json;as=Table;v=v1;g=meta.k8s.io",
+  "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io",
+  ";;;=,",
+  "application/json;q=abc",
+);
 
 const metadata = fc.oneof(
-  fc.record({
-    name: fc.oneof(fc.constantFrom("a", "b"), fc.jsonValue()),
-    namespace: fc.oneof(fc.constant("default"), fc.jsonValue()),
-    labels: fc.jsonValue(),
-    annotations: fc.jsonValue(),
-    finalizers: fc.jsonValue(),
-    ownerReferences: fc.jsonValue(),
-    managedFields: fc.jsonValue(),
-    resourceVersion: fc.jsonValue(),
-  }, { requiredKeys: ["name"] }),
+  fc.record(
+    {
+      name: fc.oneof(fc.constantFrom("a", "b"), fc.jsonValue()),
+      namespace: fc.oneof(fc.constant("default"), fc.jsonValue()),
+      labels: fc.jsonValue(),
+      annotations: fc.jsonValue(),
+      finalizers: fc.jsonValue(),
+      ownerReferences: fc.jsonValue(),
+      managedFields: fc.jsonValue(),
+      resourceVersion: fc.jsonValue(),
+    },
+    { requiredKeys: ["name"] },
+  ),
   fc.jsonValue(),
 );
 const object = fc.record(
-  { apiVersion: fc.constantFrom("v1", "apps/v1", "nope"), kind: fc.constantFrom("ConfigMap", "Pod", "Deployment", "Service", "Namespace"), metadata, spec: fc.jsonValue(), status: fc.jsonValue(), data: fc.jsonValue() },
+  {
+    apiVersion: fc.constantFrom("v1", "apps/v1", "nope"),
+    kind: fc.constantFrom("ConfigMap", "Pod", "Deployment", "Service", "Namespace"),
+    metadata,
+    spec: fc.jsonValue(),
+    status: fc.jsonValue(),
+    data: fc.jsonValue(),
+  },
   { requiredKeys: [] },
 );
 const body = fc.oneof(
@@ -92,7 +171,20 @@ const body = fc.oneof(
   fc.jsonValue().map((json) => Buffer.from(JSON.stringify(json))),
   object.map((json) => Buffer.from(JSON.stringify(json))),
   fc.string({ maxLength: 40 }).map((text) => Buffer.from(text)),
-  fc.array(fc.record({ op: fc.constantFrom("add", "remove", "replace", "move", "copy", "test", "x"), path: fc.constantFrom("", "/", "/metadata", "/metadata/name", "/data/a", "/__proto__/x", "/spec/-"), value: fc.jsonValue(), from: fc.constantFrom("/data", "/nope") }, { requiredKeys: [] }), { maxLength: 4 }).map((json) => Buffer.from(JSON.stringify(json))),
+  fc
+    .array(
+      fc.record(
+        {
+          op: fc.constantFrom("add", "remove", "replace", "move", "copy", "test", "x"),
+          path: fc.constantFrom("", "/", "/metadata", "/metadata/name", "/data/a", "/__proto__/x", "/spec/-"),
+          value: fc.jsonValue(),
+          from: fc.constantFrom("/data", "/nope"),
+        },
+        { requiredKeys: [] },
+      ),
+      { maxLength: 4 },
+    )
+    .map((json) => Buffer.from(JSON.stringify(json))),
 );
 const resource = fc.constantFrom(
   "/api/v1/namespaces/default/configmaps",
@@ -112,9 +204,22 @@ describe("malformed requests never get a 500", () => {
 
   it("whatever the path and query", async () => {
     await fc.assert(
-      fc.asyncProperty(fc.constantFrom("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "FOO"), path, query, accept, async (method, at, asked, accepted) => {
-        await expectNoFault(send(method, `${at}?${asked}&timeoutSeconds=0`, { accept: accepted }, method === "GET" ? undefined : Buffer.from("{}")));
-      }),
+      fc.asyncProperty(
+        fc.constantFrom("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "FOO"),
+        path,
+        query,
+        accept,
+        async (method, at, asked, accepted) => {
+          await expectNoFault(
+            send(
+              method,
+              `${at}?${asked}&timeoutSeconds=0`,
+              { accept: accepted },
+              method === "GET" ? undefined : Buffer.from("{}"),
+            ),
+          );
+        },
+      ),
       RUNS,
     );
   });
@@ -130,16 +235,31 @@ describe("malformed requests never get a 500", () => {
 
   it("whatever the body", async () => {
     await fc.assert(
-      fc.asyncProperty(fc.constantFrom("POST", "PUT", "PATCH", "DELETE"), resource, fc.constantFrom("", "/a", "/a/status", "/a/scale"), mediaType, query, body, async (method, at, rest, contentType, asked, bytes) => {
-        const headers: Record<string, string> = contentType === "" ? {} : { "content-type": contentType };
-        await expectNoFault(send(method, `${at}${method === "POST" ? "" : rest === "" ? "/a" : rest}?${asked}`, headers, bytes));
-      }),
+      fc.asyncProperty(
+        fc.constantFrom("POST", "PUT", "PATCH", "DELETE"),
+        resource,
+        fc.constantFrom("", "/a", "/a/status", "/a/scale"),
+        mediaType,
+        query,
+        body,
+        async (method, at, rest, contentType, asked, bytes) => {
+          const headers: Record<string, string> = contentType === "" ? {} : { "content-type": contentType };
+          await expectNoFault(
+            send(method, `${at}${method === "POST" ? "" : rest === "" ? "/a" : rest}?${asked}`, headers, bytes),
+          );
+        },
+      ),
       { numRuns: 600 },
     );
   });
 
   it("and a body above the limit gets a 413", async () => {
-    const { code } = await send("POST", "/api/v1/namespaces/default/configmaps", { "content-type": "application/json" }, Buffer.alloc(3 * 1024 * 1024 + 1, 0x20));
+    const { code } = await send(
+      "POST",
+      "/api/v1/namespaces/default/configmaps",
+      { "content-type": "application/json" },
+      Buffer.alloc(3 * 1024 * 1024 + 1, 0x20),
+    );
     expect(code).toBe(413);
   });
 

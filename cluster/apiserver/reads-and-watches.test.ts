@@ -30,7 +30,8 @@ const configMap = (name: string, labels: Record<string, string> = {}): KubeObjec
   metadata: { name, namespace, labels },
 });
 
-const get = (query: Record<string, string>, path = `${PATH}/${namespace}/configmaps`) => client.transport.call({ method: "GET", path, query });
+const get = (query: Record<string, string>, path = `${PATH}/${namespace}/configmaps`) =>
+  client.transport.call({ method: "GET", path, query });
 
 interface Page {
   metadata: { resourceVersion: string; continue?: string; remainingItemCount?: number };
@@ -55,11 +56,14 @@ describe("lists", () => {
   });
 
   it("count no remaining items where a selector hides how many there are", async () => {
-    for (const name of ["a", "b", "c"]) await client.create(CONFIG_MAPS, configMap(name, { x: name === "b" ? "no" : "yes" }));
+    for (const name of ["a", "b", "c"])
+      await client.create(CONFIG_MAPS, configMap(name, { x: name === "b" ? "no" : "yes" }));
     const first = await page({ limit: "1", labelSelector: "x=yes" });
     expect(names(first)).toEqual(["a"]);
     expect(first.metadata.remainingItemCount).toBeUndefined();
-    expect(names(await page({ limit: "1", labelSelector: "x=yes", continue: first.metadata.continue ?? "" }))).toEqual(["c"]);
+    expect(names(await page({ limit: "1", labelSelector: "x=yes", continue: first.metadata.continue ?? "" }))).toEqual([
+      "c",
+    ]);
   });
 
   it("are as old as was asked, and refuse the future and what is not there", async () => {
@@ -102,14 +106,22 @@ describe("watches", () => {
   it("tell when an object comes to match a selector, and when it no longer does", async () => {
     const watching = new Watching({ labelSelector: "x=yes" });
     const a = await client.create(CONFIG_MAPS, configMap("a"));
-    await client.patch(CONFIG_MAPS, namespace, "a", "application/merge-patch+json", { metadata: { labels: { x: "yes" } } });
+    await client.patch(CONFIG_MAPS, namespace, "a", "application/merge-patch+json", {
+      metadata: { labels: { x: "yes" } },
+    });
     await client.patch(CONFIG_MAPS, namespace, "a", "application/merge-patch+json", { data: { k: "v" } });
-    const left = await client.patch(CONFIG_MAPS, namespace, "a", "application/merge-patch+json", { metadata: { labels: { x: "no" } } });
+    const left = await client.patch(CONFIG_MAPS, namespace, "a", "application/merge-patch+json", {
+      metadata: { labels: { x: "no" } },
+    });
     await eventually(() => watching.frames.length === 3);
     await watching.stop();
     expect(watching.seen).toEqual(["ADDED a", "MODIFIED a", "DELETED a"]);
     const gone = watching.frames[2]?.object as KubeObject;
-    expect(gone.metadata).toMatchObject({ uid: a.metadata.uid, labels: { x: "yes" }, resourceVersion: left.metadata.resourceVersion });
+    expect(gone.metadata).toMatchObject({
+      uid: a.metadata.uid,
+      labels: { x: "yes" },
+      resourceVersion: left.metadata.resourceVersion,
+    });
   });
 
   it("go on from a revision, through history and into the present", async () => {
@@ -135,16 +147,26 @@ describe("watches", () => {
 
   it("start with everything there is and say when that was all", async () => {
     await client.create(CONFIG_MAPS, configMap("a"));
-    const watching = new Watching({ sendInitialEvents: "true", resourceVersionMatch: "NotOlderThan", allowWatchBookmarks: "true" });
+    const watching = new Watching({
+      sendInitialEvents: "true",
+      resourceVersionMatch: "NotOlderThan",
+      allowWatchBookmarks: "true",
+    });
     await eventually(() => watching.frames.length === 2);
     await watching.stop();
     expect(watching.frames.map(({ type }) => type)).toEqual(["ADDED", "BOOKMARK"]);
-    expect(watching.frames[1]?.object).toMatchObject({ metadata: { annotations: { "k8s.io/initial-events-end": "true" } } });
+    expect(watching.frames[1]?.object).toMatchObject({
+      metadata: { annotations: { "k8s.io/initial-events-end": "true" } },
+    });
   });
 
   it("get a bookmark every minute, and an orderly end when their time is up", async () => {
     const timers = clock.pending;
-    const watching = new Watching({ allowWatchBookmarks: "true", timeoutSeconds: "90", resourceVersion: String(test.store.revision) });
+    const watching = new Watching({
+      allowWatchBookmarks: "true",
+      timeoutSeconds: "90",
+      resourceVersion: String(test.store.revision),
+    });
     await eventually(() => clock.pending === timers + 2);
     clock.advance(60_000);
     await eventually(() => watching.frames.length === 1);
@@ -167,10 +189,18 @@ describe("forms", () => {
     await client.create(CONFIG_MAPS, { ...configMap("a"), data: { k: "v" } });
     const path = `${PATH}/${namespace}/configmaps`;
     const table = await client.transport.call({ method: "GET", path, headers: accept("Table") });
-    expect(table.body).toMatchObject({ kind: "Table", rows: [{ cells: ["a", 1, expect.any(String)], object: { kind: "PartialObjectMetadata" } }] });
+    expect(table.body).toMatchObject({
+      kind: "Table",
+      rows: [{ cells: ["a", 1, expect.any(String)], object: { kind: "PartialObjectMetadata" } }],
+    });
     const list = await client.transport.call({ method: "GET", path, headers: accept("PartialObjectMetadataList") });
-    expect(list.body).toMatchObject({ kind: "PartialObjectMetadataList", items: [{ kind: "PartialObjectMetadata", metadata: { name: "a" } }] });
+    expect(list.body).toMatchObject({
+      kind: "PartialObjectMetadataList",
+      items: [{ kind: "PartialObjectMetadata", metadata: { name: "a" } }],
+    });
     expect(JSON.stringify(list.body)).not.toContain('"data"');
-    await expect(client.transport.call({ method: "GET", path, headers: { accept: "text/html" } })).rejects.toMatchObject({ code: 406 });
+    await expect(
+      client.transport.call({ method: "GET", path, headers: { accept: "text/html" } }),
+    ).rejects.toMatchObject({ code: 406 });
   });
 });

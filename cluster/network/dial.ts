@@ -36,10 +36,7 @@ export function dialThrough(
         answer = Buffer.concat([answer, chunk]);
         const end = answer.indexOf(10);
         if (end < 0) continue;
-        socket
-          .removeListener("readable", onReadable)
-          .removeListener("error", fail)
-          .removeListener("end", onEnd);
+        socket.removeListener("readable", onReadable).removeListener("error", fail).removeListener("end", onEnd);
         const reply = JSON.parse(answer.subarray(0, end).toString("utf8")) as {
           ok?: boolean;
           error?: string;

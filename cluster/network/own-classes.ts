@@ -1,24 +1,10 @@
 /** The classes that the ground serves: one IngressClass, and the GatewayClasses `travelops` and, until a mesh comes, `istio`. */
-import {
-  INGRESS_CLASSES,
-  isAlreadyExists,
-  type KubeClient,
-  type KubeObject,
-  type Resource,
-} from "@travelops/kube";
-import {
-  GATEWAY_CONTROLLER,
-  ISTIO_CONTROLLER,
-  SERVED_BY_ANNOTATION,
-} from "./controllers/gateway-listeners.ts";
+import { INGRESS_CLASSES, isAlreadyExists, type KubeClient, type KubeObject, type Resource } from "@travelops/kube";
+import { GATEWAY_CONTROLLER, ISTIO_CONTROLLER, SERVED_BY_ANNOTATION } from "./controllers/gateway-listeners.ts";
 import { INGRESS_CONTROLLER } from "./controllers/ingress.ts";
 import { GATEWAY_CLASSES } from "./controllers/types.ts";
 
-const gatewayClass = (
-  name: string,
-  controllerName: string,
-  annotations: Record<string, string> = {},
-): KubeObject => ({
+const gatewayClass = (name: string, controllerName: string, annotations: Record<string, string> = {}): KubeObject => ({
   apiVersion: "gateway.networking.k8s.io/v1",
   kind: "GatewayClass",
   metadata: { name, annotations },

@@ -110,22 +110,15 @@ describe.skipIf(!canUnshare())("the network of a cluster", () => {
     endpoints: [{ addresses: [POD], conditions: { ready: true } }],
     ports: [{ name: "http", port: 8000, protocol: "TCP" }],
   });
-  const get = (
-    url: string,
-    headers: Record<string, string> = {},
-  ): Promise<{ status: number; body: string }> =>
+  const get = (url: string, headers: Record<string, string> = {}): Promise<{ status: number; body: string }> =>
     new Promise((resolve, reject) => {
       const client = url.startsWith("https:") ? https : http;
       client
-        .get(
-          url,
-          { agent: false, headers, rejectUnauthorized: false, servername: headers["host"] ?? "" },
-          (res) => {
-            let body = "";
-            res.setEncoding("utf8").on("data", (chunk: string) => (body += chunk));
-            res.on("end", () => resolve({ status: res.statusCode ?? 0, body }));
-          },
-        )
+        .get(url, { agent: false, headers, rejectUnauthorized: false, servername: headers["host"] ?? "" }, (res) => {
+          let body = "";
+          res.setEncoding("utf8").on("data", (chunk: string) => (body += chunk));
+          res.on("end", () => resolve({ status: res.statusCode ?? 0, body }));
+        })
         .on("error", reject);
     });
   const localUrl = async (read: () => Promise<KubeObject>): Promise<string> =>
@@ -218,10 +211,10 @@ describe.skipIf(!canUnshare())("the network of a cluster", () => {
     } as HttpRoute);
     const reads = (): Promise<HttpRoute> => api.client.get(HTTP_ROUTES, "edge", "web");
     const refused = await eventually(async () => (await reads()).status?.parents?.[0]);
-    expect([
-      condition(refused.conditions, "Accepted"),
-      condition(refused.conditions, "ResolvedRefs"),
-    ]).toEqual(["True Accepted", "False RefNotPermitted"]);
+    expect([condition(refused.conditions, "Accepted"), condition(refused.conditions, "ResolvedRefs")]).toEqual([
+      "True Accepted",
+      "False RefNotPermitted",
+    ]);
     await api.client.create(REFERENCE_GRANTS, {
       apiVersion: "gateway.networking.k8s.io/v1beta1",
       kind: "ReferenceGrant",
@@ -232,8 +225,7 @@ describe.skipIf(!canUnshare())("the network of a cluster", () => {
       },
     });
     await eventually(
-      async () =>
-        condition((await reads()).status?.parents?.[0]?.conditions, "ResolvedRefs") === "True ResolvedRefs",
+      async () => condition((await reads()).status?.parents?.[0]?.conditions, "ResolvedRefs") === "True ResolvedRefs",
     );
     const gateway = await eventually(async () => {
       const found = await api.client.get(GATEWAYS, "edge", "entry");
@@ -243,9 +235,9 @@ describe.skipIf(!canUnshare())("the network of a cluster", () => {
       addresses: [{ type: "Hostname", value: `entry-edge.${APPS}` }],
       listeners: [{ name: "http", attachedRoutes: 1 }],
     });
-    expect(
-      condition((await api.client.get(GATEWAY_CLASSES, "", "istio")).status?.conditions, "Accepted"),
-    ).toBe("True Accepted");
+    expect(condition((await api.client.get(GATEWAY_CLASSES, "", "istio")).status?.conditions, "Accepted")).toBe(
+      "True Accepted",
+    );
     const url = await localUrl(() => api.client.get(GATEWAYS, "edge", "entry"));
     await eventually(() => get(url).then((got) => got.status === 200));
     // A Gateway without host names answers any; names of our own domain that nobody has stay unknown.
@@ -276,24 +268,18 @@ describe.skipIf(!canUnshare())("the network of a cluster", () => {
       },
     } as Ingress);
     await eventually(() =>
-      get(`http://127.0.0.1:${network.ports.http}/in/x`, { host: "web.example" }).then(
-        (got) => got.status === 200,
-      ),
+      get(`http://127.0.0.1:${network.ports.http}/in/x`, { host: "web.example" }).then((got) => got.status === 200),
     );
-    expect((await get(`http://127.0.0.1:${network.ports.http}/inx`, { host: "web.example" })).status).toBe(
-      404,
-    );
+    expect((await get(`http://127.0.0.1:${network.ports.http}/inx`, { host: "web.example" })).status).toBe(404);
     await eventually(
       async () =>
-        (await api.client.get(INGRESSES, "shop", "web")).status?.loadBalancer?.ingress?.[0]?.ip ===
-        "127.0.0.1",
+        (await api.client.get(INGRESSES, "shop", "web")).status?.loadBalancer?.ingress?.[0]?.ip === "127.0.0.1",
     );
     await api.client.create(SERVICES, service("public", { type: "LoadBalancer" }));
     await api.client.create(ENDPOINT_SLICES, slice("public"));
     await eventually(
       async () =>
-        (await api.client.get(SERVICES, "shop", "public")).status?.loadBalancer?.ingress?.[0]?.ip ===
-        "127.0.0.1",
+        (await api.client.get(SERVICES, "shop", "public")).status?.loadBalancer?.ingress?.[0]?.ip === "127.0.0.1",
     );
     const url = await localUrl(() => api.client.get(SERVICES, "shop", "public"));
     await eventually(() => get(url).then((got) => got.status === 200));
@@ -317,13 +303,9 @@ describe.skipIf(!canUnshare())("the network of a cluster", () => {
     dataplane?.kill();
     await eventually(() => get(url).then((got) => got.status === 200));
     await eventually(() =>
-      get(`http://127.0.0.1:${network.ports.http}/`, { host: `web-shop.${APPS}` }).then(
-        (got) => got.status === 200,
-      ),
+      get(`http://127.0.0.1:${network.ports.http}/`, { host: `web-shop.${APPS}` }).then((got) => got.status === 200),
     );
-    expect((await api.client.get(ROUTES, "shop", "web")).metadata.annotations?.[LOCAL_URL_ANNOTATION]).toBe(
-      url,
-    );
+    expect((await api.client.get(ROUTES, "shop", "web")).metadata.annotations?.[LOCAL_URL_ANNOTATION]).toBe(url);
   });
 
   it("keeps local ports when the whole network starts again, and forgets hosts that are gone", async () => {

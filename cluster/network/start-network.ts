@@ -100,8 +100,7 @@ export async function startNetwork(options: StartNetworkOptions): Promise<Networ
   const controller = new NetworkController({ client, link, urls, appsDomain, clock, log, signal });
   const crds = installCrds(client, { clock, signal });
   crds.catch(() => {});
-  const dial: Network["dial"] = (to, port, dialOptions) =>
-    dialThrough(settings.socketPath, to, port, dialOptions);
+  const dial: Network["dial"] = (to, port, dialOptions) => dialThrough(settings.socketPath, to, port, dialOptions);
   let egress: { close(): void } | undefined;
   let environment: Record<string, string> = {};
   try {
@@ -112,7 +111,10 @@ export async function startNetwork(options: StartNetworkOptions): Promise<Networ
     const listener = await host.listen(gateway, EGRESS_PORT);
     const bare = host.sandbox === "bare";
     // In the bare sandbox every caller is this machine: there is no source to tell.
-    egress = serveEgress(listener, { dial: (to, port, source) => dial(to, port, bare ? {} : { source }), map: options.egressMap });
+    egress = serveEgress(listener, {
+      dial: (to, port, source) => dial(to, port, bare ? {} : { source }),
+      map: options.egressMap,
+    });
     environment = bare ? bareEgressEnv((listener.address() as net.AddressInfo).port) : egressEnv(cluster);
   } catch (error) {
     stop.abort();
@@ -121,12 +123,8 @@ export async function startNetwork(options: StartNetworkOptions): Promise<Networ
     for (const server of [opened.http, opened.https]) server.close();
     throw error;
   }
-  const ingressReady = crds
-    .then(() => createOwnClasses(client, signal))
-    .then(() => controller.startIngress());
-  ingressReady.catch(
-    (error: unknown) => signal.aborted || log.error("the ingress did not start", { err: error }),
-  );
+  const ingressReady = crds.then(() => createOwnClasses(client, signal)).then(() => controller.startIngress());
+  ingressReady.catch((error: unknown) => signal.aborted || log.error("the ingress did not start", { err: error }));
   return {
     dial,
     urls: () => controller.urls(),
@@ -145,10 +143,7 @@ export async function startNetwork(options: StartNetworkOptions): Promise<Networ
 }
 
 /** CRDs of the Gateway API and of OpenShift, where they are missing. */
-export async function installCrds(
-  client: KubeClient,
-  options: { clock: Clock; signal?: AbortSignal },
-): Promise<void> {
+export async function installCrds(client: KubeClient, options: { clock: Clock; signal?: AbortSignal }): Promise<void> {
   await Promise.all([
     installCrdFolder(client, path.join(import.meta.dirname, "crds"), options),
     installOpenShiftCrds(client, options),

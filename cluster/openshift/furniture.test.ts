@@ -1,13 +1,7 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { systemClock, type KubeObject } from "@travelops/kube";
 import { startApiUnderTest, type ApiUnderTest } from "../../test/api-under-test.ts";
-import {
-  CLUSTER_VERSIONS,
-  CONFIG_INGRESSES,
-  furnish,
-  INFRASTRUCTURES,
-  installOpenShiftCrds,
-} from "./furniture.ts";
+import { CLUSTER_VERSIONS, CONFIG_INGRESSES, furnish, INFRASTRUCTURES, installOpenShiftCrds } from "./furniture.ts";
 
 let api: ApiUnderTest;
 beforeAll(async () => {

@@ -12,21 +12,9 @@ import {
 } from "@travelops/kube";
 import { installCrdFolder } from "../network/crds/install-crds.ts";
 
-export const INFRASTRUCTURES = customResource(
-  "config.openshift.io",
-  "v1",
-  "infrastructures",
-  "Infrastructure",
-  false,
-);
+export const INFRASTRUCTURES = customResource("config.openshift.io", "v1", "infrastructures", "Infrastructure", false);
 export const CONFIG_INGRESSES = customResource("config.openshift.io", "v1", "ingresses", "Ingress", false);
-export const CLUSTER_VERSIONS = customResource(
-  "config.openshift.io",
-  "v1",
-  "clusterversions",
-  "ClusterVersion",
-  false,
-);
+export const CLUSTER_VERSIONS = customResource("config.openshift.io", "v1", "clusterversions", "ClusterVersion", false);
 
 /** The OpenShift release whose APIs the furniture follows. */
 const OPENSHIFT_VERSION = "4.18.0";
@@ -151,12 +139,5 @@ async function createWithStatus(
     // Made by someone else, or by us in an earlier life that ended before the status was written.
     if (known["status"] !== undefined) return;
   }
-  await client.patch(
-    resource,
-    "",
-    name,
-    "application/merge-patch+json",
-    { status },
-    { subresource: "status", signal },
-  );
+  await client.patch(resource, "", name, "application/merge-patch+json", { status }, { subresource: "status", signal });
 }

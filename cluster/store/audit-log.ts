@@ -79,8 +79,7 @@ export class AuditLog {
 
   async #rotate(): Promise<void> {
     await rm(`${this.#file}.${this.#options.keep}`, { force: true });
-    for (let n = this.#options.keep - 1; n >= 1; n--)
-      await moveIfThere(`${this.#file}.${n}`, `${this.#file}.${n + 1}`);
+    for (let n = this.#options.keep - 1; n >= 1; n--) await moveIfThere(`${this.#file}.${n}`, `${this.#file}.${n + 1}`);
     await moveIfThere(this.#file, `${this.#file}.1`);
   }
 }

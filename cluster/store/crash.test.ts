@@ -18,11 +18,9 @@ type Acknowledged = Map<string, { readonly value: string | undefined; readonly n
 
 /** Runs a writer, kills it after some acknowledged writes, and notes what it had acknowledged. */
 async function killedRun(run: number, acknowledged: Acknowledged): Promise<number> {
-  const child = spawn(
-    process.execPath,
-    [join(import.meta.dirname, "crash-writer.ts"), fixture.dir, String(run)],
-    { stdio: ["ignore", "pipe", "inherit"] },
-  );
+  const child = spawn(process.execPath, [join(import.meta.dirname, "crash-writer.ts"), fixture.dir, String(run)], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   const killAfter = 20 + ((run * 7_919) % 900);
   let text = "";
   let lines = 0;
@@ -57,8 +55,7 @@ function lost(store: Store, acknowledged: Acknowledged): string[] {
     const [table = "", namespace = "", name = ""] = id.split(" ");
     const data = store.get(keyOf(table, namespace, name))?.object["data"] as { value: string } | undefined;
     if (data?.value === value) continue;
-    const later =
-      data === undefined ? name === "counter" : value === undefined || Number(data.value.split("-")[1]) > n;
+    const later = data === undefined ? name === "counter" : value === undefined || Number(data.value.split("-")[1]) > n;
     if (!later) missing.push(`${id}: acknowledged ${value}, found ${data?.value}`);
   }
   return missing;
@@ -72,8 +69,7 @@ it(`loses no acknowledged write to ${KILLS} kills at any moment`, { timeout: 120
     expect(lost(store, acknowledged)).toEqual([]);
     expect(store.revision).toBeGreaterThanOrEqual(last);
     // A counter may have been deleted, or written again, by the one write that was under way.
-    for (const id of [...acknowledged.keys()].filter((key) => key.endsWith(" counter")))
-      acknowledged.delete(id);
+    for (const id of [...acknowledged.keys()].filter((key) => key.endsWith(" counter"))) acknowledged.delete(id);
     await store.close();
   }
   expect(acknowledged.size).toBeGreaterThan(KILLS);

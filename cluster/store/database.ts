@@ -50,8 +50,7 @@ export function openDatabase(dir: string, maxBytes?: number): OpenDatabase {
     db.exec(
       "PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA journal_size_limit = 16777216; PRAGMA wal_autocheckpoint = 512; PRAGMA temp_store = MEMORY;",
     );
-    if (maxBytes !== undefined)
-      db.exec(`PRAGMA max_page_count = ${Math.max(8, Math.floor(maxBytes / PAGE_BYTES))}`);
+    if (maxBytes !== undefined) db.exec(`PRAGMA max_page_count = ${Math.max(8, Math.floor(maxBytes / PAGE_BYTES))}`);
     return { db, created: prepareSchema(db, file, dir) };
   } catch (error) {
     db?.close();
@@ -87,10 +86,7 @@ function prepareSchema(db: DatabaseSync, file: string, dir: string): boolean {
     return true;
   }
   if (application !== APPLICATION_ID)
-    throw new StoreOpenError(
-      "format",
-      `${file} is not a TravelOps store: choose another data directory than ${dir}`,
-    );
+    throw new StoreOpenError("format", `${file} is not a TravelOps store: choose another data directory than ${dir}`);
   if (format !== FORMAT) {
     throw new StoreOpenError(
       "format",

@@ -1,13 +1,5 @@
 import { execFile } from "node:child_process";
-import {
-  appendFileSync,
-  copyFileSync,
-  mkdirSync,
-  readFileSync,
-  statSync,
-  truncateSync,
-  writeFileSync,
-} from "node:fs";
+import { appendFileSync, copyFileSync, mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { promisify } from "node:util";
@@ -45,9 +37,7 @@ describe("a full disk", () => {
     for (const write of [small, big, exists]) {
       const error = await write.catch((e: unknown) => e);
       expect(error).toBeInstanceOf(StoreUnavailable);
-      expect((error as Error).message).toMatch(
-        /cannot write \(its disk is full\): nothing was changed; make room/,
-      );
+      expect((error as Error).message).toMatch(/cannot write \(its disk is full\): nothing was changed; make room/);
     }
     expect(store.revision).toBe(1);
     expect(events).toEqual([]);
@@ -99,10 +89,7 @@ describe("opening", () => {
     await expect(fixture.open()).rejects.toThrow(/store\.db is damaged and cannot be read: restore it/);
     writeFileSync(file("store.db"), Buffer.concat([Buffer.from("not sqlite at all"), whole.subarray(17)]));
     await expect(fixture.open()).rejects.toThrow(/store\.db is damaged/);
-    writeFileSync(
-      file("store.db"),
-      Buffer.concat([whole.subarray(0, 8192), Buffer.alloc(size - 8192, 0x5a)]),
-    );
+    writeFileSync(file("store.db"), Buffer.concat([whole.subarray(0, 8192), Buffer.alloc(size - 8192, 0x5a)]));
     await expect(fixture.open()).rejects.toThrow(/store\.db is damaged/);
   });
 
@@ -150,16 +137,12 @@ describe("the disk", () => {
     const store = await fixture.open({ retention: { ms: 3_600_000, revisions: 50 } });
     const value = "x".repeat(20_000);
     for (let round = 0; round < 20; round++) {
-      await Promise.all(
-        Array.from({ length: 50 }, (_, n) => put(store, TABLE, configMap("a", `n${n}`, value))),
-      );
+      await Promise.all(Array.from({ length: 50 }, (_, n) => put(store, TABLE, configMap("a", `n${n}`, value))));
     }
     await Promise.all(Array.from({ length: 50 }, (_, n) => remove(store, TABLE, "a", `n${n}`)));
     await put(store, TABLE, configMap("a", "last", ""));
     // 20 MB were written; what stays is the window and what compaction has not yet reached.
-    await expect
-      .poll(() => store.revision - store.compactedRevision, { timeout: 10_000 })
-      .toBeLessThanOrEqual(60);
+    await expect.poll(() => store.revision - store.compactedRevision, { timeout: 10_000 }).toBeLessThanOrEqual(60);
     await store.close();
     expect(statSync(file("store.db")).size).toBeLessThan(5_000_000);
   });

@@ -6,16 +6,7 @@ import type { Maintenance } from "./maintenance.ts";
 import { ObjectTables } from "./object-tables.ts";
 import type { RevisionLog } from "./revision-log.ts";
 import { Compacted, StoreUnavailable } from "./store.ts";
-import type {
-  Actor,
-  Change,
-  ListRange,
-  ListResult,
-  ObjectKey,
-  Store,
-  StoredObject,
-  StoreEvent,
-} from "./store.ts";
+import type { Actor, Change, ListRange, ListResult, ObjectKey, Store, StoredObject, StoreEvent } from "./store.ts";
 import { isDiskFull } from "./store-open-error.ts";
 import { versionAt } from "./stored-version.ts";
 import { Watchers } from "./watchers.ts";
@@ -142,8 +133,7 @@ export class LogStore implements Store {
         throw error;
       });
     }
-    if (event === undefined)
-      return staged === undefined ? Promise.resolve(current) : batch.follow(() => current);
+    if (event === undefined) return staged === undefined ? Promise.resolve(current) : batch.follow(() => current);
     const { object } = event;
     batch.add({ event, actor });
     this.#flush ??= setImmediate(() => this.#commit());
@@ -200,11 +190,7 @@ export class LogStore implements Store {
 
   #unavailable(error: unknown): StoreUnavailable {
     const { dir, logger } = this.#parts;
-    const why = isDiskFull(error)
-      ? "its disk is full"
-      : error instanceof Error
-        ? error.message
-        : String(error);
+    const why = isDiskFull(error) ? "its disk is full" : error instanceof Error ? error.message : String(error);
     if (!this.#failing) logger.error("the store cannot write", { dir, err: error });
     this.#failing = true;
     return new StoreUnavailable(

@@ -46,14 +46,9 @@ const snapshot = (store: Store, table: string, revision?: number): Record<string
   );
 
 const ofTable = (state: ReadonlyMap<string, KubeObject>, table: string): Record<string, unknown> =>
-  Object.fromEntries(
-    [...state].filter(([id]) => id.startsWith(table)).toSorted(([a], [b]) => (a < b ? -1 : 1)),
-  );
+  Object.fromEntries([...state].filter(([id]) => id.startsWith(table)).toSorted(([a], [b]) => (a < b ? -1 : 1)));
 
-function replayOnto(
-  state: ReadonlyMap<string, KubeObject>,
-  events: readonly StoreEvent[],
-): Map<string, KubeObject> {
+function replayOnto(state: ReadonlyMap<string, KubeObject>, events: readonly StoreEvent[]): Map<string, KubeObject> {
   const next = new Map(state);
   for (const event of events) {
     const id = `${event.object.key.table}${event.object.key.namespace}/${event.object.key.name}`;

@@ -35,8 +35,7 @@ export class ObjectTables {
     objects.byName.set(name, stored);
     const added = objects.byName.size > before;
     if (added) table.size++;
-    if (objects.sorted !== undefined)
-      objects.sorted.splice(lowerBound(objects.sorted, name), added ? 0 : 1, stored);
+    if (objects.sorted !== undefined) objects.sorted.splice(lowerBound(objects.sorted, name), added ? 0 : 1, stored);
   }
 
   remove(key: ObjectKey): void {
@@ -75,9 +74,7 @@ export class ObjectTables {
       if (range.after !== undefined && namespace < range.after.namespace) continue;
       const sorted = sortedOf(table.namespaces.get(namespace));
       let at =
-        range.after !== undefined && namespace === range.after.namespace
-          ? upperBound(sorted, range.after.name)
-          : 0;
+        range.after !== undefined && namespace === range.after.namespace ? upperBound(sorted, range.after.name) : 0;
       for (; at < sorted.length && items.length < limit; at++) items.push(sorted[at] as StoredObject);
       remaining += sorted.length - at;
     }

@@ -60,9 +60,7 @@ export class RevisionLog {
     this.#setNumber = db.prepare(
       "INSERT INTO meta (name, number) VALUES (?, ?) ON CONFLICT DO UPDATE SET number = excluded.number",
     );
-    this.#compacted = Number(
-      db.prepare("SELECT number FROM meta WHERE name = 'compacted'").get()?.["number"] ?? 0,
-    );
+    this.#compacted = Number(db.prepare("SELECT number FROM meta WHERE name = 'compacted'").get()?.["number"] ?? 0);
     // Compaction takes deletions away, so the last row alone does not tell the last revision.
     this.#revision = Math.max(
       this.#compacted,
@@ -93,21 +91,9 @@ export class RevisionLog {
     const hidden = this.#encrypted.has(key.table);
     const kept = hidden && event.type === "delete" ? redactedBytes(event.object.object) : bytes;
     const value = hidden ? this.#cipher.encrypt(kept, place(key, revision)) : kept;
-    this.#insert.run(
-      revision,
-      key.table,
-      key.namespace,
-      key.name,
-      typeNumber(event.type),
-      previous,
-      time,
-      value,
-    );
+    this.#insert.run(revision, key.table, key.namespace, key.name, typeNumber(event.type), previous, time, value);
     if (!hidden || event.previous === undefined) return;
-    const scrubbed = this.#cipher.encrypt(
-      redactedBytes(event.previous.object),
-      place(key, event.previous.revision),
-    );
+    const scrubbed = this.#cipher.encrypt(redactedBytes(event.previous.object), place(key, event.previous.revision));
     this.#scrub.run(scrubbed, event.previous.revision);
   }
 
@@ -136,9 +122,7 @@ export class RevisionLog {
        FROM log l LEFT JOIN log p ON p.revision = l.previous WHERE l.revision > ? AND l.resource = ? ORDER BY l.revision`,
     );
     statement.setReturnArrays(true);
-    const events = (statement.all(revision, table) as unknown as readonly Row[]).map((row) =>
-      this.#event(row),
-    );
+    const events = (statement.all(revision, table) as unknown as readonly Row[]).map((row) => this.#event(row));
     return this.#encrypted.has(table) ? foldSuperseded(events) : events;
   }
 
@@ -227,8 +211,7 @@ export class RevisionLog {
 const place = (key: ObjectKey, revision: number): string =>
   JSON.stringify([key.table, key.namespace, key.name, revision]);
 
-const redactedBytes = (object: Parameters<typeof redact>[0]): Buffer =>
-  Buffer.from(JSON.stringify(redact(object)));
+const redactedBytes = (object: Parameters<typeof redact>[0]): Buffer => Buffer.from(JSON.stringify(redact(object)));
 
 /**
  * Leaves out versions that a later event of the same object replaced: their values are gone. What follows them takes

@@ -34,8 +34,7 @@ export const remove = (
   table: string,
   namespace: string,
   name: string,
-): Promise<StoredObject | undefined> =>
-  store.write(keyOf(table, namespace, name), ACTOR, () => ({ op: "delete" }));
+): Promise<StoredObject | undefined> => store.write(keyOf(table, namespace, name), ACTOR, () => ({ op: "delete" }));
 
 export interface StoreFixture {
   readonly dir: string;

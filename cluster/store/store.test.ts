@@ -18,9 +18,7 @@ const show = (event: StoreEvent): string =>
   `${event.type} ${event.object.key.name}@${event.revision} was ${event.previous?.revision ?? "-"}`;
 
 async function fill(store: Store, count: number): Promise<void> {
-  await Promise.all(
-    Array.from({ length: count }, (_, n) => put(store, TABLE, configMap("a", `n${n}`, String(n)))),
-  );
+  await Promise.all(Array.from({ length: count }, (_, n) => put(store, TABLE, configMap("a", `n${n}`, String(n)))));
 }
 
 describe("writes", () => {

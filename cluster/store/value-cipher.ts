@@ -43,11 +43,7 @@ export function createCipher(primary: number, keys: ReadonlyMap<number, Buffer>)
     decrypt(value, place) {
       const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
       if (bytes[0] !== FORMAT || bytes.length < TEXT_AT) throw new Error("the value has no known format");
-      const decipher = createDecipheriv(
-        "aes-256-gcm",
-        keyOf(bytes.readUInt32BE(1)),
-        bytes.subarray(NONCE_AT, TAG_AT),
-      );
+      const decipher = createDecipheriv("aes-256-gcm", keyOf(bytes.readUInt32BE(1)), bytes.subarray(NONCE_AT, TAG_AT));
       decipher.setAAD(Buffer.from(place)).setAuthTag(bytes.subarray(TAG_AT, TEXT_AT));
       return Buffer.concat([decipher.update(bytes.subarray(TEXT_AT)), decipher.final()]);
     },
@@ -104,8 +100,5 @@ function parseKeyFile(file: string, text: string): { primary: number; keys: Map<
   } catch {
     // Worded below; the parser's own message could quote the key.
   }
-  throw new StoreOpenError(
-    "key",
-    `the encryption key ${file} is not readable as a key file: put it back from a copy`,
-  );
+  throw new StoreOpenError("key", `the encryption key ${file} is not readable as a key file: put it back from a copy`);
 }

@@ -18,10 +18,7 @@ export class WriteBatch {
   }
 
   /** The last staged state of each object of a namespace that this batch writes; undefined where it deletes. */
-  *stagedIn(
-    table: string,
-    namespace: string,
-  ): Generator<readonly [name: string, object: StoredObject | undefined]> {
+  *stagedIn(table: string, namespace: string): Generator<readonly [name: string, object: StoredObject | undefined]> {
     const names = new Set<string>();
     for (const { event } of this.writes) {
       const { key } = event.object;
@@ -32,10 +29,7 @@ export class WriteBatch {
 
   add(write: StagedWrite): void {
     this.writes.push(write);
-    this.#view.set(
-      idOf(write.event.object.key),
-      write.event.type === "delete" ? undefined : write.event.object,
-    );
+    this.#view.set(idOf(write.event.object.key), write.event.type === "delete" ? undefined : write.event.object);
   }
 
   /** A promise that follows the batch: `outcome` tells (or throws) what it settles with once the batch is durable. */

@@ -83,9 +83,9 @@ describe("git-server", () => {
       expect(response.status).toBe(401);
       expect(response.headers.get("www-authenticate")).toContain("Basic");
     }
-    await expect(
-      git(root, "clone", `http://git:wrong@${base}/git/closed.git`, path.join(root, "no")),
-    ).rejects.toThrow(/Authentication failed|401/);
+    await expect(git(root, "clone", `http://git:wrong@${base}/git/closed.git`, path.join(root, "no"))).rejects.toThrow(
+      /Authentication failed|401/,
+    );
     expect((await fetch(`http://${base}/healthz`)).status).toBe(200);
   });
 

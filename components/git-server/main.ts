@@ -50,9 +50,7 @@ async function announce(repository: RepositoryName, updates: RefUpdate[]): Promi
     signal: stop.signal,
   };
   await Promise.all(
-    updates.map((update) =>
-      announcePush(target, pushPayload(repository, update, target.cloneBase, branch), deps),
-    ),
+    updates.map((update) => announcePush(target, pushPayload(repository, update, target.cloneBase, branch), deps)),
   );
 }
 
@@ -71,9 +69,7 @@ const server = createGitServer({
   log: (message, fields) => log.error(message, fields),
 });
 
-server.listen(Number(values.port), () =>
-  log.info("serving", { port: Number(values.port), data: values.data }),
-);
+server.listen(Number(values.port), () => log.info("serving", { port: Number(values.port), data: values.data }));
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
   process.on(signal, () => {

@@ -27,8 +27,7 @@ export interface RepositoryName {
 
 export type Refs = ReadonlyMap<string, string>;
 
-export const isValidName = (name: string): boolean =>
-  NAME.test(name) && !name.endsWith(".git") && !name.includes("..");
+export const isValidName = (name: string): boolean => NAME.test(name) && !name.endsWith(".git") && !name.includes("..");
 
 /** git with nothing of the caller's surroundings but a PATH: no global config, no prompts. */
 export const gitEnvironment = (extra: Record<string, string> = {}): Record<string, string> => ({
@@ -91,12 +90,7 @@ export class Repositories {
 
   /** Every ref with the commit it points to. */
   async refs(repository: RepositoryName): Promise<Refs> {
-    const text = await git([
-      "-C",
-      this.directory(repository),
-      "for-each-ref",
-      "--format=%(objectname) %(refname)",
-    ]);
+    const text = await git(["-C", this.directory(repository), "for-each-ref", "--format=%(objectname) %(refname)"]);
     const refs = new Map<string, string>();
     for (const line of text.split("\n")) {
       const space = line.indexOf(" ");

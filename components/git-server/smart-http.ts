@@ -19,8 +19,7 @@ const noCache = {
 
 function start(service: GitService, args: string[], directory: string, protocol: string | undefined) {
   // Only the version list that git itself writes is passed on.
-  const env =
-    protocol !== undefined && /^[a-z0-9=:.-]{1,64}$/.test(protocol) ? { GIT_PROTOCOL: protocol } : undefined;
+  const env = protocol !== undefined && /^[a-z0-9=:.-]{1,64}$/.test(protocol) ? { GIT_PROTOCOL: protocol } : undefined;
   return spawn("git", [service.slice(4), "--stateless-rpc", ...args, directory], {
     env: gitEnvironment(env),
     stdio: ["pipe", "pipe", "pipe"],
@@ -55,9 +54,7 @@ export async function serveExchange(
   request.on("aborted", () => child.kill());
   response.writeHead(200, { "content-type": `application/x-${service}-result`, ...noCache });
   const body =
-    headerOf(request, "content-encoding") === "gzip"
-      ? [request, createGunzip(), child.stdin]
-      : [request, child.stdin];
+    headerOf(request, "content-encoding") === "gzip" ? [request, createGunzip(), child.stdin] : [request, child.stdin];
   // git may close its input early (it has seen enough); that is no fault of the exchange.
   const input = pipeline(body as [IncomingMessage, NodeJS.WritableStream]).catch(() => undefined);
   // The answer ends only after the caller has looked at the outcome: a client that saw the end may rely on it.

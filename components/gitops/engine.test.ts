@@ -22,15 +22,7 @@ let repoUrl: string;
 const stop = new AbortController();
 
 const git = (...args: string[]) =>
-  run("git", [
-    "-C",
-    path.join(scratch, "work"),
-    "-c",
-    "user.name=t",
-    "-c",
-    "user.email=t@example.com",
-    ...args,
-  ]);
+  run("git", ["-C", path.join(scratch, "work"), "-c", "user.name=t", "-c", "user.email=t@example.com", ...args]);
 
 /** Replaces the files of one folder of the repository, and announces the push as the git-server does. */
 async function push(folder: string, files: Record<string, string>): Promise<string> {
@@ -50,11 +42,7 @@ async function push(folder: string, files: Record<string, string>): Promise<stri
 const configMap = (name: string, value: string, extra = ""): string =>
   `apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: ${name}\n${extra}data:\n  value: "${value}"\n`;
 
-async function createApplication(
-  name: string,
-  folder: string,
-  spec: Record<string, unknown> = {},
-): Promise<void> {
+async function createApplication(name: string, folder: string, spec: Record<string, unknown> = {}): Promise<void> {
   await api.client.create(APPLICATIONS, {
     apiVersion: "argoproj.io/v1alpha1",
     kind: "Application",
@@ -159,9 +147,9 @@ describe("the GitOps engine", () => {
     expect(await value("plain-ns", "a")).toBe("2");
     await gone(() => api.client.get(CONFIG_MAPS, "plain-ns", "b"));
     expect(after.status?.history?.map((entry) => entry.revision)).toEqual([first, second]);
-    expect(
-      after.status?.operationState?.syncResult?.resources?.find((each) => each.name === "b")?.status,
-    ).toBe("Pruned");
+    expect(after.status?.operationState?.syncResult?.resources?.find((each) => each.name === "b")?.status).toBe(
+      "Pruned",
+    );
   });
 
   it("heals an edit and a deletion, without writing history", async () => {
@@ -213,12 +201,8 @@ describe("the GitOps engine", () => {
       "a.yaml": configMap("a", "3"),
       "b.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: Not_A_Name\n",
     });
-    const refused = await until("broken", (each) =>
-      /Not_A_Name/.test(each.status?.operationState?.message ?? ""),
-    );
-    expect(refused.status?.operationState?.message).toContain(
-      "broken/b.yaml:1: ConfigMap broken-ns/Not_A_Name",
-    );
+    const refused = await until("broken", (each) => /Not_A_Name/.test(each.status?.operationState?.message ?? ""));
+    expect(refused.status?.operationState?.message).toContain("broken/b.yaml:1: ConfigMap broken-ns/Not_A_Name");
     expect(await value("broken-ns", "a")).toBe("1");
 
     const fixed = await push("broken", { "a.yaml": configMap("a", "4"), "b.yaml": configMap("b", "1") });
@@ -292,18 +276,12 @@ describe("the GitOps engine", () => {
     const [early, late] = await Promise.all(
       ["early", "late"].map((name) => api.client.get(CONFIG_MAPS, "waves-ns", name)),
     );
-    expect(BigInt(early?.metadata.resourceVersion ?? "0")).toBeLessThan(
-      BigInt(late?.metadata.resourceVersion ?? "0"),
-    );
+    expect(BigInt(early?.metadata.resourceVersion ?? "0")).toBeLessThan(BigInt(late?.metadata.resourceVersion ?? "0"));
   });
 
   it.each([
     ["a missing project", { project: "none" }, /project none which does not exist/],
-    [
-      "an unknown cluster",
-      { destination: { server: "https://elsewhere:6443", namespace: "x" } },
-      /not known here/,
-    ],
+    ["an unknown cluster", { destination: { server: "https://elsewhere:6443", namespace: "x" } }, /not known here/],
     [
       "a path that leaves the repository",
       { source: { repoURL: "", targetRevision: "main", path: "../../etc" } },

@@ -144,12 +144,7 @@ function wake({ live, applications, queue, instanceOf }: Wake): void {
 }
 
 /** The CRD may need a moment before its kind is served. */
-async function ensureDefaultProjectWhenServed({
-  client,
-  namespace,
-  signal,
-  clock,
-}: EngineOptions): Promise<void> {
+async function ensureDefaultProjectWhenServed({ client, namespace, signal, clock }: EngineOptions): Promise<void> {
   for (let attempt = 0; ; attempt++) {
     try {
       return await ensureDefaultProject(client, namespace, signal);

@@ -29,9 +29,7 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => st
 
 /** The tools that the project's set-up unpacked, else those on PATH. */
 async function tool(name: "helm" | "kubectl"): Promise<string> {
-  const carried = fileURLToPath(
-    new URL(`../../node_modules/.cache/travelops/tools/${name}`, import.meta.url),
-  );
+  const carried = fileURLToPath(new URL(`../../node_modules/.cache/travelops/tools/${name}`, import.meta.url));
   return (
     values[name] ??
     (await access(carried).then(

@@ -55,7 +55,8 @@ describe.skipIf(!existsSync(CHROMIUM))(`the dashboard in Chromium (${CHROMIUM}; 
     }
     const seen = await until("the portals have the settings", async () => {
       const all = await portals(control);
-      return all.every((each) => each.settings.travel_type.t3 === 50) && all;
+      if (all.every((each) => each.settings.travel_type.t3 === 50)) return all;
+      throw new Error(JSON.stringify(all.map(({ name, settings, status }) => [name, settings, status.error])));
     });
     for (const { settings } of seen)
       expect(settings).toMatchObject({

@@ -135,7 +135,7 @@ describe("a push is live", () => {
 
 interface ApplicationStatus {
   readonly conditions?: readonly { readonly type: string; readonly message: string }[];
-  readonly operationState?: { readonly message?: string };
+  readonly operationState?: { readonly phase?: string; readonly message?: string };
 }
 
 const controlStatus = async (): Promise<ApplicationStatus> =>
@@ -191,7 +191,11 @@ describe("a broken manifest leaves what runs, and is told with file and line", (
     });
 
     await pattern.settled(await clone.push("Mend it", { [EXTRA]: undefined }));
-    expect((await controlStatus()).conditions ?? []).toEqual([]);
+    const mended = await until("nothing waits to be tried again", async () => {
+      const seen = await controlStatus();
+      return seen.operationState?.phase !== "Running" && seen;
+    });
+    expect(mended.conditions ?? []).toEqual([]);
     expect((await pattern.travelops("status")).code).toBe(0);
   });
 });

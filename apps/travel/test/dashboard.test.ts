@@ -14,6 +14,8 @@ const FLAGS =
 class FakePortal {
   total = 3;
   put: unknown[] = [];
+  /** Milliseconds that each of the next settings takes to arrive. */
+  slow: number[] = [];
   readonly #server: Server;
   #settings: unknown = {
     request_ratio: 50,
@@ -28,6 +30,7 @@ class FakePortal {
       if (request.method === "PUT") {
         let body = "";
         for await (const chunk of request) body += String(chunk);
+        await new Promise((resolve) => setTimeout(resolve, this.slow.shift() ?? 0));
         this.#settings = JSON.parse(body);
         this.put.push(this.#settings);
         response.end(body);
@@ -123,6 +126,25 @@ describe.skipIf(!existsSync(CHROMIUM))("the dashboard", () => {
       users: { registered: 50, new: 50 },
       travel_type: { t1: 14.5, t2: 14.5, t3: 71 },
     });
+  });
+
+  test("settings do not overtake one another, nor does an older status", async () => {
+    await live();
+    portal.slow = [300, 0, 0];
+    await id("travels.uk_ratio").fill("90");
+    await id("travels.uk_device_mobile").fill("60");
+    await id("travels.uk_user_registered").fill("40");
+    await id("travels.uk_travel_t3").fill("50");
+    await page.locator(".portal-note", { hasText: "Saved" }).first().waitFor();
+    expect(portal.put.at(-1)).toEqual({
+      request_ratio: 90,
+      devices: { web: 40, mobile: 60 },
+      users: { registered: 40, new: 60 },
+      travel_type: { t1: 25, t2: 25, t3: 50 },
+    });
+    expect(await id("travels.uk_user_new").inputValue()).toBe("60");
+    await id("travels.uk_user_new").fill("50");
+    await id("refresh_control").fill("1000");
   });
 
   test("sliders go by keys in whole steps", async () => {

@@ -79,10 +79,10 @@ async function start() {
   let timer;
   let asking = false;
 
-  const show = (statuses) => {
+  const show = (statuses, asked) => {
     const state = model.update(statuses, performance.now());
     connection.live(state.portals);
-    portals.update(state.portals);
+    portals.update(state.portals, asked);
     charts.update(state.portals);
     table.update(state.portals, state.cities);
     map.update(state);
@@ -95,10 +95,11 @@ async function start() {
     clearTimeout(timer);
     if (asking) return;
     asking = true;
+    const asked = performance.now();
     try {
       const response = await fetch("status", { signal: AbortSignal.timeout(10_000), cache: "no-store" });
       if (!response.ok) throw new Error(`control answered ${response.status}`);
-      show((await response.json()) ?? []);
+      show((await response.json()) ?? [], asked);
     } catch (error) {
       connection.broken();
       console.warn(error);

@@ -46,7 +46,11 @@ class PortalCard {
   #announce;
   #inputs = new Map();
   #timer;
-  #editing = 0;
+  /** How often the user changed something, and how much of that the portal has. */
+  #edits = 0;
+  #delivered = 0;
+  #deliveredAt = 0;
+  #sending = false;
   #wasFailing = false;
 
   constructor(portal, send, announce) {
@@ -126,17 +130,25 @@ class PortalCard {
     for (const other of others) this.#inputs.get(other).input.value = String((100 - value) / others.length);
     this.#labels();
     clearTimeout(this.#timer);
-    const edit = ++this.#editing;
-    this.#timer = setTimeout(() => void this.#deliver(edit), delay);
+    this.#edits++;
+    this.#timer = setTimeout(() => void this.#deliver(), delay);
   }
 
-  async #deliver(edit) {
-    const settings = this.#settings();
+  /** One request at a time, each with all sliders: two on their way could overtake one another. */
+  async #deliver() {
+    if (this.#sending) return;
+    this.#sending = true;
     setText(this.note, "Saving…");
     this.note.dataset.state = "";
-    const warning = await this.#send(this.#name, settings);
-    if (edit !== this.#editing) return;
-    this.#editing = 0;
+    let warning;
+    while (this.#delivered !== this.#edits) {
+      const edit = this.#edits;
+      warning = await this.#send(this.#name, this.#settings());
+      this.#delivered = edit;
+    }
+    clearTimeout(this.#timer);
+    this.#sending = false;
+    this.#deliveredAt = performance.now();
     this.note.dataset.state = warning === undefined ? "" : "bad";
     setText(this.note, warning ?? "Saved");
     this.#announce(`${this.#name}: ${warning ?? "settings saved"}`);
@@ -163,8 +175,8 @@ class PortalCard {
     }
   }
 
-  /** Shows the portal as it is now; sliders under the user's hand are left alone. */
-  update(portal) {
+  /** Shows the portal as it was at `asked`; sliders that the user has set since are left alone. */
+  update(portal, asked) {
     setText(this.sum, number.format(portal.requests.total));
     setText(this.country, portal.country);
     const failing = portal.lost || portal.failing;
@@ -180,7 +192,7 @@ class PortalCard {
       this.#announce(failing ? `${portal.name}: failed to connect` : `${portal.name} is connected again`);
       this.#wasFailing = failing;
     }
-    if (this.#editing > 0 || !portal.settings) return;
+    if (this.#delivered !== this.#edits || asked < this.#deliveredAt || !portal.settings) return;
     for (const [slider, { input }] of this.#inputs) {
       const value = String(read(portal.settings, slider.path));
       if (input.value !== value) input.value = value;
@@ -194,7 +206,7 @@ export function createPortals(container, send, announce) {
   const cards = new Map();
   container.replaceChildren(html("p", { class: "placeholder" }, "Looking for portals…"));
   return {
-    update(portals) {
+    update(portals, asked) {
       if (portals.length === 0) {
         container.replaceChildren(html("p", { class: "placeholder" }, "There are no portals."));
         cards.clear();
@@ -208,7 +220,7 @@ export function createPortals(container, send, announce) {
           cards.set(portal.name, card);
           container.append(card.element);
         }
-        card.update(portal);
+        card.update(portal, asked);
       }
     },
   };

@@ -63,8 +63,7 @@ const specOf = (admitted: KubeObject) => admitted["spec"] as Record<string, unkn
 
 describe("NamespaceLifecycle", () => {
   const configMap = (namespace: string): KubeObject => object({ metadata: { namespace, name: "x" } });
-  const create = (namespace: string) =>
-    admit([namespaceLifecycle], configMap(namespace), { resource: "configmaps" });
+  const create = (namespace: string) => admit([namespaceLifecycle], configMap(namespace), { resource: "configmaps" });
 
   it("lets things into namespaces that are there and stay", async () => {
     expect(() => create("a")).not.toThrow();
@@ -122,9 +121,7 @@ describe("ServiceAccount", () => {
             { configMap: { name: "kube-root-ca.crt", items: [{ key: "ca.crt", path: "ca.crt" }] } },
             {
               downwardAPI: {
-                items: [
-                  { path: "namespace", fieldRef: { apiVersion: "v1", fieldPath: "metadata.namespace" } },
-                ],
+                items: [{ path: "namespace", fieldRef: { apiVersion: "v1", fieldPath: "metadata.namespace" } }],
               },
             },
           ],
@@ -142,18 +139,13 @@ describe("ServiceAccount", () => {
     });
     expect(specOf(admit(plugins, pod({ serviceAccountName: "quiet" })))["volumes"]).toBeUndefined();
     expect(
-      specOf(admit(plugins, pod({ serviceAccountName: "quiet", automountServiceAccountToken: true })))[
-        "volumes"
-      ],
+      specOf(admit(plugins, pod({ serviceAccountName: "quiet", automountServiceAccountToken: true })))["volumes"],
     ).toHaveLength(1);
     const own = [{ name: "c", volumeMounts: [{ name: "mine", mountPath: MOUNT }] }];
     expect(
-      specOf(
-        admit(
-          plugins,
-          pod({ serviceAccountName: "quiet", automountServiceAccountToken: true, containers: own }),
-        ),
-      )["containers"],
+      specOf(admit(plugins, pod({ serviceAccountName: "quiet", automountServiceAccountToken: true, containers: own })))[
+        "containers"
+      ],
     ).toEqual(own);
   });
 
@@ -175,9 +167,7 @@ describe("Priority", () => {
       priority: 0,
       preemptionPolicy: "PreemptLowerPriority",
     });
-    expect(specOf(admit(plugins, pod({ priorityClassName: "system-node-critical" })))["priority"]).toBe(
-      2_000_001_000,
-    );
+    expect(specOf(admit(plugins, pod({ priorityClassName: "system-node-critical" })))["priority"]).toBe(2_000_001_000);
     await have(TABLE, { metadata: { name: "high" }, value: 7, preemptionPolicy: "Never" });
     expect(specOf(admit(plugins, pod({ priorityClassName: "high" })))).toMatchObject({
       priority: 7,
@@ -209,9 +199,7 @@ describe("Priority", () => {
   });
 
   it("keeps a pod's number when an update leaves it out", () => {
-    expect(
-      specOf(admit(plugins, pod(), { operation: "UPDATE", oldObject: pod({ priority: 9 }) }))["priority"],
-    ).toBe(9);
+    expect(specOf(admit(plugins, pod(), { operation: "UPDATE", oldObject: pod({ priority: 9 }) }))["priority"]).toBe(9);
   });
 });
 
@@ -260,11 +248,10 @@ describe("defaults", () => {
     await have("ingressclasses.networking.k8s.io", {
       metadata: { name: "ours", annotations: { "ingressclass.kubernetes.io/is-default-class": "true" } },
     });
-    const ingress = admit(
-      [defaultIngressClass],
-      object({ metadata: { namespace: "a", name: "i" }, spec: {} }),
-      { group: "networking.k8s.io", resource: "ingresses" },
-    );
+    const ingress = admit([defaultIngressClass], object({ metadata: { namespace: "a", name: "i" }, spec: {} }), {
+      group: "networking.k8s.io",
+      resource: "ingresses",
+    });
     expect(specOf(ingress)["ingressClassName"]).toBe("ours");
   });
 
@@ -277,9 +264,7 @@ describe("defaults", () => {
       overhead: { podFixed: { cpu: "1" } },
       scheduling: { nodeSelector: { vm: "yes" }, tolerations: [{ key: "vm" }] },
     });
-    expect(
-      specOf(admit([runtimeClass], pod({ runtimeClassName: "vm", nodeSelector: { x: "y" } }))),
-    ).toMatchObject({
+    expect(specOf(admit([runtimeClass], pod({ runtimeClassName: "vm", nodeSelector: { x: "y" } })))).toMatchObject({
       overhead: { cpu: "1" },
       nodeSelector: { x: "y", vm: "yes" },
       tolerations: [{ key: "vm" }],
@@ -302,10 +287,7 @@ describe("OwnerReferencesPermissionEnforcement", () => {
     ),
   ];
   const owned = (owner: object) =>
-    pod(
-      {},
-      { ownerReferences: [{ apiVersion: "apps/v1", kind: "Deployment", name: "d", uid: "1", ...owner }] },
-    );
+    pod({}, { ownerReferences: [{ apiVersion: "apps/v1", kind: "Deployment", name: "d", uid: "1", ...owner }] });
   afterEach(() => allow.clear());
 
   it("asks who sets owners for the right to delete, and to hold back deletion", () => {

@@ -15,8 +15,7 @@ export const defaultTolerationSeconds: AdmissionPlugin = {
       (key) =>
         !tolerations.some(
           (one) =>
-            (one.key === key || (one.key ?? "") === "") &&
-            (one.effect === "NoExecute" || (one.effect ?? "") === ""),
+            (one.key === key || (one.key ?? "") === "") && (one.effect === "NoExecute" || (one.effect ?? "") === ""),
         ),
     );
     if (missing.length === 0) return object;

@@ -66,8 +66,7 @@ function fillIn(pod: KubeObject, item: LimitItem): KubeObject {
       const lacksLimit = Object.keys(item.default ?? {}).filter((name) => limits[name] === undefined);
       if (lacksRequest.length > 0)
         notes.push(`${lacksRequest.toSorted().join(", ")} request for ${kind} ${container.name}`);
-      if (lacksLimit.length > 0)
-        notes.push(`${lacksLimit.toSorted().join(", ")} limit for ${kind} ${container.name}`);
+      if (lacksLimit.length > 0) notes.push(`${lacksLimit.toSorted().join(", ")} limit for ${kind} ${container.name}`);
       if (lacksRequest.length === 0 && lacksLimit.length === 0) return container;
       return {
         ...container,
@@ -101,8 +100,7 @@ function faultsOf(item: LimitItem, object: KubeObject, isPod: boolean): string[]
     );
     return item.type === "PersistentVolumeClaim" ? compareAll(item, requests, new Map(), false) : [];
   }
-  if (item.type === "Pod")
-    return compareAll(item, podAmounts(object, "requests"), podAmounts(object, "limits"), true);
+  if (item.type === "Pod") return compareAll(item, podAmounts(object, "requests"), podAmounts(object, "limits"), true);
   if (item.type !== "Container") return [];
   const { containers = [], initContainers = [] } = podSpec(object);
   return [...containers, ...initContainers].flatMap(({ resources }) =>
@@ -126,31 +124,15 @@ function compareAll(item: LimitItem, requests: Amounts, limits: Amounts, withLim
     minimum(`minimum ${name} usage per ${item.type} is ${formatQuantity(bound)}`, bound, request, limit),
   );
   each(item.max, (name, bound, request, limit) =>
-    maximum(
-      `maximum ${name} usage per ${item.type} is ${formatQuantity(bound)}`,
-      bound,
-      request,
-      limit,
-      withLimits,
-    ),
+    maximum(`maximum ${name} usage per ${item.type} is ${formatQuantity(bound)}`, bound, request, limit, withLimits),
   );
   each(item.maxLimitRequestRatio, (name, bound, request, limit) =>
-    ratio(
-      `${name} max limit to request ratio per ${item.type} is ${formatQuantity(bound)}`,
-      bound,
-      request,
-      limit,
-    ),
+    ratio(`${name} max limit to request ratio per ${item.type} is ${formatQuantity(bound)}`, bound, request, limit),
   );
   return faults;
 }
 
-function minimum(
-  text: string,
-  bound: Quantity,
-  request: Quantity | undefined,
-  limit: Quantity | undefined,
-): string {
+function minimum(text: string, bound: Quantity, request: Quantity | undefined, limit: Quantity | undefined): string {
   if (request === undefined) return `${text}.  No request is specified`;
   if (compareQuantity(request, bound) < 0) return `${text}, but request is ${formatQuantity(request)}`;
   return limit !== undefined && compareQuantity(limit, bound) < 0
@@ -166,21 +148,14 @@ function maximum(
   withLimits: boolean,
 ): string {
   if (limit === undefined && withLimits) return `${text}.  No limit is specified`;
-  if (limit !== undefined && compareQuantity(limit, bound) > 0)
-    return `${text}, but limit is ${formatQuantity(limit)}`;
+  if (limit !== undefined && compareQuantity(limit, bound) > 0) return `${text}, but limit is ${formatQuantity(limit)}`;
   return request !== undefined && compareQuantity(request, bound) > 0
     ? `${text}, but request is ${formatQuantity(request)}`
     : "";
 }
 
-function ratio(
-  text: string,
-  bound: Quantity,
-  request: Quantity | undefined,
-  limit: Quantity | undefined,
-): string {
-  if (request === undefined || request.nano === 0n)
-    return `${text}, but no request is specified or request is 0`;
+function ratio(text: string, bound: Quantity, request: Quantity | undefined, limit: Quantity | undefined): string {
+  if (request === undefined || request.nano === 0n) return `${text}, but no request is specified or request is 0`;
   if (limit === undefined || limit.nano === 0n) return `${text}, but no limit is specified or limit is 0`;
   const given = Number(limit.nano) / Number(request.nano);
   return given > Number(bound.nano) / 1e9 ? `${text}, but provided ratio is ${given.toFixed(6)}` : "";

@@ -94,12 +94,7 @@ describe("LimitRanger", () => {
       await says(
         write(
           "pods",
-          pod(
-            "p3",
-            container("a", one, one),
-            container("b", one, { ...one, memory: "3Gi" }),
-            container("c", one, one),
-          ),
+          pod("p3", container("a", one, one), container("b", one, { ...one, memory: "3Gi" }), container("c", one, one)),
         ),
       ),
     ).toBe(
@@ -141,15 +136,11 @@ describe("ResourceQuota", () => {
     expect(await says(write("pods", pod("p2", container("a", { cpu: "2" }, { memory: "2Gi" }))))).toBe(
       'pods "p2" is forbidden: exceeded quota: qa, requested: limits.memory=2Gi,requests.cpu=2, used: limits.memory=0,requests.cpu=0, limited: limits.memory=1Gi,requests.cpu=1',
     );
-    expect(await says(write("pods", pod("p3", container("a", { cpu: "500m" }, { memory: "500Mi" }))))).toBe(
-      "ok",
-    );
+    expect(await says(write("pods", pod("p3", container("a", { cpu: "500m" }, { memory: "500Mi" }))))).toBe("ok");
     expect(await says(write("pods", pod("p4", container("a", { cpu: "600m" }, { memory: "500Mi" }))))).toBe(
       'pods "p4" is forbidden: exceeded quota: qa, requested: pods=1,requests.cpu=600m, used: pods=1,requests.cpu=500m, limited: pods=1,requests.cpu=1',
     );
-    expect(
-      await says(write("services", object("s", { spec: { type: "NodePort", ports: [{ port: 80 }] } }))),
-    ).toBe(
+    expect(await says(write("services", object("s", { spec: { type: "NodePort", ports: [{ port: 80 }] } })))).toBe(
       'services "s" is forbidden: exceeded quota: qa, requested: services.nodeports=1, used: services.nodeports=0, limited: services.nodeports=0',
     );
     expect(await says(write("deployments", object("d"), "apps"))).toBe(
@@ -157,10 +148,7 @@ describe("ResourceQuota", () => {
     );
     expect(
       await says(
-        write(
-          "persistentvolumeclaims",
-          object("c", { spec: { resources: { requests: { storage: "2Gi" } } } }),
-        ),
+        write("persistentvolumeclaims", object("c", { spec: { resources: { requests: { storage: "2Gi" } } } })),
       ),
     ).toBe(
       'persistentvolumeclaims "c" is forbidden: exceeded quota: qa, requested: requests.storage=2Gi, used: requests.storage=0, limited: requests.storage=1Gi',
@@ -173,9 +161,7 @@ describe("ResourceQuota", () => {
 
   it("lets no burst past, and counts what leaves", async () => {
     await quota("q", { configmaps: "3" });
-    const burst = await Promise.all(
-      Array.from({ length: 10 }, (_, n) => says(write("configmaps", object(`c${n}`)))),
-    );
+    const burst = await Promise.all(Array.from({ length: 10 }, (_, n) => says(write("configmaps", object(`c${n}`)))));
     expect(burst.filter((text) => text === "ok")).toHaveLength(3);
     const gone = store.write(keyOf("configmaps.", "a", "c0"), ACTOR, () => ({ op: "delete" }));
     expect(await says(write("configmaps", object("again")))).toBe("ok");
@@ -205,10 +191,7 @@ describe("ResourceQuota", () => {
         ),
       ),
     ).toContain("exceeded quota: high");
-    await write(
-      "pods",
-      object("p1", { spec: { containers: [{ name: "a" }] }, status: { phase: "Succeeded" } }),
-    );
+    await write("pods", object("p1", { spec: { containers: [{ name: "a" }] }, status: { phase: "Succeeded" } }));
     expect(await says(write("pods", pod("p5", { name: "a" })))).toBe("ok");
   });
 

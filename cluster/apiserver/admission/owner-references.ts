@@ -19,13 +19,11 @@ export const ownerReferences = (authorize: Authorize, resourceOfKind: ResourceOf
     if (object === undefined || (operation !== "CREATE" && operation !== "UPDATE")) return;
     // Making an object with owners hands out no right over what was there before.
     if (operation === "UPDATE" && changed(object, oldObject)) checkMayDelete(attributes, authorize);
-    for (const owner of newlyBlocked(object, oldObject))
-      checkMayFinalize(attributes, owner, authorize, resourceOfKind);
+    for (const owner of newlyBlocked(object, oldObject)) checkMayFinalize(attributes, owner, authorize, resourceOfKind);
   },
 });
 
-const ownersOf = (object: KubeObject | undefined): readonly OwnerReference[] =>
-  object?.metadata.ownerReferences ?? [];
+const ownersOf = (object: KubeObject | undefined): readonly OwnerReference[] => object?.metadata.ownerReferences ?? [];
 const without = (owner: OwnerReference): string =>
   `${owner.apiVersion} ${owner.kind} ${owner.name} ${owner.uid} ${String(owner.controller ?? false)}`;
 
@@ -75,9 +73,7 @@ function checkMayFinalize(
   const { group: ownerGroup } = parseApiVersion(owner.apiVersion);
   const found = resourceOfKind(ownerGroup, owner.kind);
   if (found === undefined)
-    throw refuse(
-      `in this case because cannot find RESTMapping for APIVersion ${owner.apiVersion} Kind ${owner.kind}`,
-    );
+    throw refuse(`in this case because cannot find RESTMapping for APIVersion ${owner.apiVersion} Kind ${owner.kind}`);
   const namespace = found.namespaced ? attributes.namespace : "";
   const { allowed, reason } = authorize({
     user,
@@ -88,6 +84,5 @@ function checkMayFinalize(
     namespace,
     name: owner.name,
   });
-  if (!allowed)
-    throw refuse(`if an ownerReference refers to a resource you can't set finalizers on: ${reason}, <nil>`);
+  if (!allowed) throw refuse(`if an ownerReference refers to a resource you can't set finalizers on: ${reason}, <nil>`);
 }

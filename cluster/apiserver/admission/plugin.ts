@@ -18,12 +18,8 @@ export interface AdmissionPlugin {
 export const writes = (attributes: AdmissionAttributes, group: string, resource: string): boolean =>
   attributes.group === group && attributes.resource === resource && attributes.subresource === "";
 
-export const lookUp = (
-  view: ClusterView,
-  table: string,
-  namespace: string,
-  name: string,
-): KubeObject | undefined => view.get({ table, namespace, name })?.object;
+export const lookUp = (view: ClusterView, table: string, namespace: string, name: string): KubeObject | undefined =>
+  view.get({ table, namespace, name })?.object;
 
 export const objectsOf = (view: ClusterView, table: string, namespace = ""): readonly KubeObject[] =>
   view.list(table, { namespace }).items.map((item: StoredObject) => item.object);

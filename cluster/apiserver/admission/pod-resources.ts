@@ -7,9 +7,7 @@ import type { ContainerShape } from "./pod-shape.ts";
 
 export type Amounts = ReadonlyMap<string, Quantity>;
 
-export function amountsOf(
-  list: Readonly<Record<string, string | number>> | undefined,
-): Map<string, Quantity> {
+export function amountsOf(list: Readonly<Record<string, string | number>> | undefined): Map<string, Quantity> {
   const amounts = new Map<string, Quantity>();
   for (const [name, text] of Object.entries(list ?? {})) {
     const quantity = tryParseQuantity(text);

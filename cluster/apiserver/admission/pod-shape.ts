@@ -40,8 +40,7 @@ export interface PodSpecShape {
   readonly nodeSelector?: Record<string, string>;
 }
 
-export const podSpec = (object: KubeObject): PodSpecShape =>
-  (object["spec"] as PodSpecShape | undefined) ?? {};
+export const podSpec = (object: KubeObject): PodSpecShape => (object["spec"] as PodSpecShape | undefined) ?? {};
 
 /** Pods that the kubelet made itself carry this annotation. */
 export const isMirrorPod = (object: KubeObject): boolean =>

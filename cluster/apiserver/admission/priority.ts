@@ -48,11 +48,7 @@ export const priority: AdmissionPlugin = {
   },
   validate(attributes, view) {
     const { object, operation } = attributes;
-    if (
-      !writes(attributes, "scheduling.k8s.io", "priorityclasses") ||
-      object === undefined ||
-      operation === "CONNECT"
-    )
+    if (!writes(attributes, "scheduling.k8s.io", "priorityclasses") || object === undefined || operation === "CONNECT")
       return;
     if ((object as PriorityClass).globalDefault !== true) return;
     const other = defaultClass(view);

@@ -101,9 +101,7 @@ export function inScope(spec: QuotaSpec, group: string, resource: string, object
   ];
   if (expressions.length === 0) return true;
   if (group !== "" || resource !== "pods") return false;
-  return expressions.every(({ scopeName, operator, values = [] }) =>
-    matchesScope(object, scopeName, operator, values),
-  );
+  return expressions.every(({ scopeName, operator, values = [] }) => matchesScope(object, scopeName, operator, values));
 }
 
 function matchesScope(pod: KubeObject, scope: string, operator: string, values: readonly string[]): boolean {

@@ -37,12 +37,7 @@ export const resourceQuota: AdmissionPlugin = {
 
 const specOf = (quota: KubeObject): QuotaSpec => (quota["spec"] as QuotaSpec | undefined) ?? {};
 
-function check(
-  attributes: AdmissionAttributes,
-  object: KubeObject,
-  quota: KubeObject,
-  view: ClusterView,
-): void {
+function check(attributes: AdmissionAttributes, object: KubeObject, quota: KubeObject, view: ClusterView): void {
   const { group, resource, oldObject } = attributes;
   const spec = specOf(quota);
   const counted = (one: KubeObject): Usage =>
@@ -98,22 +93,13 @@ function refuseExceeded(
       .toSorted()
       .map((item) => `${item}=${formatQuantity(amount(item))}`)
       .join(",");
-  const parts = [
-    show((item) => requested.get(item) ?? ZERO),
-    show((item) => used.get(item) ?? ZERO),
-    show(hard),
-  ];
+  const parts = [show((item) => requested.get(item) ?? ZERO), show((item) => used.get(item) ?? ZERO), show(hard)];
   const why = `exceeded quota: ${name}, requested: ${parts[0] ?? ""}, used: ${parts[1] ?? ""}, limited: ${parts[2] ?? ""}`;
   throw forbidden(attributes, shownName(attributes), why);
 }
 
 /** Where cpu or memory is limited, every container must say what it wants. */
-function requireNamed(
-  attributes: AdmissionAttributes,
-  pod: KubeObject,
-  quota: string,
-  { hard = {} }: QuotaSpec,
-): void {
+function requireNamed(attributes: AdmissionAttributes, pod: KubeObject, quota: string, { hard = {} }: QuotaSpec): void {
   const containers = [...(podSpec(pod).initContainers ?? []), ...(podSpec(pod).containers ?? [])];
   const missing: string[] = [];
   for (const item of Object.keys(hard).toSorted()) {
@@ -126,9 +112,5 @@ function requireNamed(
     if (lacking.length > 0) missing.push(`${item} for: ${lacking.toSorted().join(",")}`);
   }
   if (missing.length === 0) return;
-  throw forbidden(
-    attributes,
-    shownName(attributes),
-    `failed quota: ${quota}: must specify ${missing.join("; ")}`,
-  );
+  throw forbidden(attributes, shownName(attributes), `failed quota: ${quota}: must specify ${missing.join("; ")}`);
 }

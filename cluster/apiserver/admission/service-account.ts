@@ -14,13 +14,10 @@ const MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount";
 export const serviceAccountPlugin = (random: () => number): AdmissionPlugin => ({
   name: "ServiceAccount",
   mutate(object, attributes, view) {
-    if (!writes(attributes, "", "pods") || attributes.operation !== "CREATE" || isMirrorPod(object))
-      return object;
+    if (!writes(attributes, "", "pods") || attributes.operation !== "CREATE" || isMirrorPod(object)) return object;
     const spec = podSpec(object);
     const name =
-      spec.serviceAccountName !== undefined && spec.serviceAccountName !== ""
-        ? spec.serviceAccountName
-        : "default";
+      spec.serviceAccountName !== undefined && spec.serviceAccountName !== "" ? spec.serviceAccountName : "default";
     const account = findAccount(attributes, view, name);
     const pullSecrets =
       spec.imagePullSecrets !== undefined && spec.imagePullSecrets.length > 0
@@ -39,19 +36,10 @@ export const serviceAccountPlugin = (random: () => number): AdmissionPlugin => (
   },
   validate(attributes) {
     const { object, operation } = attributes;
-    if (
-      object === undefined ||
-      operation !== "CREATE" ||
-      !writes(attributes, "", "pods") ||
-      !isMirrorPod(object)
-    )
+    if (object === undefined || operation !== "CREATE" || !writes(attributes, "", "pods") || !isMirrorPod(object))
       return;
     const refuse = (what: string) =>
-      forbidden(
-        { group: "", resource: "pods" },
-        shownName(attributes),
-        `a mirror pod may not reference ${what}`,
-      );
+      forbidden({ group: "", resource: "pods" }, shownName(attributes), `a mirror pod may not reference ${what}`);
     if ((podSpec(object).serviceAccountName ?? "") !== "") throw refuse("service accounts");
     if (
       (podSpec(object).volumes ?? []).some(

@@ -198,12 +198,8 @@ describe("ServiceAccount tokens", () => {
     clock.advance(100 * DAY);
     await expect(access.authenticate(bearer(tokenOf(stretched)))).resolves.toBeDefined();
     const claims = claimsIn(tokenOf(stretched));
-    expect((claims["kubernetes.io"] as { warnafter: number }).warnafter).toBe(
-      (claims["iat"] as number) + 3_607,
-    );
-    expect((stretched["status"] as { expirationTimestamp: string }).expirationTimestamp).toBe(
-      "2026-01-01T01:00:07Z",
-    );
+    expect((claims["kubernetes.io"] as { warnafter: number }).warnafter).toBe((claims["iat"] as number) + 3_607);
+    expect((stretched["status"] as { expirationTimestamp: string }).expirationTimestamp).toBe("2026-01-01T01:00:07Z");
   });
 
   it("for another audience open nothing here", async () => {
@@ -321,9 +317,9 @@ describe("impersonation", () => {
       subjects: [{ kind: "User", name: "robot" }],
     });
     expect(await robot({ "impersonate-user": "bob" })).toMatchObject({ name: "bob" });
-    await expect(
-      robot({ "impersonate-user": "bob", "impersonate-group": "system:masters" }),
-    ).rejects.toMatchObject({ code: 403 });
+    await expect(robot({ "impersonate-user": "bob", "impersonate-group": "system:masters" })).rejects.toMatchObject({
+      code: 403,
+    });
     await expect(robot({ "impersonate-user": "system:serviceaccount:a:ci" })).rejects.toMatchObject({
       code: 403,
     });
@@ -355,15 +351,11 @@ describe("reviews", () => {
       error: expect.stringContaining("invalid bearer token"),
     });
     expect(await review("tokenreviews", { token: "x" })).not.toHaveProperty("authenticated");
-    await expect(review("tokenreviews", {})).rejects.toThrow(
-      "token is required for TokenReview in authentication",
-    );
+    await expect(review("tokenreviews", {})).rejects.toThrow("token is required for TokenReview in authentication");
   });
 
   it("tell who one is", async () => {
     expect(await review("selfsubjectreviews", {})).toEqual({ userInfo: { username: "bob", groups: ["g"] } });
-    await expect(review("unknownreviews", {})).rejects.toThrow(
-      "unknownreviews.authentication.k8s.io is not supported",
-    );
+    await expect(review("unknownreviews", {})).rejects.toThrow("unknownreviews.authentication.k8s.io is not supported");
   });
 });

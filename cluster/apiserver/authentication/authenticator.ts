@@ -16,10 +16,7 @@ export interface StaticToken {
 export type VerifyToken = (token: string, audiences: readonly string[]) => Promise<TokenIdentity>;
 
 /** Looks a token up among the static ones, then among those of ServiceAccounts. */
-export function tokenVerifier(
-  tokens: ServiceAccountTokens,
-  staticTokens: readonly StaticToken[],
-): VerifyToken {
+export function tokenVerifier(tokens: ServiceAccountTokens, staticTokens: readonly StaticToken[]): VerifyToken {
   // By digest: looking a token up tells nothing about the tokens that are near it.
   const byDigest = new Map(staticTokens.map(({ token, user }) => [digest(token), user]));
   return async (token, audiences) => {
@@ -91,9 +88,7 @@ function bearerToken(headers: RequestFacts["headers"]): string | undefined {
   const match = /^bearer +(\S+) *$/i.exec(typeof header === "string" ? header : "");
   if (match !== null) return match[1];
   const protocols = [headers["sec-websocket-protocol"] ?? []].flat().join(",").split(",");
-  const carrier = protocols
-    .map((protocol) => protocol.trim())
-    .find((protocol) => protocol.startsWith(SUBPROTOCOL));
+  const carrier = protocols.map((protocol) => protocol.trim()).find((protocol) => protocol.startsWith(SUBPROTOCOL));
   return carrier === undefined
     ? undefined
     : Buffer.from(carrier.slice(SUBPROTOCOL.length), "base64url").toString("utf8");

@@ -11,10 +11,7 @@ interface Verified {
 }
 
 /** Reads the user from a client certificate of the cluster's CA: its common name, and its organizations as groups. */
-export function certificateAuthenticator(
-  caPem: string,
-  clock: Clock,
-): (certificate: X509Certificate) => UserInfo {
+export function certificateAuthenticator(caPem: string, clock: Clock): (certificate: X509Certificate) => UserInfo {
   const ca = new X509Certificate(caPem);
   // Node hands out the same object for as long as a connection lives: its signature is checked once.
   const verified = new WeakMap<X509Certificate, Verified>();

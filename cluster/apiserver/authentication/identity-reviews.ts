@@ -32,11 +32,7 @@ export async function answerIdentityReview(
   };
 }
 
-async function reviewToken(
-  verifyToken: VerifyToken,
-  token: string,
-  audiences: readonly string[],
-): Promise<object> {
+async function reviewToken(verifyToken: VerifyToken, token: string, audiences: readonly string[]): Promise<object> {
   try {
     const identity = await verifyToken(token, audiences);
     return { authenticated: true, user: describeUser(identity.user), audiences: identity.audiences };

@@ -16,11 +16,7 @@ interface Asked {
 }
 
 /** The user to act as: `user` itself where no impersonation is asked for. Throws a 403 or 400 `StatusError`. */
-export function impersonate(
-  user: UserInfo,
-  headers: RequestFacts["headers"],
-  authorize: Authorize,
-): UserInfo {
+export function impersonate(user: UserInfo, headers: RequestFacts["headers"], authorize: Authorize): UserInfo {
   const asked = readHeaders(headers);
   if (asked === undefined) return user;
   const account = ACCOUNT.exec(asked.user);
@@ -58,8 +54,7 @@ function readHeaders(headers: RequestFacts["headers"]): Asked | undefined {
   const groups = valuesOf(headers["impersonate-group"]);
   const extra: Record<string, readonly string[]> = {};
   for (const [name, value] of Object.entries(headers)) {
-    if (name.startsWith(EXTRA) && value !== undefined)
-      extra[decodeKey(name.slice(EXTRA.length))] = valuesOf(value);
+    if (name.startsWith(EXTRA) && value !== undefined) extra[decodeKey(name.slice(EXTRA.length))] = valuesOf(value);
   }
   if (user !== "") return { user, uid, groups, extra };
   if (uid === "" && groups.length === 0 && Object.keys(extra).length === 0) return undefined;

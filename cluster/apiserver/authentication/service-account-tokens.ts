@@ -84,8 +84,7 @@ export class ServiceAccountTokens {
   /** Whom the token names. Rejects with `TokenError`. */
   async verify(token: string, audiences: readonly string[]): Promise<TokenIdentity> {
     const content = await this.#content(token);
-    if (content.expires * 1000 <= this.#clock.now())
-      throw new TokenError("service account token has expired");
+    if (content.expires * 1000 <= this.#clock.now()) throw new TokenError("service account token has expired");
     const matching = content.audiences.filter((audience) => audiences.includes(audience));
     if (matching.length === 0) {
       throw new TokenError(
@@ -144,8 +143,7 @@ export class ServiceAccountTokens {
     const found: StoredObject | undefined = this.#store.get({ table, namespace, name: identity.name });
     const { uid, deletionTimestamp } = found?.object.metadata ?? {};
     const ended =
-      deletionTimestamp !== undefined &&
-      Date.parse(deletionTimestamp) + DELETION_LEEWAY_MS < this.#clock.now();
+      deletionTimestamp !== undefined && Date.parse(deletionTimestamp) + DELETION_LEEWAY_MS < this.#clock.now();
     if (found === undefined || uid !== identity.uid || ended) {
       throw new TokenError(
         `the token is bound to ${table.slice(0, -1)} ${JSON.stringify(identity.name)}, which is gone`,

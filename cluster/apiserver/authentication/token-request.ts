@@ -21,26 +21,18 @@ const BINDABLE: Readonly<Record<string, "pod" | "secret" | "node">> = {
   Node: "node",
 };
 
-export function tokenIssuer(
-  tokens: ServiceAccountTokens,
-  store: Store,
-  clock: Clock,
-  uuid: () => string,
-): IssueToken {
+export function tokenIssuer(tokens: ServiceAccountTokens, store: Store, clock: Clock, uuid: () => string): IssueToken {
   return async ({ namespace, serviceAccount, object }) => {
     const account = store.get({ table: "serviceaccounts.", namespace, name: serviceAccount });
     if (account === undefined) throw notFound({ group: "", resource: "serviceaccounts" }, serviceAccount);
     const { spec } = object as TokenRequest;
     const asked = spec?.expirationSeconds ?? DEFAULT_SECONDS;
     checkDuration(asked);
-    const audiences =
-      spec?.audiences !== undefined && spec.audiences.length > 0 ? spec.audiences : [tokens.issuer];
+    const audiences = spec?.audiences !== undefined && spec.audiences.length > 0 ? spec.audiences : [tokens.issuer];
     const bound = boundClaims(store, namespace, serviceAccount, spec?.boundObjectRef);
     const now = Math.floor(clock.now() / 1000);
     const extended =
-      asked === POD_SECONDS &&
-      bound.pod !== undefined &&
-      audiences.every((audience) => audience === tokens.issuer);
+      asked === POD_SECONDS && bound.pod !== undefined && audiences.every((audience) => audience === tokens.issuer);
     const claims: KubernetesClaims = {
       namespace,
       ...bound,
@@ -71,8 +63,7 @@ function checkDuration(seconds: number): void {
       : seconds > LONGEST_SECONDS
         ? "may not specify a duration larger than 2^32 seconds"
         : "";
-  if (why !== "")
-    throw invalid("authentication.k8s.io", "TokenRequest", "", [fieldInvalid(field, seconds, why)]);
+  if (why !== "") throw invalid("authentication.k8s.io", "TokenRequest", "", [fieldInvalid(field, seconds, why)]);
 }
 
 type BoundRef = TokenRequest["spec"]["boundObjectRef"];

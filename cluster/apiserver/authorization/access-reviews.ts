@@ -80,20 +80,11 @@ function attributesOf(
 }
 
 function faultsOf({ resource: kind, namespace, object }: ReviewRequest): FieldError[] {
-  const {
-    resourceAttributes: resource,
-    nonResourceAttributes: path,
-    user = "",
-    groups = [],
-  } = specOf(object);
+  const { resourceAttributes: resource, nonResourceAttributes: path, user = "", groups = [] } = specOf(object);
   const faults: FieldError[] = [];
   if (resource !== undefined && path !== undefined) {
     faults.push(
-      fieldInvalid(
-        "spec.nonResourceAttributes",
-        path,
-        "cannot be specified in combination with resourceAttributes",
-      ),
+      fieldInvalid("spec.nonResourceAttributes", path, "cannot be specified in combination with resourceAttributes"),
     );
   }
   if (resource === undefined && path === undefined) {
@@ -110,11 +101,7 @@ function faultsOf({ resource: kind, namespace, object }: ReviewRequest): FieldEr
   }
   if (kind === "localsubjectaccessreviews" && (resource?.namespace ?? "") !== namespace) {
     faults.push(
-      fieldInvalid(
-        "spec.resourceAttributes.namespace",
-        resource?.namespace ?? "",
-        "must match metadata.namespace",
-      ),
+      fieldInvalid("spec.resourceAttributes.namespace", resource?.namespace ?? "", "must match metadata.namespace"),
     );
   }
   return faults;

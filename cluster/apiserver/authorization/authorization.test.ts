@@ -20,13 +20,7 @@ const user = (name: string, ...groups: string[]): UserInfo => ({
   name,
   groups: [...groups, "system:authenticated"],
 });
-const ask = (
-  who: UserInfo,
-  verb: string,
-  what: string,
-  namespace = "",
-  name = "",
-): AuthorizationAttributes => {
+const ask = (who: UserInfo, verb: string, what: string, namespace = "", name = ""): AuthorizationAttributes => {
   const [resource = "", subresource = ""] = what.split("/");
   const dot = resource.indexOf(".");
   return {
@@ -46,13 +40,7 @@ const role = (name: string, rules: PolicyRule[], more: object = {}): KubeObject 
   rules,
   ...more,
 });
-const bind = (
-  kind: string,
-  name: string,
-  roleRef: string,
-  subject: object,
-  namespace?: string,
-): KubeObject => ({
+const bind = (kind: string, name: string, roleRef: string, subject: object, namespace?: string): KubeObject => ({
   apiVersion: `${API}/v1`,
   kind,
   metadata: namespace === undefined ? { name } : { name, namespace },
@@ -64,11 +52,10 @@ let store: Store;
 let index: RbacIndex;
 let authorize: Authorize;
 const write = (resource: string, object: KubeObject) =>
-  store.write(
-    keyOf(`${resource}.${API}`, object.metadata.namespace ?? "", object.metadata.name ?? ""),
-    ACTOR,
-    () => ({ op: "put", object }),
-  );
+  store.write(keyOf(`${resource}.${API}`, object.metadata.namespace ?? "", object.metadata.name ?? ""), ACTOR, () => ({
+    op: "put",
+    object,
+  }));
 const may = (...request: Parameters<typeof ask>): boolean => authorize(ask(...request)).allowed;
 const refusal = (...request: Parameters<typeof ask>): string => {
   const attributes = ask(...request);
@@ -103,9 +90,7 @@ describe("the roles a cluster starts with", () => {
         path: "/version",
       }).allowed,
     ).toBe(true);
-    expect(authorize({ ...ask(user("bob"), "get", ""), path: "/openapi/v3/apis/apps/v1" }).allowed).toBe(
-      true,
-    );
+    expect(authorize({ ...ask(user("bob"), "get", ""), path: "/openapi/v3/apis/apps/v1" }).allowed).toBe(true);
     expect(authorize({ ...ask(user("bob"), "get", ""), path: "/metrics" }).allowed).toBe(false);
   });
 
@@ -135,18 +120,13 @@ describe("the roles a cluster starts with", () => {
 
   it("say in `admin` what it gathers", () => {
     const admin = store.get(keyOf(`clusterroles.${API}`, "", "admin"))?.object["rules"] as PolicyRule[];
-    expect(admin.some((rule) => ruleAllows(rule, ask(user("x"), "delete", "deployments.apps", "a")))).toBe(
-      true,
-    );
+    expect(admin.some((rule) => ruleAllows(rule, ask(user("x"), "delete", "deployments.apps", "a")))).toBe(true);
   });
 });
 
 describe("bindings", () => {
   it("hold in their namespace, or everywhere, from the commit on", async () => {
-    await write(
-      "rolebindings",
-      bind("RoleBinding", "b", "ClusterRole/view", { kind: "User", name: "bob" }, "a"),
-    );
+    await write("rolebindings", bind("RoleBinding", "b", "ClusterRole/view", { kind: "User", name: "bob" }, "a"));
     expect([
       may(user("bob"), "list", "pods", "a"),
       may(user("bob"), "list", "pods", "b"),
@@ -190,9 +170,7 @@ describe("bindings", () => {
       'deployments.apps is forbidden: User "bob" cannot list resource "deployments" in API group "apps" at the cluster scope',
     );
     const path = { ...ask(user("bob"), "get", ""), path: "/metrics" };
-    expect(forbiddenError(path, authorize(path)).message).toBe(
-      'forbidden: User "bob" cannot get path "/metrics"',
-    );
+    expect(forbiddenError(path, authorize(path)).message).toBe('forbidden: User "bob" cannot get path "/metrics"');
     await write(
       "clusterrolebindings",
       bind("ClusterRoleBinding", "c", "ClusterRole/view", { kind: "Group", name: "team" }),
@@ -205,10 +183,7 @@ describe("bindings", () => {
 
 describe("aggregated roles", () => {
   it("take in a new part at once, nested ones too, and survive a circle", async () => {
-    await write(
-      "rolebindings",
-      bind("RoleBinding", "b", "ClusterRole/admin", { kind: "User", name: "bob" }, "a"),
-    );
+    await write("rolebindings", bind("RoleBinding", "b", "ClusterRole/admin", { kind: "User", name: "bob" }, "a"));
     expect(may(user("bob"), "get", "widgets.example.com", "a")).toBe(false);
     const rules = [{ verbs: ["get"], apiGroups: ["example.com"], resources: ["widgets"] }];
     await write(
@@ -259,9 +234,7 @@ describe("granting", () => {
       { verbs: ["get", "list"], apiGroups: ["foo", "bar"], resources: ["things"] },
       { verbs: ["get"], apiGroups: [""], resources: ["nodes"], resourceNames: ["a", "b"] },
     ];
-    expect(() =>
-      admit(bob, "roles", { ...role("r1", wanted), metadata: { name: "r1", namespace: "a" } }),
-    ).toThrow(
+    expect(() => admit(bob, "roles", { ...role("r1", wanted), metadata: { name: "r1", namespace: "a" } })).toThrow(
       'roles.rbac.authorization.k8s.io "r1" is forbidden: user "bob" (groups=["system:authenticated"]) is attempting to grant RBAC permissions not currently held:\n' +
         '{APIGroups:[""], Resources:["nodes"], ResourceNames:["a"], Verbs:["get"]}\n{APIGroups:[""], Resources:["nodes"], ResourceNames:["b"], Verbs:["get"]}\n' +
         '{APIGroups:["bar"], Resources:["things"], Verbs:["get" "list"]}\n{APIGroups:["foo"], Resources:["things"], Verbs:["get" "list"]}',
@@ -287,12 +260,7 @@ describe("granting", () => {
     expect(() => admit(master, "clusterroles", role("r", wanted))).not.toThrow();
     expect(() => admit(bob, "clusterroles", role("r", wanted))).toThrow("not currently held");
     expect(() =>
-      admit(
-        bob,
-        "clusterroles",
-        role("r", wanted, { metadata: { name: "r", labels: { x: "y" } } }),
-        role("r", wanted),
-      ),
+      admit(bob, "clusterroles", role("r", wanted, { metadata: { name: "r", labels: { x: "y" } } }), role("r", wanted)),
     ).not.toThrow();
     await write(
       "clusterrolebindings",
@@ -301,20 +269,14 @@ describe("granting", () => {
     expect(() => admit(bob, "clusterroles", role("r", wanted))).not.toThrow();
     await write(
       "clusterroles",
-      role("binder", [
-        { verbs: ["bind"], apiGroups: [API], resources: ["clusterroles"], resourceNames: ["admin"] },
-      ]),
+      role("binder", [{ verbs: ["bind"], apiGroups: [API], resources: ["clusterroles"], resourceNames: ["admin"] }]),
     );
     await write(
       "clusterrolebindings",
       bind("ClusterRoleBinding", "w", "ClusterRole/binder", { kind: "User", name: "bob" }),
     );
     expect(() =>
-      admit(
-        bob,
-        "rolebindings",
-        bind("RoleBinding", "b", "ClusterRole/admin", { kind: "User", name: "eve" }, "a"),
-      ),
+      admit(bob, "rolebindings", bind("RoleBinding", "b", "ClusterRole/admin", { kind: "User", name: "eve" }, "a")),
     ).not.toThrow();
     expect(() =>
       admit(
@@ -327,12 +289,7 @@ describe("granting", () => {
 });
 
 describe("access reviews", () => {
-  const review = (
-    resource: string,
-    spec: object,
-    who = user("bob"),
-    namespace = "",
-  ): KubeObject | undefined =>
+  const review = (resource: string, spec: object, who = user("bob"), namespace = ""): KubeObject | undefined =>
     answerAccessReview(index, authorize, {
       group: "authorization.k8s.io",
       resource,
@@ -342,10 +299,7 @@ describe("access reviews", () => {
     });
 
   it("answer about oneself and about others", async () => {
-    await write(
-      "rolebindings",
-      bind("RoleBinding", "b", "ClusterRole/view", { kind: "User", name: "bob" }, "a"),
-    );
+    await write("rolebindings", bind("RoleBinding", "b", "ClusterRole/view", { kind: "User", name: "bob" }, "a"));
     const resourceAttributes = { namespace: "a", verb: "get", resource: "pods" };
     expect(review("selfsubjectaccessreviews", { resourceAttributes })?.["status"]).toEqual({
       allowed: true,
@@ -372,12 +326,7 @@ describe("access reviews", () => {
       'SubjectAccessReview.authorization.k8s.io "" is invalid: [spec.resourceAttributes: Invalid value: null: exactly one of nonResourceAttributes or resourceAttributes must be specified, spec.user: Invalid value: "": at least one of user or group must be specified]',
     );
     expect(() =>
-      review(
-        "localsubjectaccessreviews",
-        { user: "u", resourceAttributes: { namespace: "b" } },
-        user("x"),
-        "a",
-      ),
+      review("localsubjectaccessreviews", { user: "u", resourceAttributes: { namespace: "b" } }, user("x"), "a"),
     ).toThrow('spec.resourceAttributes.namespace: Invalid value: "b": must match metadata.namespace');
     expect(() => review("selfsubjectrulesreviews", {})).toThrow("no namespace on request");
   });

@@ -82,27 +82,21 @@ function reconciled(live: KubeObject, wanted: KubeObject): KubeObject | undefine
   return Object.keys(missing).length === 0 ? undefined : { ...live, ...missing };
 }
 
-const listIn = (object: KubeObject, field: string): readonly object[] =>
-  (object[field] as object[] | undefined) ?? [];
+const listIn = (object: KubeObject, field: string): readonly object[] => (object[field] as object[] | undefined) ?? [];
 
 /** Whoever writes an object may order its fields anew. */
 const canonical = (item: object): string => JSON.stringify(item, Object.keys(item).toSorted());
 
 /** Every object of the policy, with the plural of its kind. */
 function bootstrapObjects(): readonly (readonly [table: string, object: KubeObject])[] {
-  const file = JSON.parse(
-    readFileSync(join(import.meta.dirname, "bootstrap-policy.json"), "utf8"),
-  ) as PolicyFile;
+  const file = JSON.parse(readFileSync(join(import.meta.dirname, "bootstrap-policy.json"), "utf8")) as PolicyFile;
   const objects: [string, KubeObject][] = [];
   for (const [name, row] of Object.entries(file.clusterRoles))
     objects.push(["clusterroles", clusterRole(name, row, file.clusterRoles)]);
   for (const [path, row] of Object.entries(file.roles))
     objects.push(["roles", { ...base("Role", path), rules: (row.rules ?? []).map(rule) }]);
   for (const [name, row] of Object.entries(file.clusterRoleBindings))
-    objects.push([
-      "clusterrolebindings",
-      binding("ClusterRoleBinding", name, "ClusterRole", row.role, row.subjects),
-    ]);
+    objects.push(["clusterrolebindings", binding("ClusterRoleBinding", name, "ClusterRole", row.role, row.subjects)]);
   for (const [path, row] of Object.entries(file.roleBindings)) {
     const [kind = "", role = ""] = row.role.split(" ");
     objects.push(["rolebindings", binding("RoleBinding", path, kind, role, row.subjects)]);
@@ -126,11 +120,7 @@ function base(kind: string, path: string, labels: Record<string, string> = {}): 
 
 function clusterRole(name: string, row: RoleRow, all: PolicyFile["clusterRoles"]): KubeObject {
   const label = (role: string): string => `rbac.authorization.k8s.io/aggregate-to-${role}`;
-  const object = base(
-    "ClusterRole",
-    name,
-    row.aggregateTo === undefined ? {} : { [label(row.aggregateTo)]: "true" },
-  );
+  const object = base("ClusterRole", name, row.aggregateTo === undefined ? {} : { [label(row.aggregateTo)]: "true" });
   const rules = rulesOf(name, all);
   if (row.aggregates !== true) return { ...object, rules };
   return {
@@ -143,9 +133,7 @@ function clusterRole(name: string, row: RoleRow, all: PolicyFile["clusterRoles"]
 function rulesOf(name: string, all: PolicyFile["clusterRoles"]): PolicyRule[] {
   const row = all[name];
   if (row?.aggregates !== true) return (row?.rules ?? []).map(rule);
-  return Object.entries(all).flatMap(([part, { aggregateTo }]) =>
-    aggregateTo === name ? rulesOf(part, all) : [],
-  );
+  return Object.entries(all).flatMap(([part, { aggregateTo }]) => (aggregateTo === name ? rulesOf(part, all) : []));
 }
 
 function rule(row: RuleRow): PolicyRule {
@@ -161,13 +149,7 @@ function rule(row: RuleRow): PolicyRule {
   };
 }
 
-function binding(
-  kind: string,
-  path: string,
-  roleKind: string,
-  role: string,
-  subjects: readonly string[],
-): KubeObject {
+function binding(kind: string, path: string, roleKind: string, role: string, subjects: readonly string[]): KubeObject {
   return {
     ...base(kind, path),
     roleRef: { apiGroup: API, kind: roleKind, name: role },

@@ -13,11 +13,7 @@ const ROLES: ReadonlySet<string> = new Set(["roles", "clusterroles"]);
 const BINDINGS: ReadonlySet<string> = new Set(["rolebindings", "clusterrolebindings"]);
 
 /** Throws a 403 `StatusError` for a grant beyond the writer's own rights. */
-export function checkEscalation(
-  index: RbacIndex,
-  authorize: Authorize,
-  attributes: AdmissionAttributes,
-): void {
+export function checkEscalation(index: RbacIndex, authorize: Authorize, attributes: AdmissionAttributes): void {
   const { group, resource, operation, object, oldObject } = attributes;
   if (group !== GROUP || object === undefined || (operation !== "CREATE" && operation !== "UPDATE")) return;
   if (ROLES.has(resource) && !sameFields(object, oldObject, ["rules", "aggregationRule"]))
@@ -29,26 +25,16 @@ export function checkEscalation(
 const sameFields = (object: KubeObject, old: KubeObject | undefined, fields: readonly string[]): boolean =>
   old !== undefined && fields.every((field) => isDeepStrictEqual(object[field], old[field]));
 
-function checkRole(
-  index: RbacIndex,
-  authorize: Authorize,
-  attributes: AdmissionAttributes,
-  role: ClusterRole,
-): void {
+function checkRole(index: RbacIndex, authorize: Authorize, attributes: AdmissionAttributes, role: ClusterRole): void {
   const { user, resource, namespace } = attributes;
   const name = role.metadata.name ?? "";
-  if (authorize({ user, verb: "escalate", group: GROUP, resource, subresource: "", namespace, name }).allowed)
-    return;
+  if (authorize({ user, verb: "escalate", group: GROUP, resource, subresource: "", namespace, name }).allowed) return;
   const everything = [
     { verbs: ["*"], apiGroups: ["*"], resources: ["*"] },
     { verbs: ["*"], nonResourceURLs: ["*"] },
   ];
   if (role.aggregationRule !== undefined && uncovered(rulesFor(index, user, ""), everything).length > 0) {
-    throw forbidden(
-      { group: GROUP, resource },
-      name,
-      "must have cluster-admin privileges to use the aggregationRule",
-    );
+    throw forbidden({ group: GROUP, resource }, name, "must have cluster-admin privileges to use the aggregationRule");
   }
   refuseUnlessHeld(index, attributes, name, role.rules ?? []);
 }
@@ -62,10 +48,7 @@ function checkBinding(
   const { user, namespace, resource } = attributes;
   const { kind, name: role } = binding.roleRef;
   const roles = kind === "ClusterRole" ? "clusterroles" : "roles";
-  if (
-    authorize({ user, verb: "bind", group: GROUP, resource: roles, subresource: "", namespace, name: role })
-      .allowed
-  )
+  if (authorize({ user, verb: "bind", group: GROUP, resource: roles, subresource: "", namespace, name: role }).allowed)
     return;
   const rules = index.rules(kind, namespace, role);
   const name = binding.metadata.name ?? "";

@@ -18,11 +18,7 @@ export function ruleAllows(rule: PolicyRule, attributes: AuthorizationAttributes
   );
 }
 
-function resourceMatches(
-  resources: readonly string[] | undefined,
-  resource: string,
-  subresource: string,
-): boolean {
+function resourceMatches(resources: readonly string[] | undefined, resource: string, subresource: string): boolean {
   if (resources === undefined) return false;
   if (has(resources, subresource === "" ? resource : `${resource}/${subresource}`)) return true;
   return subresource !== "" && resources.includes(`*/${subresource}`);

@@ -27,9 +27,7 @@ export class RbacIndex {
   readonly #stops: (() => void)[] = [];
 
   constructor(store: Store) {
-    this.#follow(store, "roles", (name, object) =>
-      setOrDelete(this.#roles, name, object as Role | undefined),
-    );
+    this.#follow(store, "roles", (name, object) => setOrDelete(this.#roles, name, object as Role | undefined));
     this.#follow(store, "clusterroles", (name, object) => {
       this.#aggregated.clear();
       setOrDelete(this.#clusterRoles, name.slice(1), object as ClusterRole | undefined);
@@ -101,9 +99,7 @@ export class RbacIndex {
   }
 
   rules(kind: string, namespace: string, name: string): readonly PolicyRule[] | undefined {
-    return kind === "Role"
-      ? rulesIn(this.#roles.get(`${namespace}/${name}`))
-      : this.#clusterRules(name, new Set());
+    return kind === "Role" ? rulesIn(this.#roles.get(`${namespace}/${name}`)) : this.#clusterRules(name, new Set());
   }
 
   /** Aggregation is resolved here, so that a new part counts at once; the roles' own text follows by a controller. */

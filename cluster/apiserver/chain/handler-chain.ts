@@ -1,7 +1,14 @@
 /**
  * What every request passes, outermost first. The list below is the chain; nothing else decides on the order.
  */
-import { StatusError, badRequest, internalError, serviceUnavailable, tooManyRequests, unauthorized } from "@travelops/kube";
+import {
+  StatusError,
+  badRequest,
+  internalError,
+  serviceUnavailable,
+  tooManyRequests,
+  unauthorized,
+} from "@travelops/kube";
 import { StoreUnavailable } from "../../store/store.ts";
 import { ANONYMOUS, isPublicPath, type AuthorizationAttributes } from "../access.ts";
 import { forbiddenError } from "../authorization/authorizer.ts";
@@ -21,7 +28,11 @@ const recover: Filter = async (core, call, next) => {
   } catch (error) {
     const status = statusOf(core, call, error);
     const retryAfter = status.details?.retryAfterSeconds;
-    return objectReply(status, status.code, retryAfter === undefined || retryAfter === 0 ? undefined : { "retry-after": String(retryAfter) });
+    return objectReply(
+      status,
+      status.code,
+      retryAfter === undefined || retryAfter === 0 ? undefined : { "retry-after": String(retryAfter) },
+    );
   }
 };
 
@@ -76,7 +87,9 @@ const limitInFlight: Filter = async (core, call, next) => {
   if (isLongRunning(call.info)) return next(call);
   const { metrics, limits } = core;
   const mutating = isMutating(call.info);
-  const busy = mutating ? metrics.inFlightWrites >= limits.writesInFlight : metrics.inFlightReads >= limits.readsInFlight;
+  const busy = mutating
+    ? metrics.inFlightWrites >= limits.writesInFlight
+    : metrics.inFlightReads >= limits.readsInFlight;
   if (busy && !isPublicPath(call.info.path) && call.user?.groups.includes("system:masters") !== true) {
     metrics.rejected++;
     throw tooManyRequests("Too many requests, please try again later.", 1);
@@ -93,7 +106,16 @@ const limitInFlight: Filter = async (core, call, next) => {
 
 function attributesOf(user: UserInfo, info: RequestInfo): AuthorizationAttributes {
   if (info.kind === "path") {
-    return { user, verb: info.verb, group: "", resource: "", subresource: "", namespace: "", name: "", path: info.path };
+    return {
+      user,
+      verb: info.verb,
+      group: "",
+      resource: "",
+      subresource: "",
+      namespace: "",
+      name: "",
+      path: info.path,
+    };
   }
   const { verb, group, resource, subresource, name } = info;
   return { user, verb, group, resource, subresource, namespace: authorizationNamespace(info), name };

@@ -9,7 +9,10 @@ type Status = Readonly<Record<string, unknown>>;
 export function setCondition(status: Status, condition: Condition): Record<string, unknown> {
   const conditions = array(status["conditions"]) as readonly Condition[];
   const before = conditions.find(({ type }) => type === condition.type);
-  const next = before !== undefined && before.status === condition.status ? { ...condition, lastTransitionTime: before.lastTransitionTime } : condition;
+  const next =
+    before !== undefined && before.status === condition.status
+      ? { ...condition, lastTransitionTime: before.lastTransitionTime }
+      : condition;
   return {
     ...status,
     conditions: before === undefined ? [...conditions, next] : conditions.map((one) => (one === before ? next : one)),
@@ -42,7 +45,13 @@ export function heldNames(crd: KubeObject): TakenNames {
   const accepted = read(crd, "status", "acceptedNames");
   const strings = (value: unknown): string[] => array(value).map((item) => text(item));
   return {
-    resources: new Set([text(read(accepted, "plural")), text(read(accepted, "singular")), ...strings(read(accepted, "shortNames"))].filter((n) => n !== "")),
+    resources: new Set(
+      [
+        text(read(accepted, "plural")),
+        text(read(accepted, "singular")),
+        ...strings(read(accepted, "shortNames")),
+      ].filter((n) => n !== ""),
+    ),
     kinds: new Set([text(read(accepted, "kind")), text(read(accepted, "listKind"))].filter((n) => n !== "")),
   };
 }

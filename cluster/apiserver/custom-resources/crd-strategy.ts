@@ -20,7 +20,8 @@ export const CLEANUP_FINALIZER = "customresourcecleanup.apiextensions.k8s.io";
 const MAX_SELECTABLE_FIELDS = 8;
 const COLUMN_TYPES: ReadonlySet<string> = new Set(["boolean", "date", "integer", "number", "string"]);
 const IMMUTABLE = "field is immutable";
-const LABEL = "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
+const LABEL =
+  "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
 
 function nameErrors(crd: KubeObject, old: KubeObject | undefined): FieldError[] {
   const { plural, singular, kind, listKind, shortNames } = namesOf(crd);
@@ -31,14 +32,27 @@ function nameErrors(crd: KubeObject, old: KubeObject | undefined): FieldError[] 
     errors.push(fieldInvalid("metadata.name", name, 'must be spec.names.plural+"."+spec.group'));
   }
   if (group === "") errors.push(fieldRequired("spec.group"));
-  else if (!isDns1123Subdomain(group)) errors.push(fieldInvalid("spec.group", group, "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.'"));
-  else if (!group.includes(".")) errors.push(fieldInvalid("spec.group", group, "should be a domain with at least one dot"));
-  for (const [path, value] of [["spec.names.plural", plural], ["spec.names.singular", singular]] as const) {
+  else if (!isDns1123Subdomain(group))
+    errors.push(
+      fieldInvalid(
+        "spec.group",
+        group,
+        "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.'",
+      ),
+    );
+  else if (!group.includes("."))
+    errors.push(fieldInvalid("spec.group", group, "should be a domain with at least one dot"));
+  for (const [path, value] of [
+    ["spec.names.plural", plural],
+    ["spec.names.singular", singular],
+  ] as const) {
     if (!isDns1035Label(value)) errors.push(value === "" ? fieldRequired(path) : fieldInvalid(path, value, LABEL));
   }
   if (kind === "") errors.push(fieldRequired("spec.names.kind"));
-  else if (!isDns1035Label(kind.toLowerCase())) errors.push(fieldInvalid("spec.names.kind", kind, `may have mixed case, but should otherwise match: ${LABEL}`));
-  if (kind !== "" && kind === listKind) errors.push(fieldInvalid("spec.names.listKind", listKind, "kind and listKind may not be the same"));
+  else if (!isDns1035Label(kind.toLowerCase()))
+    errors.push(fieldInvalid("spec.names.kind", kind, `may have mixed case, but should otherwise match: ${LABEL}`));
+  if (kind !== "" && kind === listKind)
+    errors.push(fieldInvalid("spec.names.listKind", listKind, "kind and listKind may not be the same"));
   shortNames.forEach((short, i) => {
     if (!isDns1035Label(short)) errors.push(fieldInvalid(`spec.names.shortNames[${i}]`, short, LABEL));
   });
@@ -51,10 +65,17 @@ function versionErrors(crd: KubeObject): FieldError[] {
   const errors: FieldError[] = [];
   const storage = versions.filter((version) => read(version, "storage") === true);
   if (storage.length !== 1) {
-    errors.push(fieldInvalid("spec.versions", versions.map((version) => text(read(version, "name"))), "must have exactly one version marked as storage version"));
+    errors.push(
+      fieldInvalid(
+        "spec.versions",
+        versions.map((version) => text(read(version, "name"))),
+        "must have exactly one version marked as storage version",
+      ),
+    );
   }
   const names = versions.map((version) => text(read(version, "name")));
-  if (new Set(names).size !== names.length) errors.push(fieldInvalid("spec.versions", names, "must contain unique version names"));
+  if (new Set(names).size !== names.length)
+    errors.push(fieldInvalid("spec.versions", names, "must contain unique version names"));
   versions.forEach((version, i) => errors.push(...oneVersionErrors(version, `spec.versions[${i}]`)));
   return errors;
 }
@@ -74,7 +95,8 @@ function oneVersionErrors(version: unknown, path: string): FieldError[] {
   array(read(version, "additionalPrinterColumns")).forEach((column, i) => {
     const at = `${path}.additionalPrinterColumns[${i}]`;
     const type = text(read(column, "type"));
-    if (!COLUMN_TYPES.has(type)) errors.push(fieldInvalid(`${at}.type`, type, `must be one of ${[...COLUMN_TYPES].join(",")}`));
+    if (!COLUMN_TYPES.has(type))
+      errors.push(fieldInvalid(`${at}.type`, type, `must be one of ${[...COLUMN_TYPES].join(",")}`));
     const jsonPath = text(read(column, "jsonPath"));
     if (jsonPath !== "" && !jsonPath.startsWith(".")) {
       errors.push(fieldInvalid(`${at}.JSONPath`, jsonPath, "must be a simple json path starting with ."));
@@ -82,7 +104,11 @@ function oneVersionErrors(version: unknown, path: string): FieldError[] {
   });
   const fields = array(read(version, "selectableFields"));
   if (fields.length > MAX_SELECTABLE_FIELDS) {
-    errors.push({ reason: "FieldValueTooMany", field: `${path}.selectableFields`, message: `Too many: ${fields.length}: must have at most ${MAX_SELECTABLE_FIELDS} items` });
+    errors.push({
+      reason: "FieldValueTooMany",
+      field: `${path}.selectableFields`,
+      message: `Too many: ${fields.length}: must have at most ${MAX_SELECTABLE_FIELDS} items`,
+    });
   }
   fields.forEach((field, i) => {
     errors.push(...pathErrors(text(read(field, "jsonPath")), `${path}.selectableFields[${i}].jsonPath`));
@@ -143,7 +169,8 @@ function conversionErrors(crd: KubeObject): FieldError[] {
   if ((read(webhook, "clientConfig") ?? undefined) === undefined) {
     errors.push(fieldRequired("spec.conversion.webhookClientConfig", "required when strategy is set to Webhook"));
   }
-  if (array(read(webhook, "conversionReviewVersions")).length === 0) errors.push(fieldRequired("spec.conversion.conversionReviewVersions"));
+  if (array(read(webhook, "conversionReviewVersions")).length === 0)
+    errors.push(fieldRequired("spec.conversion.conversionReviewVersions"));
   return errors;
 }
 
@@ -155,17 +182,27 @@ function updateErrors(crd: KubeObject, old: KubeObject): FieldError[] {
     if (value !== read(old, ...keys)) errors.push(fieldInvalid(path, value ?? "", IMMUTABLE));
   }
   const names = versionsOf(crd).map((version) => text(read(version, "name")));
-  array(read(crd, "status", "storedVersions")).map((version) => text(version)).forEach((version, i) => {
-    if (!names.includes(version)) {
-      errors.push(fieldInvalid(`status.storedVersions[${i}]`, version, `missing from spec.versions; ${version} was previously a storage version, and must remain in spec.versions until a storage migration ensures no data remains persisted in ${version} and removes ${version} from status.storedVersions`));
-    }
-  });
+  array(read(crd, "status", "storedVersions"))
+    .map((version) => text(version))
+    .forEach((version, i) => {
+      if (!names.includes(version)) {
+        errors.push(
+          fieldInvalid(
+            `status.storedVersions[${i}]`,
+            version,
+            `missing from spec.versions; ${version} was previously a storage version, and must remain in spec.versions until a storage migration ensures no data remains persisted in ${version} and removes ${version} from status.storedVersions`,
+          ),
+        );
+      }
+    });
   return errors;
 }
 
 function scopeErrors(scope: string): FieldError[] {
   if (scope === "") return [fieldRequired("spec.scope")];
-  return scope === "Cluster" || scope === "Namespaced" ? [] : [fieldNotSupported("spec.scope", scope, ["Cluster", "Namespaced"])];
+  return scope === "Cluster" || scope === "Namespaced"
+    ? []
+    : [fieldNotSupported("spec.scope", scope, ["Cluster", "Namespaced"])];
 }
 
 function validate(crd: KubeObject, old: KubeObject | undefined, subresource: string): FieldError[] {
@@ -192,7 +229,10 @@ const withStoredVersion = (crd: KubeObject): KubeObject => {
 export const crdStrategy: Partial<Strategy> = {
   marksDeletionBare: true,
   prepareForCreate: (crd) =>
-    withStoredVersion({ ...crd, status: { conditions: [], acceptedNames: { plural: "", kind: "" }, storedVersions: [] } }),
+    withStoredVersion({
+      ...crd,
+      status: { conditions: [], acceptedNames: { plural: "", kind: "" }, storedVersions: [] },
+    }),
   prepareForUpdate: (crd) => withStoredVersion(crd),
   validate,
   /** Its objects go first. */

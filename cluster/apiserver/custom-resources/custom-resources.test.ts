@@ -5,9 +5,21 @@ import type { KubeClient, KubeObject, Resource } from "@travelops/kube";
 import { startTestServer, type TestServer } from "../testing/start-test-server.ts";
 import { eventually } from "../../../test/api-under-test.ts";
 
-const CRDS: Resource = { group: "apiextensions.k8s.io", version: "v1", resource: "customresourcedefinitions", kind: "CustomResourceDefinition", namespaced: false };
+const CRDS: Resource = {
+  group: "apiextensions.k8s.io",
+  version: "v1",
+  resource: "customresourcedefinitions",
+  kind: "CustomResourceDefinition",
+  namespaced: false,
+};
 
-const resource = (plural: string, kind: string, version = "v1"): Resource => ({ group: "example.com", version, resource: plural, kind, namespaced: true });
+const resource = (plural: string, kind: string, version = "v1"): Resource => ({
+  group: "example.com",
+  version,
+  resource: plural,
+  kind,
+  namespaced: true,
+});
 
 const SCHEMA = {
   type: "object",
@@ -21,7 +33,12 @@ const SCHEMA = {
   },
 };
 
-function crd(plural: string, kind: string, more: Record<string, unknown> = {}, version: Record<string, unknown> = {}): KubeObject {
+function crd(
+  plural: string,
+  kind: string,
+  more: Record<string, unknown> = {},
+  version: Record<string, unknown> = {},
+): KubeObject {
   return {
     apiVersion: "apiextensions.k8s.io/v1",
     kind: "CustomResourceDefinition",
@@ -62,7 +79,11 @@ afterAll(async () => {
 
 const established = (name: string): Promise<boolean> =>
   eventually(async () => {
-    const { status } = await client.get<KubeObject & { status?: { conditions?: { type: string; status: string }[] } }>(CRDS, "", name);
+    const { status } = await client.get<KubeObject & { status?: { conditions?: { type: string; status: string }[] } }>(
+      CRDS,
+      "",
+      name,
+    );
     return status?.conditions?.some(({ type, status: is }) => type === "Established" && is === "True") === true;
   });
 
@@ -84,9 +105,23 @@ describe("custom resources", () => {
     const byColor = await client.list(WIDGETS, { namespace: "default", fieldSelector: "spec.color=red" });
     expect(byColor.items.map((item) => item.metadata.name)).toEqual(["one"]);
     await expect(client.list(WIDGETS, { fieldSelector: "spec.size=2" })).rejects.toMatchObject({ code: 400 });
-    const status = await client.patch(WIDGETS, "default", "one", "application/merge-patch+json", { spec: { size: 7 }, status: { size: 2 } }, { subresource: "status" });
+    const status = await client.patch(
+      WIDGETS,
+      "default",
+      "one",
+      "application/merge-patch+json",
+      { spec: { size: 7 }, status: { size: 2 } },
+      { subresource: "status" },
+    );
     expect(status).toMatchObject({ spec: { size: 2 }, status: { size: 2 }, metadata: { generation: 1 } });
-    const scale = await client.patch(WIDGETS, "default", "one", "application/merge-patch+json", { spec: { replicas: 5 } }, { subresource: "scale" });
+    const scale = await client.patch(
+      WIDGETS,
+      "default",
+      "one",
+      "application/merge-patch+json",
+      { spec: { replicas: 5 } },
+      { subresource: "scale" },
+    );
     expect(scale).toMatchObject({ kind: "Scale", spec: { replicas: 5 }, status: { replicas: 2 } });
     const table = await https.call({
       method: "GET",
@@ -100,12 +135,20 @@ describe("custom resources", () => {
     const GADGETS = resource("gadgets", "Gadget");
     await client.create(CRDS, crd("gadgets", "Gadget"));
     await established("gadgets.example.com");
-    const gadget = (spec: unknown): KubeObject => ({ apiVersion: "example.com/v1", kind: "Gadget", metadata: { name: "g", namespace: "default" }, spec });
+    const gadget = (spec: unknown): KubeObject => ({
+      apiVersion: "example.com/v1",
+      kind: "Gadget",
+      metadata: { name: "g", namespace: "default" },
+      spec,
+    });
     await expect(client.create(GADGETS, gadget({ size: 0 }))).rejects.toMatchObject({
       code: 422,
-      message: 'Gadget.example.com "g" is invalid: spec.size: Invalid value: 0: spec.size in body should be greater than or equal to 1',
+      message:
+        'Gadget.example.com "g" is invalid: spec.size: Invalid value: 0: spec.size in body should be greater than or equal to 1',
     });
-    await expect(client.create(GADGETS, gadget({ sice: 1, size: 1 }), { fieldValidation: "Strict" })).rejects.toMatchObject({
+    await expect(
+      client.create(GADGETS, gadget({ sice: 1, size: 1 }), { fieldValidation: "Strict" }),
+    ).rejects.toMatchObject({
       code: 400,
       message: expect.stringContaining('strict decoding error: unknown field "spec.sice"') as string,
     });
@@ -123,7 +166,9 @@ describe("custom resources", () => {
       headers: { accept: "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList" },
     });
     expect(JSON.stringify(discovery.body)).toContain('"resource":"sprockets"');
-    const index = (await https.call({ method: "GET", path: "/openapi/v3" })).body as { paths: Record<string, { serverRelativeURL: string }> };
+    const index = (await https.call({ method: "GET", path: "/openapi/v3" })).body as {
+      paths: Record<string, { serverRelativeURL: string }>;
+    };
     const url = index.paths["apis/example.com/v1"]?.serverRelativeURL ?? "";
     const [path = "", hash = ""] = url.split("?hash=");
     const document = await https.call({ method: "GET", path, query: { hash } });
@@ -134,7 +179,8 @@ describe("custom resources", () => {
     await client.create(CRDS, crd("firsts", "Shared", { names: { plural: "firsts", kind: "Shared" } }));
     await established("firsts.example.com");
     await client.create(CRDS, crd("seconds", "Shared", { names: { plural: "seconds", kind: "Shared" } }));
-    const conditions = async (): Promise<string> => JSON.stringify((await client.get(CRDS, "", "seconds.example.com"))["status"]);
+    const conditions = async (): Promise<string> =>
+      JSON.stringify((await client.get(CRDS, "", "seconds.example.com"))["status"]);
     await eventually(async () => (await conditions()).includes("SingularConflict"));
     await client.delete(CRDS, "", "firsts.example.com");
     await established("seconds.example.com");
@@ -166,10 +212,20 @@ describe("custom resources", () => {
   });
 
   it("are served in every version, from the one that is stored", async () => {
-    const version = (name: string, storage: boolean): unknown => ({ name, served: true, storage, schema: { openAPIV3Schema: SCHEMA } });
+    const version = (name: string, storage: boolean): unknown => ({
+      name,
+      served: true,
+      storage,
+      schema: { openAPIV3Schema: SCHEMA },
+    });
     await client.create(CRDS, crd("manies", "Many", { versions: [version("v1", true), version("v2", false)] }));
     await established("manies.example.com");
-    const object = { apiVersion: "example.com/v2", kind: "Many", metadata: { name: "m", namespace: "default" }, spec: { size: 1 } };
+    const object = {
+      apiVersion: "example.com/v2",
+      kind: "Many",
+      metadata: { name: "m", namespace: "default" },
+      spec: { size: 1 },
+    };
     const created = await client.create(resource("manies", "Many", "v2"), object);
     expect(created.apiVersion).toBe("example.com/v2");
     expect((await client.get(resource("manies", "Many"), "default", "m")).apiVersion).toBe("example.com/v1");
@@ -177,8 +233,13 @@ describe("custom resources", () => {
 
   it("refuse a CRD that is not well made", async () => {
     const bad = crd("bads", "Bad", {}, { schema: { openAPIV3Schema: { type: "object", properties: { spec: {} } } } });
-    await expect(client.create(CRDS, bad)).rejects.toMatchObject({ code: 422, message: expect.stringContaining("Required value: must not be empty for specified object fields") as string });
-    await expect(client.create(CRDS, { ...crd("goods", "Good"), metadata: { name: "wrong.example.com" } })).rejects.toMatchObject({
+    await expect(client.create(CRDS, bad)).rejects.toMatchObject({
+      code: 422,
+      message: expect.stringContaining("Required value: must not be empty for specified object fields") as string,
+    });
+    await expect(
+      client.create(CRDS, { ...crd("goods", "Good"), metadata: { name: "wrong.example.com" } }),
+    ).rejects.toMatchObject({
       code: 422,
       message: expect.stringContaining('must be spec.names.plural+"."+spec.group') as string,
     });

@@ -118,7 +118,8 @@ class CustomResourceController {
   #accept(stored: StoredObject): void {
     const { name } = stored.key;
     const now = formatTime(this.#core.clock.now());
-    const wanted = (crd: KubeObject): Record<string, unknown> => establishedStatus(crd, this.#taken(name, groupOf(crd)), now);
+    const wanted = (crd: KubeObject): Record<string, unknown> =>
+      establishedStatus(crd, this.#taken(name, groupOf(crd)), now);
     if (equalJson(wanted(stored.object), stored.object["status"])) return;
     this.#write(stored.key, "update/status", (crd) => {
       const status = wanted(crd);
@@ -151,7 +152,13 @@ class CustomResourceController {
 
   async #deleteAll(name: string, table: string): Promise<void> {
     const resource = this.#served.get(name)?.resources[0];
-    const options: DeleteOptions = { gracePeriodSeconds: undefined, propagation: "Background", uid: undefined, resourceVersion: undefined, dryRun: false };
+    const options: DeleteOptions = {
+      gracePeriodSeconds: undefined,
+      propagation: "Background",
+      uid: undefined,
+      resourceVersion: undefined,
+      dryRun: false,
+    };
     const context = systemContext(this.#core);
     try {
       const { items } = this.#core.store.list(table);
@@ -179,7 +186,11 @@ class CustomResourceController {
         return released ? { op: "delete", object: next } : { op: "put", object: next };
       })
       .catch((error: unknown) => {
-        if (!this.#closed) this.#core.log.error("a CustomResourceDefinition's status could not be written", { crd: key.name, err: error });
+        if (!this.#closed)
+          this.#core.log.error("a CustomResourceDefinition's status could not be written", {
+            crd: key.name,
+            err: error,
+          });
       });
   }
 }

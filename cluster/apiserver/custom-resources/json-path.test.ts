@@ -4,7 +4,12 @@ import { compileJsonPath, JsonPathError } from "./json-path.ts";
 const object = {
   metadata: { labels: { "a.b/c": "dotted" } },
   spec: { hosts: ["x", "y"], map: { k: 1 } },
-  status: { conditions: [{ type: "Ready", status: "True" }, { type: "Synced", status: "False", count: 3 }] },
+  status: {
+    conditions: [
+      { type: "Ready", status: "True" },
+      { type: "Synced", status: "False", count: 3 },
+    ],
+  },
 };
 
 describe("compileJsonPath", () => {
@@ -20,7 +25,7 @@ describe("compileJsonPath", () => {
     ['.status.conditions[?(@.type=="Ready")].status', ["True"]],
     [".status.conditions[?(@.type=='Synced')].count", [3]],
     [".status.conditions[?(@.count)].type", ["Synced"]],
-    [".status.conditions[?(@.type!=\"Ready\")].type", ["Synced"]],
+    ['.status.conditions[?(@.type!="Ready")].type', ["Synced"]],
     [".nothing.here", []],
     [".constructor", []],
   ])("%s", (path, expected) => {

@@ -4,7 +4,12 @@ type Step =
   | { readonly kind: "field"; readonly name: string }
   | { readonly kind: "index"; readonly index: number }
   | { readonly kind: "all" }
-  | { readonly kind: "filter"; readonly path: readonly Step[]; readonly operator: "==" | "!=" | "exists"; readonly value: unknown };
+  | {
+      readonly kind: "filter";
+      readonly path: readonly Step[];
+      readonly operator: "==" | "!=" | "exists";
+      readonly value: unknown;
+    };
 
 /** A path that cannot be read; the message says where. */
 export class JsonPathError extends Error {
@@ -81,7 +86,9 @@ function steps(text: string): Step[] {
 }
 
 const own = (value: unknown, name: string): unknown =>
-  typeof value === "object" && value !== null && Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined;
+  typeof value === "object" && value !== null && Object.hasOwn(value, name)
+    ? (value as Record<string, unknown>)[name]
+    : undefined;
 
 function walk(value: unknown, path: readonly Step[], at: number, out: unknown[]): void {
   const step = path[at];
@@ -102,7 +109,11 @@ function walk(value: unknown, path: readonly Step[], at: number, out: unknown[])
       return;
     }
     case "all": {
-      const items: unknown[] = Array.isArray(value) ? value : typeof value === "object" && value !== null ? Object.values(value) : [];
+      const items: unknown[] = Array.isArray(value)
+        ? value
+        : typeof value === "object" && value !== null
+          ? Object.values(value)
+          : [];
       for (const item of items) walk(item, path, at + 1, out);
       return;
     }
@@ -122,7 +133,10 @@ function keeps(item: unknown, { path, operator, value }: Extract<Step, { kind: "
 
 /** Compiles a path; the result gives every value it leads to. Throws `JsonPathError`. */
 export function compileJsonPath(text: string): (value: unknown) => unknown[] {
-  const trimmed = text.trim().replace(/^\{(.*)\}$/s, "$1").replace(/^\$/, "");
+  const trimmed = text
+    .trim()
+    .replace(/^\{(.*)\}$/s, "$1")
+    .replace(/^\$/, "");
   const path = steps(trimmed);
   return (value) => {
     const out: unknown[] = [];

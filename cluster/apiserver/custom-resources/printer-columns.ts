@@ -47,7 +47,12 @@ function sourceOf(definition: unknown): ColumnSource {
   };
 }
 
-const AGE = { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp", description: "CreationTimestamp is a timestamp representing the server time when this object was created." };
+const AGE = {
+  name: "Age",
+  type: "date",
+  jsonPath: ".metadata.creationTimestamp",
+  description: "CreationTimestamp is a timestamp representing the server time when this object was created.",
+};
 
 function cell(type: Column["type"], value: unknown, now: number): Cell {
   if (value === undefined) return null;
@@ -59,7 +64,11 @@ function cell(type: Column["type"], value: unknown, now: number): Cell {
     case "boolean":
       return typeof value === "boolean" ? value : null;
     case "date":
-      return typeof value !== "string" ? "<invalid>" : Number.isNaN(Date.parse(value)) ? "<invalid>" : since(value, now);
+      return typeof value !== "string"
+        ? "<invalid>"
+        : Number.isNaN(Date.parse(value))
+          ? "<invalid>"
+          : since(value, now);
     case "string":
       if (value === null) return null;
       return typeof value === "object" ? JSON.stringify(value) : text(value);

@@ -45,7 +45,12 @@ export const groupOf = (crd: KubeObject): string => text(read(crd, "spec", "grou
 export const tableOfCrd = (crd: KubeObject): string => `${namesOf(crd).plural}.${groupOf(crd)}`;
 export const versionsOf = (crd: KubeObject): readonly unknown[] => array(read(crd, "spec", "versions"));
 export const storageVersionOf = (crd: KubeObject): string =>
-  text(read(versionsOf(crd).find((version) => read(version, "storage") === true), "name"));
+  text(
+    read(
+      versionsOf(crd).find((version) => read(version, "storage") === true),
+      "name",
+    ),
+  );
 
 class CustomRow implements ResourceRow {
   readonly group: string;
@@ -141,7 +146,8 @@ function hasDefaults(schema: unknown): boolean {
   if (schema["default"] !== undefined) return true;
   for (const key of ["properties", "items", "additionalProperties"]) {
     const child = schema[key];
-    if (key === "properties" ? isObject(child) && Object.values(child).some(hasDefaults) : hasDefaults(child)) return true;
+    if (key === "properties" ? isObject(child) && Object.values(child).some(hasDefaults) : hasDefaults(child))
+      return true;
   }
   return false;
 }

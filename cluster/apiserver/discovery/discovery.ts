@@ -76,7 +76,9 @@ function aggregated(registry: Registry, core: boolean, apiVersion: string): unkn
 }
 
 function legacyGroup(registry: Registry, group: string): Record<string, unknown> {
-  const versions = registry.versions(group).map((version) => ({ groupVersion: formatApiVersion(group, version), version }));
+  const versions = registry
+    .versions(group)
+    .map((version) => ({ groupVersion: formatApiVersion(group, version), version }));
   return { name: group, versions, preferredVersion: versions[0] };
 }
 
@@ -92,7 +94,11 @@ function legacyResources(registry: Registry, group: string, version: string): un
       verbs: verbsOf({ row, origin }),
       ...(row.shortNames.length > 0 ? { shortNames: row.shortNames } : {}),
       ...(row.categories.length > 0 ? { categories: row.categories } : {}),
-      storageVersionHash: createHash("sha256").update(`${group}/${row.resource}`).digest().subarray(0, 8).toString("base64"),
+      storageVersionHash: createHash("sha256")
+        .update(`${group}/${row.resource}`)
+        .digest()
+        .subarray(0, 8)
+        .toString("base64"),
     },
     ...[...row.subresources].map(([name, sub]) => ({
       name: `${row.resource}/${name}`,
@@ -103,7 +109,12 @@ function legacyResources(registry: Registry, group: string, version: string): un
       verbs: resourceVerbs(sub.verbs),
     })),
   ]);
-  return { kind: "APIResourceList", ...(group === "" ? {} : { apiVersion: "v1" }), groupVersion: formatApiVersion(group, version), resources };
+  return {
+    kind: "APIResourceList",
+    ...(group === "" ? {} : { apiVersion: "v1" }),
+    groupVersion: formatApiVersion(group, version),
+    resources,
+  };
 }
 
 function legacyRoot(registry: Registry): unknown {
@@ -124,7 +135,11 @@ function formOf(call: ApiCall): Form {
     const as = parameters.get("as");
     if (as === undefined) return { kind: "legacy" };
     const version = parameters.get("v");
-    if (as === "APIGroupDiscoveryList" && parameters.get("g") === "apidiscovery.k8s.io" && (version === "v2" || version === "v2beta1")) {
+    if (
+      as === "APIGroupDiscoveryList" &&
+      parameters.get("g") === "apidiscovery.k8s.io" &&
+      (version === "v2" || version === "v2beta1")
+    ) {
       return { kind: "aggregated", version };
     }
   }
@@ -146,12 +161,22 @@ export function handleDiscovery(core: ServerCore, call: ApiCall, path: string): 
   if (group === undefined) {
     const form = formOf(call);
     if (form.kind === "aggregated") {
-      const document = documentOf(registry, `${root}/${form.version}`, () => aggregated(registry, isCore, form.version));
-      return conditional(call, document, `application/json;g=apidiscovery.k8s.io;v=${form.version};as=APIGroupDiscoveryList`);
+      const document = documentOf(registry, `${root}/${form.version}`, () =>
+        aggregated(registry, isCore, form.version),
+      );
+      return conditional(
+        call,
+        document,
+        `application/json;g=apidiscovery.k8s.io;v=${form.version};as=APIGroupDiscoveryList`,
+      );
     }
     if (isCore) return objectReply(legacyRoot(registry));
     const groups = registry.groups().filter((name) => name !== "");
-    return objectReply({ kind: "APIGroupList", apiVersion: "v1", groups: groups.map((name) => legacyGroup(registry, name)) });
+    return objectReply({
+      kind: "APIGroupList",
+      apiVersion: "v1",
+      groups: groups.map((name) => legacyGroup(registry, name)),
+    });
   }
   if (isCore) {
     if (!registry.hasGroupVersion("", group) || version !== undefined) return pageNotFound();

@@ -31,7 +31,9 @@ function fingerprint(resource: ServedResource): string {
     const { row } = resource;
     const custom = (row as { openApiSchema?: unknown }).openApiSchema;
     const subresources = [...row.subresources];
-    known = digest(JSON.stringify([row.resource, row.kind, row.listKind, row.namespaced, row.verbs, subresources, custom ?? null]));
+    known = digest(
+      JSON.stringify([row.resource, row.kind, row.listKind, row.namespaced, row.verbs, subresources, custom ?? null]),
+    );
     fingerprints.set(resource, known);
   }
   return known;
@@ -40,7 +42,8 @@ function fingerprint(resource: ServedResource): string {
 const hashOf = (registry: Registry, group: string, version: string): string =>
   digest(KUBERNETES_VERSION + registry.resources(group, version).map(fingerprint).join());
 
-const pathOf = (group: string, version: string): string => (group === "" ? `api/${version}` : `apis/${group}/${version}`);
+const pathOf = (group: string, version: string): string =>
+  group === "" ? `api/${version}` : `apis/${group}/${version}`;
 
 function index(registry: Registry): unknown {
   const paths: Record<string, { serverRelativeURL: string }> = {};
@@ -61,7 +64,12 @@ async function documentV3(registry: Registry, group: string, version: string): P
   if (known?.hash === hash) return known;
   const { openApiV3 } = await import("@travelops/kube/schema/openapi");
   const rows = registry.resources(group, version).map(({ row }) => row);
-  const document = { hash, body: Buffer.from(JSON.stringify(openApiV3(formatApiVersion(group, version), rows, { version: KUBERNETES_VERSION }))) };
+  const document = {
+    hash,
+    body: Buffer.from(
+      JSON.stringify(openApiV3(formatApiVersion(group, version), rows, { version: KUBERNETES_VERSION })),
+    ),
+  };
   documents.set(path, document);
   return document;
 }
@@ -105,7 +113,9 @@ const json = (body: Buffer, headers: Readonly<Record<string, string>>): Reply =>
 function acceptsJson(call: ApiCall): boolean {
   const accept = header(call.headers, "accept");
   if (accept === "") return true;
-  return parseAccept(accept).some(({ type }) => type === "application/json" || type === "*/*" || type === "application/*");
+  return parseAccept(accept).some(
+    ({ type }) => type === "application/json" || type === "*/*" || type === "application/*",
+  );
 }
 
 const notModified = (call: ApiCall, etag: string): Reply | undefined =>
@@ -125,7 +135,8 @@ async function handleV3(core: ServerCore, call: ApiCall, rest: readonly string[]
   const [root, ...parts] = rest;
   const group = root === "api" ? "" : (parts.shift() ?? "");
   const version = parts.shift() ?? "";
-  if ((root !== "api" && root !== "apis") || parts.length > 0 || !registry.hasGroupVersion(group, version)) throw resourceNotFound();
+  if ((root !== "api" && root !== "apis") || parts.length > 0 || !registry.hasGroupVersion(group, version))
+    throw resourceNotFound();
   const { hash, body } = await documentV3(registry, group, version);
   const asked = call.query.get("hash");
   if (asked !== null && asked !== hash) {
@@ -149,10 +160,14 @@ export async function handleOpenApi(core: ServerCore, call: ApiCall, path: strin
   if (dialect !== "v2" || rest.length > 0) throw resourceNotFound();
   const form = formV2(call);
   if (form === undefined) {
-    throw notAcceptable("only the following media types are accepted: application/json, application/com.github.proto-openapi.spec.v2.v1.0+protobuf");
+    throw notAcceptable(
+      "only the following media types are accepted: application/json, application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
+    );
   }
   const { body } = await documentV2(core.registry, form);
   const etag = digest(body);
   const headers = { etag: `"${etag}"`, vary: "Accept" };
-  return notModified(call, etag) ?? { ...json(body, headers), ...(form === "json" ? {} : { contentType: PROTOBUF_TYPE }) };
+  return (
+    notModified(call, etag) ?? { ...json(body, headers), ...(form === "json" ? {} : { contentType: PROTOBUF_TYPE }) }
+  );
 }

@@ -84,7 +84,8 @@ export function prepareNew(
 /** A new object has no status; built-in kinds say so with an empty one. */
 function withoutStatus(resource: ServedResource, object: KubeObject): KubeObject {
   const status = resource.storageRow.schema.fields.get("status");
-  if (resource.origin === "builtin") return { ...object, status: status === undefined ? {} : normalize(status.node, {}) };
+  if (resource.origin === "builtin")
+    return { ...object, status: status === undefined ? {} : normalize(status.node, {}) };
   const { status: _status, ...rest } = object;
   return rest as KubeObject;
 }

@@ -1,5 +1,13 @@
 /** Deletion: preconditions, grace, finalizers and the three ways in which dependents follow. */
-import { badRequest, conflict, fieldInvalid, fieldNotSupported, invalid, notFound, type KubeObject } from "@travelops/kube";
+import {
+  badRequest,
+  conflict,
+  fieldInvalid,
+  fieldNotSupported,
+  invalid,
+  notFound,
+  type KubeObject,
+} from "@travelops/kube";
 import { formatTime } from "@travelops/kube/api/clock";
 import type { JsonObject } from "@travelops/kube/schema/json-value";
 import type { Change, ObjectKey, StoredObject } from "../../store/store.ts";
@@ -56,7 +64,9 @@ export async function deleteOptions(call: ApiCall): Promise<DeleteOptions> {
   const body = optionalObject(value, "DeleteOptions") ?? {};
   const kind = body["kind"];
   if (kind !== undefined && kind !== "DeleteOptions") {
-    throw badRequest(`the object provided is unrecognized (must be of type DeleteOptions): found ${JSON.stringify(kind)}`);
+    throw badRequest(
+      `the object provided is unrecognized (must be of type DeleteOptions): found ${JSON.stringify(kind)}`,
+    );
   }
   const preconditions = optionalObject(body["preconditions"], "preconditions") ?? {};
   const dryRun = body["dryRun"] ?? [];
@@ -76,7 +86,9 @@ export async function deleteOptions(call: ApiCall): Promise<DeleteOptions> {
 /** An empty body says nothing, whatever its content type. */
 function deleteBody(call: ApiCall, body: Awaited<ReturnType<ApiCall["readBody"]>>): typeof body {
   if (body.kind === "bytes" && body.bytes.length === 0) return { kind: "none" };
-  return header(call.headers, "content-type") === "" && body.kind === "bytes" ? { ...body, contentType: "application/json" } : body;
+  return header(call.headers, "content-type") === "" && body.kind === "bytes"
+    ? { ...body, contentType: "application/json" }
+    : body;
 }
 
 export interface Deleted {
@@ -87,7 +99,10 @@ export interface Deleted {
 }
 
 /** Upstream names the kind, not the resource, in these two. */
-const kindOf = ({ row }: ServedResource): { group: string; resource: string } => ({ group: row.group, resource: row.kind });
+const kindOf = ({ row }: ServedResource): { group: string; resource: string } => ({
+  group: row.group,
+  resource: row.kind,
+});
 
 function checkPreconditions(resource: ServedResource, name: string, object: KubeObject, options: DeleteOptions): void {
   const { uid, resourceVersion } = object.metadata;
@@ -143,7 +158,10 @@ function markDeleted(
       : {
           deletionTimestamp: formatTime(core.clock.now() + grace * 1000),
           ...(strategy.marksDeletionBare === true ? {} : { deletionGracePeriodSeconds: grace }),
-          ...(strategy.tracksGeneration === true && strategy.marksDeletionBare !== true && !already && metadata.generation !== undefined
+          ...(strategy.tracksGeneration === true &&
+          strategy.marksDeletionBare !== true &&
+          !already &&
+          metadata.generation !== undefined
             ? { generation: metadata.generation + 1 }
             : {}),
         };
@@ -195,7 +213,13 @@ export async function deleteObject(
   return { object: stored.object, stored, gone };
 }
 
-function admitDelete(core: ServerCore, resource: ServedResource, key: ObjectKey, current: KubeObject, context: WriteContext): void {
+function admitDelete(
+  core: ServerCore,
+  resource: ServedResource,
+  key: ObjectKey,
+  current: KubeObject,
+  context: WriteContext,
+): void {
   const { row } = resource;
   core.access.admit({
     operation: "DELETE",

@@ -22,7 +22,8 @@ export async function dispatch(core: ServerCore, call: ApiCall): Promise<Reply> 
     throw resourceNotFound();
   }
   checkScope(resource, info);
-  if (resource.deprecation !== undefined && !call.warnings.includes(resource.deprecation)) call.warnings.push(resource.deprecation);
+  if (resource.deprecation !== undefined && !call.warnings.includes(resource.deprecation))
+    call.warnings.push(resource.deprecation);
   if (isReview(resource.row)) {
     const { handleReview } = await import("./reviews.ts");
     return handleReview(core, call, info, resource);
@@ -40,7 +41,9 @@ export async function dispatch(core: ServerCore, call: ApiCall): Promise<Reply> 
     case "watch":
       return handleWatch(core, call, info, resource);
     case "create":
-      return resource.table === "bindings." ? (await import("./pod-actions.ts")).handleBinding(core, call, info, "") : handleCreate(core, call, info, resource);
+      return resource.table === "bindings."
+        ? (await import("./pod-actions.ts")).handleBinding(core, call, info, "")
+        : handleCreate(core, call, info, resource);
     case "update":
       return named(info, () => handleUpdate(core, call, info, resource));
     case "patch":
@@ -70,7 +73,12 @@ const STREAMS: ReadonlySet<string> = new Set(["exec", "attach", "portforward", "
 /** Subresources that are a part of their object, read and written like it. */
 const PARTS: ReadonlySet<string> = new Set(["status", "finalize", "approval", "ephemeralcontainers", "resize"]);
 
-async function dispatchSubresource(core: ServerCore, call: ApiCall, info: ResourceRequest, resource: ServedResource): Promise<Reply> {
+async function dispatchSubresource(
+  core: ServerCore,
+  call: ApiCall,
+  info: ResourceRequest,
+  resource: ServedResource,
+): Promise<Reply> {
   const row = resource.row.subresources.get(info.subresource);
   if (row === undefined) throw resourceNotFound();
   const { verb, subresource } = info;
@@ -93,6 +101,8 @@ async function dispatchSubresource(core: ServerCore, call: ApiCall, info: Resour
     case "eviction":
       return (await import("./pod-actions.ts")).handleEviction(core, call, info, resource);
     default:
-      throw badRequest(`the subresource ${JSON.stringify(subresource)} of ${resource.row.resource} is not supported by the embedded cluster`);
+      throw badRequest(
+        `the subresource ${JSON.stringify(subresource)} of ${resource.row.resource} is not supported by the embedded cluster`,
+      );
   }
 }

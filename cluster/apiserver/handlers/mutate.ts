@@ -1,7 +1,14 @@
 /** POST, PUT and DELETE of resources. */
 import { badRequest, type KubeObject, type Status } from "@travelops/kube";
 import type { ApiCall } from "../request/api-call.ts";
-import { decodeBody, expectKind, fieldValidationOf, pruneUnknown, readingKind, requireKind } from "../request/body-codec.ts";
+import {
+  decodeBody,
+  expectKind,
+  fieldValidationOf,
+  pruneUnknown,
+  readingKind,
+  requireKind,
+} from "../request/body-codec.ts";
 import { parseListOptions } from "../request/list-options.ts";
 import { objectReply, type Reply } from "../request/reply.ts";
 import type { ResourceRequest } from "../request/request-info.ts";
@@ -28,7 +35,11 @@ export function presentWritten(core: ServerCore, call: ApiCall, resource: Served
 /** Decodes the body as an object of `resource`: kind, unknown fields and types checked. */
 async function decodeObject(call: ApiCall, resource: ServedResource): Promise<KubeObject> {
   const validation = fieldValidationOf(call.query);
-  const { value, duplicates } = await decodeBody(await call.readBody(), validation !== "Ignore", readingKind(resource.row.kind));
+  const { value, duplicates } = await decodeBody(
+    await call.readBody(),
+    validation !== "Ignore",
+    readingKind(resource.row.kind),
+  );
   if (resource.origin === "custom") requireKind(value, resource.row.kind);
   const object = expectKind(value, resource.row);
   const pruned = pruneUnknown(call, resource.row.schema, object, duplicates, validation);
@@ -36,7 +47,12 @@ async function decodeObject(call: ApiCall, resource: ServedResource): Promise<Ku
   return pruned;
 }
 
-export async function handleCreate(core: ServerCore, call: ApiCall, info: ResourceRequest, resource: ServedResource): Promise<Reply> {
+export async function handleCreate(
+  core: ServerCore,
+  call: ApiCall,
+  info: ResourceRequest,
+  resource: ServedResource,
+): Promise<Reply> {
   if (info.name !== "") throw methodNotAllowed();
   if (resource.row.namespaced && info.namespace === "") {
     throw methodNotAllowed();
@@ -58,7 +74,12 @@ export function checkName(object: KubeObject, name: string): void {
   }
 }
 
-export async function handleUpdate(core: ServerCore, call: ApiCall, info: ResourceRequest, resource: ServedResource): Promise<Reply> {
+export async function handleUpdate(
+  core: ServerCore,
+  call: ApiCall,
+  info: ResourceRequest,
+  resource: ServedResource,
+): Promise<Reply> {
   presenterOf(call);
   const context = writeContext(core, call, info);
   const object = await decodeObject(call, resource);
@@ -110,7 +131,13 @@ function deletedStatus(resource: ServedResource, name: string, object: KubeObjec
   } as unknown as Status;
 }
 
-function presentDeleted(core: ServerCore, call: ApiCall, resource: ServedResource, name: string, deleted: Deleted): Reply {
+function presentDeleted(
+  core: ServerCore,
+  call: ApiCall,
+  resource: ServedResource,
+  name: string,
+  deleted: Deleted,
+): Reply {
   if (deleted.gone && !RETURNED_ON_DELETE.has(resource.table)) {
     return objectReply(deletedStatus(resource, name, deleted.object));
   }
@@ -119,7 +146,12 @@ function presentDeleted(core: ServerCore, call: ApiCall, resource: ServedResourc
     : presentStored(core, call, resource, deleted.stored);
 }
 
-export async function handleDelete(core: ServerCore, call: ApiCall, info: ResourceRequest, resource: ServedResource): Promise<Reply> {
+export async function handleDelete(
+  core: ServerCore,
+  call: ApiCall,
+  info: ResourceRequest,
+  resource: ServedResource,
+): Promise<Reply> {
   presenterOf(call);
   const context = writeContext(core, call, info);
   const options = await deleteOptions(call);

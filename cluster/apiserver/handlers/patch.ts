@@ -72,12 +72,19 @@ const asYaml = (body: RequestBody): RequestBody => {
 export type Patcher = (current: KubeObject) => unknown;
 
 /** The patcher of a content type. Throws `StatusError` 400 for a body that is none. */
-export async function patcherOf(type: string, body: RequestBody, schema: ServedResource["row"]["schema"]): Promise<Patcher> {
+export async function patcherOf(
+  type: string,
+  body: RequestBody,
+  schema: ServedResource["row"]["schema"],
+): Promise<Patcher> {
   const { value } = await decodeBody(asJson(body), false, readingPatch);
   switch (type) {
     case JSON_PATCH: {
       const { applyJsonPatch } = await import("@travelops/kube/schema/json-patch");
-      if (!Array.isArray(value)) throw badRequest("error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp");
+      if (!Array.isArray(value))
+        throw badRequest(
+          "error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp",
+        );
       if (value.length > MAX_OPERATIONS) {
         throw new StatusError(
           413,
@@ -126,7 +133,8 @@ function checkPatched(
   const { value, unknown } = prune(row.schema, patched);
   if (unknown.length > 0 && context.fieldValidation !== "Ignore") {
     const faults = strictFaults(unknown, []);
-    if (context.fieldValidation === "Strict") throw patchInvalid(patched, `strict decoding error: ${faults.join(", ")}`);
+    if (context.fieldValidation === "Strict")
+      throw patchInvalid(patched, `strict decoding error: ${faults.join(", ")}`);
     for (const fault of faults) warn(call, fault);
   }
   const object = value as unknown as KubeObject;
@@ -144,7 +152,12 @@ function checkPatched(
 const served = (resource: ServedResource, stored: KubeObject): KubeObject =>
   resource.fromStorage === undefined ? stored : resource.fromStorage(stored);
 
-export async function handlePatch(core: ServerCore, call: ApiCall, info: ResourceRequest, resource: ServedResource): Promise<Reply> {
+export async function handlePatch(
+  core: ServerCore,
+  call: ApiCall,
+  info: ResourceRequest,
+  resource: ServedResource,
+): Promise<Reply> {
   presenterOf(call);
   const body = await call.readBody();
   const type = patchTypeOf(body, resource);
@@ -173,7 +186,9 @@ async function patchRequest(
     produce(current) {
       const base = served(resource, current as KubeObject);
       const patched = patch(base);
-      return patched === base ? (current as KubeObject) : toStored(resource, checkPatched(call, resource, patched, info, context));
+      return patched === base
+        ? (current as KubeObject)
+        : toStored(resource, checkPatched(call, resource, patched, info, context));
     },
   };
 }
@@ -224,7 +239,9 @@ function appliedObject(value: unknown, resource: ServedResource, info: ResourceR
   const expected = formatApiVersion(row.group, row.version);
   if (value["apiVersion"] !== expected || value["kind"] !== row.kind) {
     const { group, version } = parseApiVersion(typeof value["apiVersion"] === "string" ? value["apiVersion"] : "");
-    throw badRequest(`invalid object type: ${group}/${version}, Kind=${typeof value["kind"] === "string" ? value["kind"] : ""}`);
+    throw badRequest(
+      `invalid object type: ${group}/${version}, Kind=${typeof value["kind"] === "string" ? value["kind"] : ""}`,
+    );
   }
   const metadata = value["metadata"] === undefined || value["metadata"] === null ? {} : value["metadata"];
   if (!isObject(metadata)) throw badRequest("error decoding YAML: metadata must be an object");

@@ -11,7 +11,14 @@ import {
 import { selects, type LabelSelector } from "@travelops/kube/client/selectors";
 import { kindNode } from "@travelops/kube/schema/table";
 import type { ApiCall } from "../request/api-call.ts";
-import { decodeBody, expectKind, fieldValidationOf, optionalObject, pruneUnknown, type ExpectedKind } from "../request/body-codec.ts";
+import {
+  decodeBody,
+  expectKind,
+  fieldValidationOf,
+  optionalObject,
+  pruneUnknown,
+  type ExpectedKind,
+} from "../request/body-codec.ts";
 import { objectReply, type Reply } from "../request/reply.ts";
 import type { ResourceRequest } from "../request/request-info.ts";
 import { array, number, read, record, text } from "../registry/printers/printer.ts";
@@ -40,28 +47,43 @@ function bound(pod: KubeObject, binding: KubeObject, node: string, now: string):
     throw conflict(PODS, name, `pod ${name} is being deleted, cannot be assigned to a host`);
   }
   const assigned = text(read(pod, "spec", "nodeName"));
-  if (assigned !== "") throw conflict(PODS, name, `pod ${name} is already assigned to node ${JSON.stringify(assigned)}`);
+  if (assigned !== "")
+    throw conflict(PODS, name, `pod ${name} is already assigned to node ${JSON.stringify(assigned)}`);
   if (array(read(pod, "spec", "schedulingGates")).length > 0) {
     throw conflict(PODS, name, `pod ${name} has non-empty .spec.schedulingGates`);
   }
-  const conditions = array(read(pod, "status", "conditions")).filter((condition) => read(condition, "type") !== "PodScheduled");
+  const conditions = array(read(pod, "status", "conditions")).filter(
+    (condition) => read(condition, "type") !== "PodScheduled",
+  );
   return {
     ...pod,
     metadata: {
       ...pod.metadata,
-      ...(binding.metadata.annotations === undefined ? {} : { annotations: { ...pod.metadata.annotations, ...binding.metadata.annotations } }),
-      ...(binding.metadata.labels === undefined ? {} : { labels: { ...pod.metadata.labels, ...binding.metadata.labels } }),
+      ...(binding.metadata.annotations === undefined
+        ? {}
+        : { annotations: { ...pod.metadata.annotations, ...binding.metadata.annotations } }),
+      ...(binding.metadata.labels === undefined
+        ? {}
+        : { labels: { ...pod.metadata.labels, ...binding.metadata.labels } }),
     },
     spec: { ...record(pod["spec"]), nodeName: node },
     status: {
       ...record(pod["status"]),
-      conditions: [...conditions, { type: "PodScheduled", status: "True", lastProbeTime: null, lastTransitionTime: now }],
+      conditions: [
+        ...conditions,
+        { type: "PodScheduled", status: "True", lastProbeTime: null, lastTransitionTime: now },
+      ],
     },
   };
 }
 
 /** `POST pods/NAME/binding`, and the older `POST bindings` whose name stands in the body. */
-export async function handleBinding(core: ServerCore, call: ApiCall, info: ResourceRequest, podName: string): Promise<Reply> {
+export async function handleBinding(
+  core: ServerCore,
+  call: ApiCall,
+  info: ResourceRequest,
+  podName: string,
+): Promise<Reply> {
   const pods = core.registry.get("", "v1", "pods");
   if (pods === undefined) throw notFound(PODS, podName);
   const binding = await decodeAction(call, { group: "", version: "v1", kind: "Binding" });
@@ -84,7 +106,11 @@ export async function handleBinding(core: ServerCore, call: ApiCall, info: Resou
       produce(current) {
         const pod = current as KubeObject;
         if (uid !== undefined && uid !== "" && uid !== pod.metadata.uid) {
-          throw conflict(PODS, name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${pod.metadata.uid ?? ""}`);
+          throw conflict(
+            PODS,
+            name,
+            `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${pod.metadata.uid ?? ""}`,
+          );
         }
         return bound(pod, binding, node, context.now);
       },
@@ -108,9 +134,15 @@ const isReady = (pod: KubeObject): boolean =>
 
 /** Pods that do not count for any budget: not running yet, or over. */
 const evictsFreely = (pod: KubeObject): boolean =>
-  pod.metadata.deletionTimestamp !== undefined || ["Succeeded", "Failed", "Pending"].includes(text(read(pod, "status", "phase")));
+  pod.metadata.deletionTimestamp !== undefined ||
+  ["Succeeded", "Failed", "Pending"].includes(text(read(pod, "status", "phase")));
 
-async function spendBudget(core: ServerCore, budget: KubeObject, pod: KubeObject, context: WriteContext): Promise<void> {
+async function spendBudget(
+  core: ServerCore,
+  budget: KubeObject,
+  pod: KubeObject,
+  context: WriteContext,
+): Promise<void> {
   const resource = core.registry.find("policy", "poddisruptionbudgets");
   if (resource === undefined) return;
   const name = budget.metadata.name ?? "";
@@ -128,7 +160,10 @@ async function spendBudget(core: ServerCore, budget: KubeObject, pod: KubeObject
         const observed = number(status["observedGeneration"]);
         if (observed < (before.metadata.generation ?? 0)) {
           throw tooManyRequests("Cannot evict pod as it would violate the pod's disruption budget.", 10, [
-            { reason: "DisruptionBudget", message: `The disruption budget ${name} is still being processed by the server.` },
+            {
+              reason: "DisruptionBudget",
+              message: `The disruption budget ${name} is still being processed by the server.`,
+            },
           ]);
         }
         if (allowed <= 0) {
@@ -148,13 +183,23 @@ async function spendBudget(core: ServerCore, budget: KubeObject, pod: KubeObject
 }
 
 /** `POST pods/NAME/eviction`: a deletion that disruption budgets have to allow. */
-export async function handleEviction(core: ServerCore, call: ApiCall, info: ResourceRequest, resource: ServedResource): Promise<Reply> {
+export async function handleEviction(
+  core: ServerCore,
+  call: ApiCall,
+  info: ResourceRequest,
+  resource: ServedResource,
+): Promise<Reply> {
   const eviction = await decodeAction(call, { group: "policy", version: "v1", kind: "Eviction" });
   const given = text(eviction.metadata.name);
   if (given !== "" && given !== info.name) throw badRequest("name in URL does not match name in Eviction object");
   const base = writeContext(core, call, info);
   const asked = optionalObject(eviction["deleteOptions"], "DeleteOptions") ?? {};
-  const dryRun = base.dryRun || dryRunOf(array(asked["dryRun"]).map((value) => text(value)), "DeleteOptions");
+  const dryRun =
+    base.dryRun ||
+    dryRunOf(
+      array(asked["dryRun"]).map((value) => text(value)),
+      "DeleteOptions",
+    );
   const context: WriteContext = { ...base, dryRun };
   const pod = requireStored(core, resource, info).object;
   if (!evictsFreely(pod)) {
@@ -168,7 +213,8 @@ export async function handleEviction(core: ServerCore, call: ApiCall, info: Reso
     }
     const [budget] = budgets;
     const policy = text(read(budget, "spec", "unhealthyPodEvictionPolicy"), "IfHealthyBudget");
-    const healthyEnough = number(read(budget, "status", "currentHealthy")) >= number(read(budget, "status", "desiredHealthy"));
+    const healthyEnough =
+      number(read(budget, "status", "currentHealthy")) >= number(read(budget, "status", "desiredHealthy"));
     const exempt = !isReady(pod) && (policy === "AlwaysAllow" || healthyEnough);
     if (budget !== undefined && !exempt) await spendBudget(core, budget, pod, context);
   }
@@ -177,9 +223,16 @@ export async function handleEviction(core: ServerCore, call: ApiCall, info: Reso
     gracePeriodSeconds: typeof asked["gracePeriodSeconds"] === "number" ? asked["gracePeriodSeconds"] : undefined,
     propagation: undefined,
     uid: typeof preconditions["uid"] === "string" ? preconditions["uid"] : undefined,
-    resourceVersion: typeof preconditions["resourceVersion"] === "string" ? preconditions["resourceVersion"] : undefined,
+    resourceVersion:
+      typeof preconditions["resourceVersion"] === "string" ? preconditions["resourceVersion"] : undefined,
     dryRun,
   };
-  await deleteObject(core, resource, { table: resource.table, namespace: info.namespace, name: info.name }, options, context);
+  await deleteObject(
+    core,
+    resource,
+    { table: resource.table, namespace: info.namespace, name: info.name },
+    options,
+    context,
+  );
   return objectReply(created, 201);
 }

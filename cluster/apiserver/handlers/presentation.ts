@@ -87,7 +87,9 @@ export function presentList(
       return {
         kind: "list",
         envelope,
-        items: items.map((item) => new LazyEncoded(partialMetadata(viewOf(resource, item).object, presentation.metaVersion))),
+        items: items.map(
+          (item) => new LazyEncoded(partialMetadata(viewOf(resource, item).object, presentation.metaVersion)),
+        ),
       };
     }
     case "Table": {

@@ -70,7 +70,14 @@ interface Selected {
   readonly remaining: number | undefined;
 }
 
-function select(core: ServerCore, table: string, namespace: string, limit: number, page: Page, selection: Selection): Selected {
+function select(
+  core: ServerCore,
+  table: string,
+  namespace: string,
+  limit: number,
+  page: Page,
+  selection: Selection,
+): Selected {
   const range = {
     namespace,
     ...(page.after === undefined ? {} : { after: page.after }),
@@ -133,7 +140,12 @@ function selectOrExpire(
 }
 
 /** Everything a collection request selects, at the latest revision (deletecollection). */
-export function selectAll(core: ServerCore, info: ResourceRequest, resource: ServedResource, options: ListOptions): readonly StoredObject[] {
+export function selectAll(
+  core: ServerCore,
+  info: ResourceRequest,
+  resource: ServedResource,
+  options: ListOptions,
+): readonly StoredObject[] {
   const selection =
     options.labelSelector === "" && options.fieldSelector === ""
       ? EVERYTHING

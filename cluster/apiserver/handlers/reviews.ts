@@ -19,7 +19,12 @@ async function decodeQuestion(call: ApiCall, resource: ServedResource): Promise<
   return object;
 }
 
-export async function handleReview(core: ServerCore, call: ApiCall, info: ResourceRequest, resource: ServedResource): Promise<Reply> {
+export async function handleReview(
+  core: ServerCore,
+  call: ApiCall,
+  info: ResourceRequest,
+  resource: ServedResource,
+): Promise<Reply> {
   if (info.verb !== "create" || info.subresource !== "") throw methodNotAllowed();
   negotiate(header(call.headers, "accept"), OBJECT_ONLY);
   if (call.user === undefined) throw new Error("a review reached its handler without a user");
@@ -35,7 +40,12 @@ export async function handleReview(core: ServerCore, call: ApiCall, info: Resour
 }
 
 /** `POST serviceaccounts/NAME/token`. */
-export async function handleToken(core: ServerCore, call: ApiCall, info: ResourceRequest, resource: ServedResource): Promise<Reply> {
+export async function handleToken(
+  core: ServerCore,
+  call: ApiCall,
+  info: ResourceRequest,
+  resource: ServedResource,
+): Promise<Reply> {
   negotiate(header(call.headers, "accept"), OBJECT_ONLY);
   const stored = core.store.get({ table: resource.table, namespace: info.namespace, name: info.name });
   if (stored === undefined) throw notFound(resource.groupResource, info.name);

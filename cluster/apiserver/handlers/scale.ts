@@ -50,7 +50,7 @@ function withValue(object: KubeObject, path: readonly string[], value: unknown):
 function replicasOf(scale: unknown, name: string): number {
   const replicas = read(scale, "spec", "replicas") ?? 0;
   if (typeof replicas !== "number" || !Number.isInteger(replicas)) {
-    throw badRequest("Scale in version \"v1\" cannot be handled as a Scale: spec.replicas must be an integer");
+    throw badRequest('Scale in version "v1" cannot be handled as a Scale: spec.replicas must be an integer');
   }
   if (replicas < 0) {
     throw invalid("autoscaling", "Scale", name, [
@@ -81,7 +81,12 @@ async function wantedScale(call: ApiCall, info: ResourceRequest): Promise<(curre
   return () => scale;
 }
 
-export async function handleScale(core: ServerCore, call: ApiCall, info: ResourceRequest, resource: ServedResource): Promise<Reply> {
+export async function handleScale(
+  core: ServerCore,
+  call: ApiCall,
+  info: ResourceRequest,
+  resource: ServedResource,
+): Promise<Reply> {
   const paths = resource.strategy.scale;
   if (paths === undefined) throw badRequest(`${resource.row.resource} cannot be scaled`);
   negotiate(header(call.headers, "accept"), OBJECT_ONLY);
@@ -103,7 +108,10 @@ export async function handleScale(core: ServerCore, call: ApiCall, info: Resourc
         const { uid: _uid, resourceVersion: _version, ...metadata } = scaled.metadata;
         return {
           ...scaled,
-          metadata: { ...metadata, ...(typeof resourceVersion === "string" && resourceVersion !== "" ? { resourceVersion } : {}) },
+          metadata: {
+            ...metadata,
+            ...(typeof resourceVersion === "string" && resourceVersion !== "" ? { resourceVersion } : {}),
+          },
         };
       },
     },

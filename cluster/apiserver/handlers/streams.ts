@@ -1,5 +1,12 @@
 /** Logs, and the subresources that take over a connection (exec, attach, portforward, proxy). */
-import { badRequest, fieldInvalid, invalid, notImplemented, serviceUnavailable, type KubeObject } from "@travelops/kube";
+import {
+  badRequest,
+  fieldInvalid,
+  invalid,
+  notImplemented,
+  serviceUnavailable,
+  type KubeObject,
+} from "@travelops/kube";
 import type { LogRequest } from "../api-server.ts";
 import type { ApiCall } from "../request/api-call.ts";
 import { queryBoolean, queryInteger } from "../request/list-options.ts";
@@ -11,7 +18,12 @@ import type { ServerCore } from "../server-options.ts";
 import { requireStored } from "./read.ts";
 
 /** Everything whose verb is `connect`. */
-export async function handleStream(core: ServerCore, call: ApiCall, info: ResourceRequest, resource: ServedResource): Promise<Reply> {
+export async function handleStream(
+  core: ServerCore,
+  call: ApiCall,
+  info: ResourceRequest,
+  resource: ServedResource,
+): Promise<Reply> {
   const user = call.user;
   if (user === undefined) throw new Error("a stream reached its handler without a user");
   const { object } = requireStored(core, resource, { ...info, name: proxiedName(info) });
@@ -32,7 +44,8 @@ function proxiedName(info: ResourceRequest): string {
 }
 
 function containerNames(pod: KubeObject): { all: string[]; main: string[]; init: string[] } {
-  const names = (field: string): string[] => array(read(pod, "spec", field)).map((container) => text(read(container, "name")));
+  const names = (field: string): string[] =>
+    array(read(pod, "spec", field)).map((container) => text(read(container, "name")));
   const main = names("containers");
   const init = names("initContainers");
   return { all: [...init, ...main, ...names("ephemeralContainers")], main, init };
@@ -59,7 +72,9 @@ export function containerOf(pod: KubeObject, asked: string): string {
 function nonNegative(call: ApiCall, name: string, least = 0): number | undefined {
   const value = queryInteger(call.query, name);
   if (value !== undefined && value < least) {
-    throw invalid("", "PodLogOptions", "", [fieldInvalid(name, value, `must be greater than ${least === 0 ? "or equal to 0" : "0"}`)]);
+    throw invalid("", "PodLogOptions", "", [
+      fieldInvalid(name, value, `must be greater than ${least === 0 ? "or equal to 0" : "0"}`),
+    ]);
   }
   return value;
 }
@@ -76,7 +91,11 @@ export async function handleLog(core: ServerCore, call: ApiCall, info: ResourceR
   const sinceTime = call.query.get("sinceTime") ?? "";
   if (sinceSeconds !== undefined && sinceTime !== "") {
     throw invalid("", "PodLogOptions", "", [
-      { reason: "FieldValueForbidden", field: "", message: "Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified" },
+      {
+        reason: "FieldValueForbidden",
+        field: "",
+        message: "Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified",
+      },
     ]);
   }
   const phase = text(read(pod, "status", "phase"));
@@ -84,7 +103,8 @@ export async function handleLog(core: ServerCore, call: ApiCall, info: ResourceR
     if (phase === "Pending") return { kind: "raw", code: 204, contentType: "text/plain", body: "" };
     throw badRequest(`pod ${info.name} does not have a host assigned`);
   }
-  if (core.nodeAccess === undefined) throw serviceUnavailable("no node serves logs yet: the kubelet has not registered");
+  if (core.nodeAccess === undefined)
+    throw serviceUnavailable("no node serves logs yet: the kubelet has not registered");
   const request: LogRequest = {
     namespace: info.namespace,
     pod: info.name,

@@ -2,14 +2,7 @@
  * The one way in which a stored object changes: PUT, every patch, subresources. `produce` is shown the current
  * object inside the store's change, so a patch is applied to what is there and never conflicts with itself.
  */
-import {
-  conflict,
-  fieldInvalid,
-  invalid,
-  MODIFIED,
-  notFound,
-  type KubeObject,
-} from "@travelops/kube";
+import { conflict, fieldInvalid, invalid, MODIFIED, notFound, type KubeObject } from "@travelops/kube";
 import { equalJson } from "@travelops/kube/schema/json-value";
 import { keepTimes, trackUpdate } from "@travelops/kube/schema/managed-fields";
 import type { Change, ObjectKey, StoredObject } from "../../store/store.ts";
@@ -39,12 +32,19 @@ export interface UpdateRequest {
 }
 
 /** Checks uid and resourceVersion that the sender believes in. Throws `StatusError` 409 or 422. */
-function checkPreconditions(resource: ServedResource, wanted: KubeObject, current: KubeObject, request: UpdateRequest): void {
+function checkPreconditions(
+  resource: ServedResource,
+  wanted: KubeObject,
+  current: KubeObject,
+  request: UpdateRequest,
+): void {
   const { uid, resourceVersion } = wanted.metadata;
   if (uid !== undefined && uid !== "" && uid !== current.metadata.uid) {
     // Only who sends a whole object says which one is meant; a patch asks for a change that cannot be.
     if (request.requireVersion !== true && request.ownsManagedFields !== true) {
-      throw invalid(resource.row.group, resource.row.kind, request.name, [fieldInvalid("metadata.uid", uid, "field is immutable")]);
+      throw invalid(resource.row.group, resource.row.kind, request.name, [
+        fieldInvalid("metadata.uid", uid, "field is immutable"),
+      ]);
     }
     throw conflict(
       resource.groupResource,
@@ -63,7 +63,11 @@ function checkPreconditions(resource: ServedResource, wanted: KubeObject, curren
   }
   if (!/^\d+$/.test(given)) {
     throw invalid(resource.row.group, resource.row.kind, request.name, [
-      fieldInvalid("metadata.resourceVersion", given, `strconv.ParseUint: parsing ${JSON.stringify(given)}: invalid syntax`),
+      fieldInvalid(
+        "metadata.resourceVersion",
+        given,
+        `strconv.ParseUint: parsing ${JSON.stringify(given)}: invalid syntax`,
+      ),
     ]);
   }
   if (given !== current.metadata.resourceVersion) throw conflict(resource.groupResource, request.name, MODIFIED);
@@ -75,7 +79,10 @@ function separate(resource: ServedResource, wanted: KubeObject, current: KubeObj
   if (subresource === "status") {
     const metadata =
       strategy.statusResetsMetadata === true
-        ? { ...current.metadata, ...(wanted.metadata.managedFields === undefined ? {} : { managedFields: wanted.metadata.managedFields }) }
+        ? {
+            ...current.metadata,
+            ...(wanted.metadata.managedFields === undefined ? {} : { managedFields: wanted.metadata.managedFields }),
+          }
         : wanted.metadata;
     const next: KubeObject = { ...current, metadata };
     if (wanted["status"] === undefined) delete next["status"];
@@ -107,10 +114,16 @@ function prepare(
   return next;
 }
 
-function bumpGeneration(resource: ServedResource, next: KubeObject, current: KubeObject, subresource: string): KubeObject {
+function bumpGeneration(
+  resource: ServedResource,
+  next: KubeObject,
+  current: KubeObject,
+  subresource: string,
+): KubeObject {
   const { strategy } = resource;
   if (strategy.tracksGeneration !== true || subresource === "status") return next;
-  const annotated = strategy.annotationsBumpGeneration === true && !equalJson(next.metadata.annotations, current.metadata.annotations);
+  const annotated =
+    strategy.annotationsBumpGeneration === true && !equalJson(next.metadata.annotations, current.metadata.annotations);
   if (!annotated && !specChanged(next, current, strategy.hasStatus)) return next;
   return withMetadata(next, { ...next.metadata, generation: (current.metadata.generation ?? 0) + 1 });
 }
@@ -160,7 +173,13 @@ function admitUpdate(
   return finish(resource, next, current, request, context);
 }
 
-function finish(resource: ServedResource, next: KubeObject, current: KubeObject, request: UpdateRequest, context: WriteContext): Checked {
+function finish(
+  resource: ServedResource,
+  next: KubeObject,
+  current: KubeObject,
+  request: UpdateRequest,
+  context: WriteContext,
+): Checked {
   if (request.ownsManagedFields === true) {
     const object = keepTimes(current, next);
     return { object, changed: !equalJson(object, current) };

@@ -36,7 +36,9 @@ function initialObjects(core: ServerCore, spec: WatchSpec): readonly StoredObjec
   }
   const { items } = core.store.list(spec.table, { namespace: spec.namespace });
   if (spec.name === undefined && spec.matches === undefined) return items;
-  return items.filter((item) => (spec.name === undefined || item.key.name === spec.name) && (spec.matches?.(item) ?? true));
+  return items.filter(
+    (item) => (spec.name === undefined || item.key.name === spec.name) && (spec.matches?.(item) ?? true),
+  );
 }
 
 const errorFrame = (error: StatusError): EncodedFrame => frameOf("ERROR", new LazyEncoded(error.status));
@@ -90,7 +92,8 @@ export function handleWatch(core: ServerCore, call: ApiCall, info: ResourceReque
     throw notFound(resource.groupResource, info.name);
   }
   const { matches } = selection;
-  const elsewhere = info.namespace !== "" && selection.namespace !== undefined && selection.namespace !== info.namespace;
+  const elsewhere =
+    info.namespace !== "" && selection.namespace !== undefined && selection.namespace !== info.namespace;
   const spec: WatchSpec = {
     table: resource.table,
     namespace: selection.namespace ?? info.namespace,

@@ -43,7 +43,8 @@ const OPTIONS: Readonly<Partial<Record<string, OptionsKind>>> = {
 function managerOf(call: ApiCall, user: UserInfo): string {
   const named = call.query.get("fieldManager") ?? "";
   if (named !== "") {
-    if (named.length > MAX_MANAGER) throw badRequest(`fieldManager: Too long: may not be more than ${MAX_MANAGER} bytes`);
+    if (named.length > MAX_MANAGER)
+      throw badRequest(`fieldManager: Too long: may not be more than ${MAX_MANAGER} bytes`);
     return named;
   }
   const agent = header(call.headers, "user-agent").split("/")[0]?.trim() ?? "";
@@ -69,4 +70,7 @@ export function writeContext(core: ServerCore, call: ApiCall, info: ResourceRequ
   };
 }
 
-export const withMetadata = (object: KubeObject, metadata: KubeObject["metadata"]): KubeObject => ({ ...object, metadata });
+export const withMetadata = (object: KubeObject, metadata: KubeObject["metadata"]): KubeObject => ({
+  ...object,
+  metadata,
+});

@@ -19,7 +19,8 @@ export function httpWatchSink(response: ServerResponse | Http2ServerResponse, li
 /** What is written to. */
 type Body = ServerResponse | ServerHttp2Stream;
 
-const isHttp2 = (response: ServerResponse | Http2ServerResponse): response is Http2ServerResponse => "stream" in response;
+const isHttp2 = (response: ServerResponse | Http2ServerResponse): response is Http2ServerResponse =>
+  "stream" in response;
 
 class ResponseSink implements HttpWatchSink {
   readonly #response: Body;

@@ -65,7 +65,9 @@ function peerCertificate(req: HttpRequest): X509Certificate | undefined {
   const owner: object = ("stream" in req ? req.stream.session : socket) ?? socket;
   let known = certificates.get(owner);
   if (known === undefined) {
-    known = { certificate: typeof socket.getPeerX509Certificate === "function" ? socket.getPeerX509Certificate() : undefined };
+    known = {
+      certificate: typeof socket.getPeerX509Certificate === "function" ? socket.getPeerX509Certificate() : undefined,
+    };
     certificates.set(owner, known);
   }
   return known.certificate;
@@ -85,7 +87,13 @@ class HttpCall implements ApiCall {
   #controller: AbortController | undefined;
   #body: Promise<RequestBody> | undefined;
 
-  constructor(req: HttpRequest, gone: { on(event: "close", listener: () => void): unknown }, id: string, limit: number, upgrade: boolean) {
+  constructor(
+    req: HttpRequest,
+    gone: { on(event: "close", listener: () => void): unknown },
+    id: string,
+    limit: number,
+    upgrade: boolean,
+  ) {
     const url = req.url ?? "/";
     const mark = url.indexOf("?");
     const path = mark < 0 ? url : url.slice(0, mark);
@@ -172,17 +180,24 @@ function refuseUpgrade(socket: Duplex, status: Status): void {
   );
 }
 
-async function onUpgrade(options: HttpsFrontOptions, req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+async function onUpgrade(
+  options: HttpsFrontOptions,
+  req: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+): Promise<void> {
   socket.on("error", nothing);
   try {
     const call = new HttpCall(req, socket, options.nextId(), options.limits.bodyBytes, true);
     const reply = await options.handler(call);
     if (socket.destroyed) return;
     if (reply.kind !== "upgrade") {
-      const status = reply.kind === "object" ? (reply.value.object as Status) : badRequest("this path knows no upgrade").status;
+      const status =
+        reply.kind === "object" ? (reply.value.object as Status) : badRequest("this path knows no upgrade").status;
       return refuseUpgrade(socket, status.kind === "Status" ? status : badRequest("this path knows no upgrade").status);
     }
-    if (options.upgrade === undefined) return refuseUpgrade(socket, notImplemented(`${reply.info.resource}/${reply.info.subresource}`).status);
+    if (options.upgrade === undefined)
+      return refuseUpgrade(socket, notImplemented(`${reply.info.resource}/${reply.info.subresource}`).status);
     options.upgrade(reply.info, reply.user, req, socket, head);
   } catch (error) {
     if (!(error instanceof StatusError)) options.log.error("an upgrade failed", { err: error });
@@ -218,7 +233,10 @@ export function httpsFront(options: HttpsFrontOptions): HttpsFront {
       })
       .finally(() => inFlight--);
   });
-  server.on("upgrade", (req: IncomingMessage, socket: Duplex, head: Buffer) => void onUpgrade(options, req, socket, head));
+  server.on(
+    "upgrade",
+    (req: IncomingMessage, socket: Duplex, head: Buffer) => void onUpgrade(options, req, socket, head),
+  );
   server.on("secureConnection", track);
   server.on("session", (session) => {
     session.on("error", nothing);

@@ -2,7 +2,15 @@
  * A transport without a socket: requests go straight into the handler chain, objects are handed over as they are.
  * What comes back is shared with the store and every other reader.
  */
-import { StatusError, badRequest, type ApiRequest, type ApiResponse, type Status, type Transport, type WatchFrame } from "@travelops/kube";
+import {
+  StatusError,
+  badRequest,
+  type ApiRequest,
+  type ApiResponse,
+  type Status,
+  type Transport,
+  type WatchFrame,
+} from "@travelops/kube";
 import { isObject, setKey, type JsonObject } from "@travelops/kube/schema/json-value";
 import type { UserInfo } from "../api-server.ts";
 import type { Handler } from "../chain/handler-chain.ts";
@@ -36,7 +44,11 @@ function withoutUndefined(value: unknown): unknown {
 
 function bodyOf(request: ApiRequest): RequestBody {
   if (request.body === undefined) return { kind: "none" };
-  return { kind: "value", value: withoutUndefined(request.body), contentType: request.contentType ?? "application/json" };
+  return {
+    kind: "value",
+    value: withoutUndefined(request.body),
+    contentType: request.contentType ?? "application/json",
+  };
 }
 
 function queryOf(request: ApiRequest): URLSearchParams {
@@ -85,7 +97,10 @@ function valueOf(reply: Reply): { code: number; body: unknown } {
       return { code: 200, body: { ...reply.envelope, items: reply.items.map((item) => item.object) } };
     case "raw": {
       const text = typeof reply.body === "string" ? reply.body : Buffer.from(reply.body).toString("utf8");
-      return { code: reply.code, body: reply.contentType.includes("json") && text !== "" ? (JSON.parse(text) as unknown) : text };
+      return {
+        code: reply.code,
+        body: reply.contentType.includes("json") && text !== "" ? (JSON.parse(text) as unknown) : text,
+      };
     }
     case "watch":
     case "stream":

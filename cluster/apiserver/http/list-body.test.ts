@@ -19,7 +19,10 @@ describe("a list's body", () => {
   });
 
   it("comes in pieces when it is large", () => {
-    const body = listBody({ kind: "PodList" }, Array.from({ length: 12_000 }, (_, n) => encoded({ n, text: "x".repeat(1000) })));
+    const body = listBody(
+      { kind: "PodList" },
+      Array.from({ length: 12_000 }, (_, n) => encoded({ n, text: "x".repeat(1000) })),
+    );
     const pieces = [...body.chunks()];
     expect(pieces.length).toBeGreaterThan(2);
     for (const piece of pieces) expect(piece.length).toBeLessThan(5 * 1024 * 1024);

@@ -18,7 +18,10 @@ export interface ListBody {
 export function listBody(envelope: Readonly<Record<string, unknown>>, items: readonly Encoded[]): ListBody {
   const head = Buffer.from(JSON.stringify(envelope).slice(0, -1));
   const commas = Math.max(items.length - 1, 0) * COMMA.length;
-  const length = items.reduce((sum, item) => sum + item.bytes.length, head.length + OPEN.length + commas + CLOSE.length);
+  const length = items.reduce(
+    (sum, item) => sum + item.bytes.length,
+    head.length + OPEN.length + commas + CLOSE.length,
+  );
   return {
     length,
     chunks: () => gathered(parts(head, items)),

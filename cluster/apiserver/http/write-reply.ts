@@ -30,7 +30,11 @@ const warningHeader = (text: string): string =>
 
 const asciiOnly = (text: string): string => text.replace(/[^\u0020-\u007e]/g, "?");
 
-function headersOf(call: ApiCall, contentType: string, extra: Readonly<Record<string, string>> | undefined): Record<string, string | number | string[]> {
+function headersOf(
+  call: ApiCall,
+  contentType: string,
+  extra: Readonly<Record<string, string>> | undefined,
+): Record<string, string | number | string[]> {
   const headers: Record<string, string | number | string[]> = {
     "audit-id": call.id,
     "cache-control": "no-cache, private",
@@ -141,13 +145,23 @@ function drained(res: Response): Promise<void> {
 }
 
 /** Writes a reply. Resolves once it is handed over; a watch goes on after that. */
-export async function writeReply(call: ApiCall, req: HttpRequest, response: HttpResponse, limits: Limits, reply: Reply): Promise<void> {
+export async function writeReply(
+  call: ApiCall,
+  req: HttpRequest,
+  response: HttpResponse,
+  limits: Limits,
+  reply: Reply,
+): Promise<void> {
   const res = response as unknown as Response;
   if (res.destroyed) return;
   switch (reply.kind) {
     case "object": {
       const { value } = reply;
-      const { body, contentType } = await encodeValue(call, () => value.bytes, () => value.object);
+      const { body, contentType } = await encodeValue(
+        call,
+        () => value.bytes,
+        () => value.object,
+      );
       return send(call, res, limits, reply.code, contentType, body, reply.headers);
     }
     case "list": {
@@ -157,7 +171,9 @@ export async function writeReply(call: ApiCall, req: HttpRequest, response: Http
         () => listBody(envelope, items),
         () => ({ ...envelope, items: items.map((item) => item.object) }),
       );
-      return Buffer.isBuffer(body) ? send(call, res, limits, 200, contentType, body) : sendList(call, res, limits, contentType, body);
+      return Buffer.isBuffer(body)
+        ? send(call, res, limits, 200, contentType, body)
+        : sendList(call, res, limits, contentType, body);
     }
     case "raw": {
       const body = typeof reply.body === "string" ? Buffer.from(reply.body) : Buffer.from(reply.body);

@@ -11,7 +11,9 @@ const authority = createAuthority("travelops-hub", validity(3650));
 
 describe("a certificate", () => {
   it("carries any name a user or group may have", () => {
-    const text = fc.string({ unit: "grapheme", minLength: 1, maxLength: 300 }).filter((name) => !/[\\\n+,"<>;=#\0]/.test(name) && name.trim() === name);
+    const text = fc
+      .string({ unit: "grapheme", minLength: 1, maxLength: 300 })
+      .filter((name) => !/[\\\n+,"<>;=#\0]/.test(name) && name.trim() === name);
     fc.assert(
       fc.property(text, fc.array(text, { maxLength: 4 }), (user, groups) => {
         const made = issueCertificate(authority, { use: "client", user, groups }, validity(1));
@@ -25,7 +27,9 @@ describe("a certificate", () => {
 
   it("carries every kind of address", () => {
     const names = ["10.64.0.1", "::1", "fd00::10:1", "2001:db8:1:2:3:4:5:6", "::ffff:127.0.0.1"];
-    const made = new X509Certificate(issueCertificate(authority, { use: "server", name: "one", names }, validity(1)).cert);
+    const made = new X509Certificate(
+      issueCertificate(authority, { use: "server", name: "one", names }, validity(1)).cert,
+    );
     for (const name of names) expect(made.checkIP(name), name).toBe(name);
     expect(made.checkIP("10.64.0.2")).toBeUndefined();
     expect(addressBytes("fd00::1").toString("hex")).toBe(`fd00${"0".repeat(26)}01`);
@@ -35,7 +39,10 @@ describe("a certificate", () => {
     const from = new Date("2026-03-01T12:34:56.789Z");
     const to = new Date("2061-12-31T23:59:59Z");
     const made = new X509Certificate(createAuthority("far", { from, to }).cert);
-    expect([made.validFromDate.toISOString(), made.validToDate.toISOString()]).toEqual(["2026-03-01T12:34:56.000Z", "2061-12-31T23:59:59.000Z"]);
+    expect([made.validFromDate.toISOString(), made.validToDate.toISOString()]).toEqual([
+      "2026-03-01T12:34:56.000Z",
+      "2061-12-31T23:59:59.000Z",
+    ]);
   });
 
   it("is what openssl takes for a strict X.509 v3 certificate", () => {

@@ -5,7 +5,21 @@
 import { createHash, createPrivateKey, generateKeyPairSync, randomBytes, sign, X509Certificate } from "node:crypto";
 import type { KeyObject } from "node:crypto";
 import { isIPv4 } from "node:net";
-import { bits, content, explicit, implicit, octets, oid, parts, sequence, set, time, TRUE, unsigned, utf8 } from "./der.ts";
+import {
+  bits,
+  content,
+  explicit,
+  implicit,
+  octets,
+  oid,
+  parts,
+  sequence,
+  set,
+  time,
+  TRUE,
+  unsigned,
+  utf8,
+} from "./der.ts";
 import { addressBytes } from "./address-bytes.ts";
 
 export interface CertificatePair {
@@ -51,7 +65,10 @@ export function createAuthority(name: string, validity: Validity): CertificatePa
     extension("2.5.29.15", bits(Buffer.from([0b1000_0110]), 1), true),
     extension("2.5.29.14", octets(keyIdentifier(publicKey))),
   ];
-  return { cert: certificate({ issuer: subject, subject, validity, publicKey, signer: privateKey, extensions }), key: pem(privateKey) };
+  return {
+    cert: certificate({ issuer: subject, subject, validity, publicKey, signer: privateKey, extensions }),
+    key: pem(privateKey),
+  };
 }
 
 /** A certificate of `authority` with a new key. */
@@ -65,7 +82,9 @@ export function issueCertificate(authority: CertificatePair, purpose: Purpose, v
     extension("2.5.29.15", bits(Buffer.from([0b1000_0000]), 7), true),
     extension("2.5.29.37", sequence(client ? CLIENT_AUTH : SERVER_AUTH)),
     extension("2.5.29.35", sequence(implicit(0, keyIdentifier(issuer.publicKey)))),
-    ...(client || purpose.names.length === 0 ? [] : [extension("2.5.29.17", sequence(...purpose.names.map(alternativeName)))]),
+    ...(client || purpose.names.length === 0
+      ? []
+      : [extension("2.5.29.17", sequence(...purpose.names.map(alternativeName)))]),
   ];
   return {
     cert: certificate({

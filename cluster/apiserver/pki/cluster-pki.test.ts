@@ -29,8 +29,7 @@ describe("the cluster's certificates", () => {
     expect(second.admin).toEqual(first.admin);
     expect(second.tokenKey.id).toBe(first.tokenKey.id);
     expect(statSync(dir).mode & 0o777).toBe(0o700);
-    for (const file of readdirSync(dir))
-      expect([file, statSync(join(dir, file)).mode & 0o777]).toEqual([file, 0o600]);
+    for (const file of readdirSync(dir)) expect([file, statSync(join(dir, file)).mode & 0o777]).toEqual([file, 0o600]);
   });
 
   it("let a client and the server verify each other by every name", async () => {

@@ -1,11 +1,5 @@
 /** The keys and certificates of one cluster, kept in its data directory. */
-import {
-  createHash,
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPairSync,
-  X509Certificate,
-} from "node:crypto";
+import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, X509Certificate } from "node:crypto";
 import type { KeyObject } from "node:crypto";
 import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -119,13 +113,11 @@ function openAuthority({ dir, clock, clusterName }: PkiOptions, validity: { from
   let certificate: X509Certificate;
   try {
     certificate = new X509Certificate(kept.cert);
-    if (!certificate.checkPrivateKey(createPrivateKey(kept.key)))
-      throw new Error("the key is not the certificate's");
+    if (!certificate.checkPrivateKey(createPrivateKey(kept.key))) throw new Error("the key is not the certificate's");
   } catch (error) {
-    throw new PkiError(
-      `the cluster's CA in ${file}.crt and ${file}.key is damaged: put both files back from a copy`,
-      { cause: error },
-    );
+    throw new PkiError(`the cluster's CA in ${file}.crt and ${file}.key is damaged: put both files back from a copy`, {
+      cause: error,
+    });
   }
   if (certificate.validToDate.getTime() > clock.now() + RENEW_DAYS * DAY_MS) return kept;
   const made = createAuthority(`travelops-${clusterName}`, validity);
@@ -143,11 +135,7 @@ function openLeaf(
 ): CertificatePair {
   const file = join(dir, name);
   const kept = readPair(file);
-  if (
-    kept !== undefined &&
-    isUsable(kept, new X509Certificate(authority.cert), renewAt) &&
-    carriesNames(kept, purpose)
-  )
+  if (kept !== undefined && isUsable(kept, new X509Certificate(authority.cert), renewAt) && carriesNames(kept, purpose))
     return kept;
   const made = issue(purpose);
   // Not synced: one that a power cut spoils is made anew.
@@ -171,11 +159,8 @@ function openTokenKey(dir: string): TokenKey {
   const kept = readIfThere(file);
   try {
     const privateKey =
-      kept === undefined
-        ? generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey
-        : createPrivateKey(kept);
-    if (kept === undefined)
-      writePrivateFile(file, String(privateKey.export({ type: "pkcs8", format: "pem" })));
+      kept === undefined ? generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey : createPrivateKey(kept);
+    if (kept === undefined) writePrivateFile(file, String(privateKey.export({ type: "pkcs8", format: "pem" })));
     const publicKey = createPublicKey(privateKey);
     const id = createHash("sha256")
       .update(publicKey.export({ type: "spki", format: "der" }))

@@ -58,7 +58,7 @@ export function time(date: Date): Buffer {
 export function parts(value: Uint8Array): Uint8Array[] {
   const found: Uint8Array[] = [];
   const { start, end } = contentOf(value, 0);
-  for (let at = start; at < end; ) {
+  for (let at = start; at < end;) {
     const next = contentOf(value, at).end;
     found.push(value.subarray(at, next));
     at = next;
@@ -78,6 +78,7 @@ function contentOf(value: Uint8Array, at: number): { start: number; end: number 
   let length = more === 0 ? first : 0;
   for (let i = 0; i < more; i++) length = length * 256 + (value[at + 2 + i] ?? 0);
   const start = at + 2 + more;
-  if (start + length > value.length) throw new Error("the certificate is not DER: a value is longer than what holds it");
+  if (start + length > value.length)
+    throw new Error("the certificate is not DER: a value is longer than what holds it");
   return { start, end: start + length };
 }

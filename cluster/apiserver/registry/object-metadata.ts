@@ -90,7 +90,11 @@ export function checkNamespace(resource: ServedResource, object: KubeObject, nam
   throw badRequest("the namespace of the provided object does not match the namespace sent on the request");
 }
 
-export function metadataErrors(resource: ServedResource, object: KubeObject, old: KubeObject | undefined): FieldError[] {
+export function metadataErrors(
+  resource: ServedResource,
+  object: KubeObject,
+  old: KubeObject | undefined,
+): FieldError[] {
   const { metadata } = object;
   const errors: FieldError[] = [];
   if (old === undefined) errors.push(...nameErrors(resource, metadata));
@@ -136,18 +140,18 @@ function labelErrors({ labels, annotations }: ObjectMeta): FieldError[] {
 const STANDARD_FINALIZERS: ReadonlySet<string> = new Set(["kubernetes", "orphan", "foregroundDeletion"]);
 
 /** Custom resources may have finalizers without a domain (Argo CD's has none); built-in kinds only the standard ones. */
-function finalizerErrors(
-  { finalizers = [] }: ObjectMeta,
-  old: ObjectMeta | undefined,
-  custom: boolean,
-): FieldError[] {
+function finalizerErrors({ finalizers = [] }: ObjectMeta, old: ObjectMeta | undefined, custom: boolean): FieldError[] {
   const errors: FieldError[] = [];
   for (const [i, finalizer] of finalizers.entries()) {
     const fault = qualifiedNameFault(finalizer);
     if (fault !== undefined) errors.push(fieldInvalid("metadata.finalizers", finalizer, fault));
     else if (!custom && !finalizer.includes("/") && !STANDARD_FINALIZERS.has(finalizer)) {
       errors.push(
-        fieldInvalid(`metadata.finalizers[${i}]`, finalizer, "name is neither a standard finalizer name nor is it fully qualified"),
+        fieldInvalid(
+          `metadata.finalizers[${i}]`,
+          finalizer,
+          "name is neither a standard finalizer name nor is it fully qualified",
+        ),
       );
     }
   }
@@ -177,7 +181,8 @@ function ownerErrors({ ownerReferences = [] }: ObjectMeta): FieldError[] {
   // Upstream says which field of an owner is wrong, not which owner.
   const path = "metadata.ownerReferences";
   for (const owner of ownerReferences) {
-    if ((owner.apiVersion ?? "") === "") errors.push(fieldInvalid(`${path}.apiVersion`, "", "version must not be empty"));
+    if ((owner.apiVersion ?? "") === "")
+      errors.push(fieldInvalid(`${path}.apiVersion`, "", "version must not be empty"));
     for (const key of ["kind", "name", "uid"] as const) {
       if ((owner[key] ?? "") === "") errors.push(fieldInvalid(`${path}.${key}`, "", "must not be empty"));
     }

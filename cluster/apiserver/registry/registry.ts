@@ -85,7 +85,9 @@ export class Registry {
     for (const [key, { row }] of this.#rows) {
       if (row.group === groupResource.group && row.resource === groupResource.resource) this.#rows.delete(key);
     }
-    const left = new Set([...this.#rows.values()].filter((r) => r.row.group === groupResource.group).map((r) => r.row.version));
+    const left = new Set(
+      [...this.#rows.values()].filter((r) => r.row.group === groupResource.group).map((r) => r.row.version),
+    );
     if (left.size === 0) this.#groups.delete(groupResource.group);
     else this.#groups.set(groupResource.group, left);
     this.#changed();
@@ -154,8 +156,6 @@ export function compareVersions(a: string, b: string): number {
   }
   const stage = (match: RegExpExecArray): number => (match[2] === undefined ? 2 : match[2] === "beta" ? 1 : 0);
   return (
-    stage(right) - stage(left) ||
-    Number(right[1]) - Number(left[1]) ||
-    Number(right[3] ?? 0) - Number(left[3] ?? 0)
+    stage(right) - stage(left) || Number(right[1]) - Number(left[1]) || Number(right[3] ?? 0) - Number(left[3] ?? 0)
   );
 }

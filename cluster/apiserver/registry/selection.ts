@@ -39,8 +39,11 @@ export function selectionOf(resource: ServedResource, labelSelector: string, fie
   let namespace: string | undefined;
   for (const { field, operator, value } of fields) {
     const own = resource.strategy.selectableFields;
-    const getter =
-      Object.hasOwn(metadataFields, field) ? metadataFields[field] : own !== undefined && Object.hasOwn(own, field) ? own[field] : undefined;
+    const getter = Object.hasOwn(metadataFields, field)
+      ? metadataFields[field]
+      : own !== undefined && Object.hasOwn(own, field)
+        ? own[field]
+        : undefined;
     if (getter === undefined) return unsupported(resource, field);
     getters.set(field, getter);
     if (field === "metadata.name" && operator === "=") name = value;

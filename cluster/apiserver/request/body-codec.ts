@@ -1,5 +1,14 @@
 /** Request bodies: JSON, YAML and protobuf become one value; what the schema does not know is told or refused. */
-import { badRequest, fieldNotSupported, formatApiVersion, invalid, parseApiVersion, StatusError, unsupportedMediaType, type KubeObject } from "@travelops/kube";
+import {
+  badRequest,
+  fieldNotSupported,
+  formatApiVersion,
+  invalid,
+  parseApiVersion,
+  StatusError,
+  unsupportedMediaType,
+  type KubeObject,
+} from "@travelops/kube";
 import type { StructNode } from "@travelops/kube/schema/node";
 import { decodeJson } from "@travelops/kube/schema/decode";
 import { prune } from "@travelops/kube/schema/prune";
@@ -30,7 +39,9 @@ export function fieldValidationOf(query: URLSearchParams, kind: OptionsKind = "C
     case "Strict":
       return value;
     default:
-      throw invalid("meta.k8s.io", kind, "", [fieldNotSupported("fieldValidation", value, ["", "Ignore", "Strict", "Warn"])]);
+      throw invalid("meta.k8s.io", kind, "", [
+        fieldNotSupported("fieldValidation", value, ["", "Ignore", "Strict", "Warn"]),
+      ]);
   }
 }
 
@@ -88,7 +99,12 @@ function guarded(decode: () => Decoded, reading: Reading, body: Buffer): Decoded
   try {
     return decode();
   } catch (error) {
-    throw badRequest(reading(error instanceof StatusError ? error.message : error instanceof Error ? error.message : String(error), body));
+    throw badRequest(
+      reading(
+        error instanceof StatusError ? error.message : error instanceof Error ? error.message : String(error),
+        body,
+      ),
+    );
   }
 }
 
@@ -114,9 +130,14 @@ export function expectKind(given: unknown, expected: ExpectedKind): KubeObject {
   const apiVersion = value["apiVersion"];
   const kind = value["kind"];
   const wanted = formatApiVersion(expected.group, expected.version);
-  for (const [name, field] of [["apiVersion", apiVersion], ["kind", kind]] as const) {
+  for (const [name, field] of [
+    ["apiVersion", apiVersion],
+    ["kind", kind],
+  ] as const) {
     if (field !== undefined && typeof field !== "string") {
-      throw badRequest(`couldn't get version/kind; json parse error: json: cannot unmarshal ${typeof field} into Go struct field .${name} of type string`);
+      throw badRequest(
+        `couldn't get version/kind; json parse error: json: cannot unmarshal ${typeof field} into Go struct field .${name} of type string`,
+      );
     }
   }
   const metadata = value["metadata"];
@@ -138,7 +159,12 @@ export function expectKind(given: unknown, expected: ExpectedKind): KubeObject {
   }
   if (apiVersion === wanted && kind === expected.kind && isObject(metadata)) return value as unknown as KubeObject;
   const { apiVersion: _apiVersion, kind: _kind, metadata: _metadata, ...rest } = value;
-  return { apiVersion: wanted, kind: expected.kind, metadata: isObject(metadata) ? metadata : {}, ...rest } as KubeObject;
+  return {
+    apiVersion: wanted,
+    kind: expected.kind,
+    metadata: isObject(metadata) ? metadata : {},
+    ...rest,
+  } as KubeObject;
 }
 
 /** Built-in kinds are known by their path; an object of a custom one has to say what it is. Throws `StatusError` 400. */
@@ -149,7 +175,9 @@ export function requireKind(value: unknown, kind: string): void {
     if (given !== undefined && given !== "") continue;
     const name = field === "kind" ? "Kind" : "apiVersion";
     const shown = JSON.stringify(value).slice(0, SUMMARY_BYTES);
-    throw badRequest(`the object provided is unrecognized (must be of type ${kind}): Object '${name}' is missing in '${shown} ...'`);
+    throw badRequest(
+      `the object provided is unrecognized (must be of type ${kind}): Object '${name}' is missing in '${shown} ...'`,
+    );
   }
 }
 

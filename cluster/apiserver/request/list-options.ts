@@ -70,12 +70,19 @@ export function parseListOptions(query: URLSearchParams, watch: boolean): ListOp
 
 const MATCH = "resourceVersionMatch";
 
-function listErrors({ resourceVersionMatch: match, resourceVersion, continueToken, sendInitialEvents }: ListOptions): FieldError[] {
+function listErrors({
+  resourceVersionMatch: match,
+  resourceVersion,
+  continueToken,
+  sendInitialEvents,
+}: ListOptions): FieldError[] {
   const errors: FieldError[] = [];
   if (match !== "") {
-    if (resourceVersion === "") errors.push(fieldForbidden(MATCH, `${MATCH} is forbidden unless resourceVersion is provided`));
+    if (resourceVersion === "")
+      errors.push(fieldForbidden(MATCH, `${MATCH} is forbidden unless resourceVersion is provided`));
     if (continueToken !== "") errors.push(fieldForbidden(MATCH, `${MATCH} is forbidden when continue is provided`));
-    if (match !== "Exact" && match !== "NotOlderThan") errors.push(fieldNotSupported(MATCH, match, ["Exact", "NotOlderThan", ""]));
+    if (match !== "Exact" && match !== "NotOlderThan")
+      errors.push(fieldNotSupported(MATCH, match, ["Exact", "NotOlderThan", ""]));
     if (match === "Exact" && resourceVersion === "0") {
       errors.push(fieldForbidden(MATCH, `${MATCH} "exact" is forbidden for resourceVersion "0"`));
     }

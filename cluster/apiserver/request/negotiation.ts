@@ -54,7 +54,11 @@ const FORMS: ReadonlyMap<string, Form> = new Map([
 ]);
 
 function presentationOf({ type, parameters }: AcceptClause): Presentation | undefined {
-  const mediaType = JSON_TYPES.has(type) ? "application/json" : type === "application/yaml" ? "application/yaml" : undefined;
+  const mediaType = JSON_TYPES.has(type)
+    ? "application/json"
+    : type === "application/yaml"
+      ? "application/yaml"
+      : undefined;
   if (mediaType === undefined) return undefined;
   const pretty = parameters.get("pretty") === "1" || parameters.get("pretty") === "true";
   const as = parameters.get("as");

@@ -35,6 +35,8 @@ describe("parseRequestInfo", () => {
   });
 
   it("refuses a path whose escapes are malformed", () => {
-    expect(() => parse("GET", "/api/v1/namespaces/%zz/pods")).toThrowError(expect.objectContaining({ code: 400 }) as Error);
+    expect(() => parse("GET", "/api/v1/namespaces/%zz/pods")).toThrowError(
+      expect.objectContaining({ code: 400 }) as Error,
+    );
   });
 });

@@ -4,15 +4,7 @@
  */
 import { badRequest } from "@travelops/kube";
 
-export type ResourceVerb =
-  | "get"
-  | "list"
-  | "watch"
-  | "create"
-  | "update"
-  | "patch"
-  | "delete"
-  | "deletecollection";
+export type ResourceVerb = "get" | "list" | "watch" | "create" | "update" | "patch" | "delete" | "deletecollection";
 
 export interface ResourceRequest {
   readonly kind: "resource";

@@ -88,19 +88,17 @@ test("nobody writes them, and only who may read them does", async () => {
 });
 
 test("the group is announced as available", async () => {
-  const service = await server
-    .client()
-    .get(
-      {
-        group: "apiregistration.k8s.io",
-        version: "v1",
-        resource: "apiservices",
-        kind: "APIService",
-        namespaced: false,
-      },
-      "",
-      "v1beta1.metrics.k8s.io",
-    );
+  const service = await server.client().get(
+    {
+      group: "apiregistration.k8s.io",
+      version: "v1",
+      resource: "apiservices",
+      kind: "APIService",
+      namespaced: false,
+    },
+    "",
+    "v1beta1.metrics.k8s.io",
+  );
   expect(service["status"]).toMatchObject({ conditions: [{ type: "Available", status: "True" }] });
 });
 

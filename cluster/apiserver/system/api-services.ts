@@ -79,7 +79,8 @@ export async function keepApiServices(core: ServerCore): Promise<() => void> {
     cancel ??= core.clock.setTimeout(() => {
       cancel = undefined;
       reconcile(core).catch((error: unknown) => {
-        if (!core.closing.aborted) core.log.error("the APIService objects could not be brought up to date", { err: error });
+        if (!core.closing.aborted)
+          core.log.error("the APIService objects could not be brought up to date", { err: error });
       });
     }, SETTLE_MS);
   });

@@ -52,7 +52,9 @@ export class Metrics {
     metric("apiserver_request_duration_seconds", "histogram", "Response latency by verb, resource and subresource.");
     for (const [labels, histogram] of this.#durations) {
       const name = "apiserver_request_duration_seconds";
-      BUCKETS.forEach((bucket, i) => lines.push(`${name}_bucket{${labels},le="${bucket}"} ${histogram.counts[i] ?? 0}`));
+      BUCKETS.forEach((bucket, i) =>
+        lines.push(`${name}_bucket{${labels},le="${bucket}"} ${histogram.counts[i] ?? 0}`),
+      );
       lines.push(`${name}_bucket{${labels},le="+Inf"} ${histogram.count}`);
       lines.push(`${name}_sum{${labels}} ${histogram.sum}`, `${name}_count{${labels}} ${histogram.count}`);
     }

@@ -97,7 +97,9 @@ export async function handlePath(core: ServerCore, call: ApiCall, info: PathRequ
     case "readyz":
       return health(core, call, first, rest.join("/"));
     case "metrics":
-      return rest.length === 0 ? text(200, core.metrics.render(core.store), "text/plain; version=0.0.4; charset=utf-8") : pageNotFound();
+      return rest.length === 0
+        ? text(200, core.metrics.render(core.store), "text/plain; version=0.0.4; charset=utf-8")
+        : pageNotFound();
     case "api":
     case "apis":
       return (await import("../discovery/discovery.ts")).handleDiscovery(core, call, path);

@@ -38,7 +38,12 @@ export interface TestServerOptions extends Partial<ApiServerOptions> {
 
 async function makeDefaultServiceAccount(server: ApiServer): Promise<void> {
   const account = { apiVersion: "v1", kind: "ServiceAccount", metadata: { name: "default", namespace: "default" } };
-  await server.clientFor(ADMIN).create({ group: "", version: "v1", resource: "serviceaccounts", kind: "ServiceAccount", namespaced: true }, account);
+  await server
+    .clientFor(ADMIN)
+    .create(
+      { group: "", version: "v1", resource: "serviceaccounts", kind: "ServiceAccount", namespaced: true },
+      account,
+    );
 }
 
 /** Starts a server on a free port of 127.0.0.1. */
@@ -46,7 +51,13 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const dir = mkdtempSync(join(tmpdir(), "travelops-apiserver-"));
   const clock = options.clock ?? systemClock;
   const log = options.log ?? silentLogger;
-  const pki = await openPki({ dir: join(dir, "pki"), clock, clusterName: "test", serviceAddress: "10.64.0.1", serverNames: ["localhost", "127.0.0.1"] });
+  const pki = await openPki({
+    dir: join(dir, "pki"),
+    clock,
+    clusterName: "test",
+    serviceAddress: "10.64.0.1",
+    serverNames: ["localhost", "127.0.0.1"],
+  });
   const store = await openStore({ dir: join(dir, "store"), clock, log });
   const adminToken = randomBytes(16).toString("hex");
   const access =

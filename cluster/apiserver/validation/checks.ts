@@ -5,7 +5,8 @@ import { child, entries, type Fields, items, list, strings, text } from "./field
 
 export type Errors = FieldError[];
 
-const regex = (what: string, examples: string, pattern: string): string => `${what} (e.g. ${examples}, regex used for validation is '${pattern}')`;
+const regex = (what: string, examples: string, pattern: string): string =>
+  `${what} (e.g. ${examples}, regex used for validation is '${pattern}')`;
 
 const LABEL_1123 = "[a-z0-9]([-a-z0-9]*[a-z0-9])?";
 const LABEL_1035 = "[a-z]([-a-z0-9]*[a-z0-9])?";
@@ -34,7 +35,8 @@ const DNS_1035_TEXT = regex(
   "'my-name',  or 'abc-123'",
   LABEL_1035,
 );
-const QUALIFIED_WORDS = "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character";
+const QUALIFIED_WORDS =
+  "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character";
 const QUALIFIED_EXAMPLES = "'MyName',  or 'my.name',  or '123-abc'";
 const LABEL_VALUE_TEXT = regex(
   "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character",
@@ -51,7 +53,11 @@ const CONFIG_KEY_TEXT = regex(
   "'key.name',  or 'KEY_NAME',  or 'key-name'",
   "[-._a-zA-Z0-9]+",
 );
-const PERCENT_TEXT = regex("a valid percent string must be a numeric string followed by an ending '%'", "'1%',  or '93%'", "[0-9]+%");
+const PERCENT_TEXT = regex(
+  "a valid percent string must be a numeric string followed by an ending '%'",
+  "'1%',  or '93%'",
+  "[0-9]+%",
+);
 
 const whole = (pattern: string): RegExp => new RegExp(`^(?:${pattern})$`);
 const RE_LABEL = whole(LABEL_1123);
@@ -63,10 +69,12 @@ const RE_WILDCARD = whole(`\\*\\.${SUBDOMAIN}`);
 /** A check of a text: what is wrong with it. */
 export type TextCheck = (value: string) => readonly string[];
 
-const limited = (max: number, pattern: RegExp, message: string): TextCheck => (value) => [
-  ...(Buffer.byteLength(value) > max ? [`must be no more than ${max} characters`] : []),
-  ...(pattern.test(value) ? [] : [message]),
-];
+const limited =
+  (max: number, pattern: RegExp, message: string): TextCheck =>
+  (value) => [
+    ...(Buffer.byteLength(value) > max ? [`must be no more than ${max} characters`] : []),
+    ...(pattern.test(value) ? [] : [message]),
+  ];
 
 export const dnsLabel = limited(63, RE_LABEL, LABEL_TEXT);
 export const dnsSubdomain = limited(253, RE_SUBDOMAIN, SUBDOMAIN_TEXT);
@@ -78,13 +86,23 @@ export const wildcardSubdomain = limited(253, RE_WILDCARD, WILDCARD_TEXT);
 export const qualifiedName: TextCheck = (value) => {
   const parts = value.split("/");
   if (parts.length > 2) {
-    return [`a valid label key ${regex(QUALIFIED_WORDS, QUALIFIED_EXAMPLES, QUALIFIED)} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`];
+    return [
+      `a valid label key ${regex(QUALIFIED_WORDS, QUALIFIED_EXAMPLES, QUALIFIED)} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`,
+    ];
   }
   const name = parts.at(-1) ?? "";
   const prefix = parts.length === 2 ? (parts[0] ?? "") : undefined;
   return [
-    ...(prefix === undefined ? [] : prefix === "" ? ["prefix part must be non-empty"] : dnsSubdomain(prefix).map((fault) => `prefix part ${fault}`)),
-    ...(name === "" ? ["name part must be non-empty"] : name.length > 63 ? ["name part must be no more than 63 bytes"] : []),
+    ...(prefix === undefined
+      ? []
+      : prefix === ""
+        ? ["prefix part must be non-empty"]
+        : dnsSubdomain(prefix).map((fault) => `prefix part ${fault}`)),
+    ...(name === ""
+      ? ["name part must be non-empty"]
+      : name.length > 63
+        ? ["name part must be no more than 63 bytes"]
+        : []),
     ...(RE_QUALIFIED.test(name) ? [] : [`name part ${regex(QUALIFIED_WORDS, QUALIFIED_EXAMPLES, QUALIFIED)}`]),
   ];
 };
@@ -114,14 +132,18 @@ export const portName: TextCheck = (value) => [
 ];
 
 export const pathSegment: TextCheck = (value) =>
-  value === "." || value === ".." ? [`may not be '${value}'`] : ["/", "%"].filter((part) => value.includes(part)).map((part) => `may not contain '${part}'`);
+  value === "." || value === ".."
+    ? [`may not be '${value}'`]
+    : ["/", "%"].filter((part) => value.includes(part)).map((part) => `may not contain '${part}'`);
 
-export const ipAddress: TextCheck = (value) => (isIP(value) === 0 ? ["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"] : []);
+export const ipAddress: TextCheck = (value) =>
+  isIP(value) === 0 ? ["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"] : [];
 
 export const cidr: TextCheck = (value) => {
   const [address = "", bits = "", ...more] = value.split("/");
   const family = isIP(address);
-  const valid = more.length === 0 && family !== 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128);
+  const valid =
+    more.length === 0 && family !== 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128);
   return valid ? [] : ["must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"];
 };
 
@@ -142,7 +164,8 @@ export function oneOf(value: unknown, path: string, supported: readonly string[]
 }
 
 export function nonNegative(value: unknown, path: string, errors: Errors): void {
-  if (typeof value === "number" && value < 0) errors.push(fieldInvalid(path, value, "must be greater than or equal to 0"));
+  if (typeof value === "number" && value < 0)
+    errors.push(fieldInvalid(path, value, "must be greater than or equal to 0"));
 }
 
 export function inRange(value: unknown, path: string, low: number, high: number, errors: Errors): void {
@@ -151,7 +174,8 @@ export function inRange(value: unknown, path: string, low: number, high: number,
   }
 }
 
-export const portNumber = (value: unknown, path: string, errors: Errors): void => inRange(value, path, 1, 65_535, errors);
+export const portNumber = (value: unknown, path: string, errors: Errors): void =>
+  inRange(value, path, 1, 65_535, errors);
 
 /** A port by number or name. */
 export function portReference(value: unknown, path: string, errors: Errors): void {
@@ -184,11 +208,15 @@ export function selectorOperator(requirement: Fields, path: string, errors: Erro
   switch (text(requirement, "operator")) {
     case "In":
     case "NotIn":
-      if (values.length === 0) errors.push(fieldRequired(`${path}.values`, "must be specified when `operator` is 'In' or 'NotIn'"));
+      if (values.length === 0)
+        errors.push(fieldRequired(`${path}.values`, "must be specified when `operator` is 'In' or 'NotIn'"));
       break;
     case "Exists":
     case "DoesNotExist":
-      if (values.length > 0) errors.push(fieldForbidden(`${path}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"));
+      if (values.length > 0)
+        errors.push(
+          fieldForbidden(`${path}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"),
+        );
       break;
     default:
       errors.push(fieldInvalid(`${path}.operator`, text(requirement, "operator"), "not a valid selector operator"));
@@ -203,7 +231,9 @@ function expression(requirement: Fields, path: string, errors: Errors): void {
 
 export function labelSelector(selector: Fields | undefined, path: string, errors: Errors): void {
   checkLabels(selector, "matchLabels", `${path}.matchLabels`, errors);
-  items(selector, "matchExpressions").forEach((requirement, i) => expression(requirement, `${path}.matchExpressions[${i}]`, errors));
+  items(selector, "matchExpressions").forEach((requirement, i) =>
+    expression(requirement, `${path}.matchExpressions[${i}]`, errors),
+  );
 }
 
 export const isEmptySelector = (selector: Fields | undefined): boolean =>
@@ -231,8 +261,12 @@ export function selectorMatches(selector: Fields | undefined, labels: Fields | u
         return false;
     }
   };
-  return entries(selector, "matchLabels").every(([key, wanted]) => value(key) === wanted) && items(selector, "matchExpressions").every(satisfied);
+  return (
+    entries(selector, "matchLabels").every(([key, wanted]) => value(key) === wanted) &&
+    items(selector, "matchExpressions").every(satisfied)
+  );
 }
 
 /** The labels of a template, as an error shows them. */
-export const templateLabels = (template: Fields | undefined): Fields | undefined => child(child(template, "metadata"), "labels");
+export const templateLabels = (template: Fields | undefined): Fields | undefined =>
+  child(child(template, "metadata"), "labels");

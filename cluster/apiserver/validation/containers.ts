@@ -1,6 +1,16 @@
 /** Containers of a pod. */
 import { fieldDuplicate, fieldForbidden, fieldInvalid, fieldRequired } from "@travelops/kube";
-import { checkText, dnsLabel, dnsSubdomain, type Errors, inRange, oneOf, portName, portNumber, requireText } from "./checks.ts";
+import {
+  checkText,
+  dnsLabel,
+  dnsSubdomain,
+  type Errors,
+  inRange,
+  oneOf,
+  portName,
+  portNumber,
+  requireText,
+} from "./checks.ts";
 import { checkEnv } from "./env.ts";
 import { child, type Fields, has, items, list, number, strings, text } from "./fields.ts";
 import { checkLifecycle, checkProbe } from "./probes.ts";
@@ -36,7 +46,8 @@ function checkPorts(container: Fields, hostNetwork: boolean, path: string, error
     if (number_ === 0) errors.push(fieldRequired(`${at}.containerPort`));
     else portNumber(number_, `${at}.containerPort`, errors);
     if (host !== 0) portNumber(host, `${at}.hostPort`, errors);
-    if (hostNetwork && host !== number_) errors.push(fieldInvalid(`${at}.hostPort`, host, "must match `containerPort` when `hostNetwork` is true"));
+    if (hostNetwork && host !== number_)
+      errors.push(fieldInvalid(`${at}.hostPort`, host, "must match `containerPort` when `hostNetwork` is true"));
     if (text(port, "protocol") === "") errors.push(fieldRequired(`${at}.protocol`));
     else oneOf(text(port, "protocol"), `${at}.protocol`, PROTOCOLS, errors);
   });
@@ -65,7 +76,13 @@ export function checkSeccomp(context: Fields | undefined, path: string, errors: 
   if (type === "Localhost" && !has(profile, "localhostProfile")) {
     errors.push(fieldRequired(`${at}.localhostProfile`, "must be set when seccomp type is Localhost"));
   } else if (type !== "Localhost" && has(profile, "localhostProfile")) {
-    errors.push(fieldInvalid(`${at}.localhostProfile`, profile["localhostProfile"], "can only be set when seccomp type is Localhost"));
+    errors.push(
+      fieldInvalid(
+        `${at}.localhostProfile`,
+        profile["localhostProfile"],
+        "can only be set when seccomp type is Localhost",
+      ),
+    );
   }
 }
 
@@ -74,7 +91,9 @@ function checkAppArmor(context: Fields | undefined, path: string, errors: Errors
   if (profile === undefined) return;
   const type = text(profile, "type");
   if (type === "Localhost" && text(profile, "localhostProfile") === "") {
-    errors.push(fieldRequired(`${path}.appArmorProfile.localhostProfile`, "must be set when AppArmor type is Localhost"));
+    errors.push(
+      fieldRequired(`${path}.appArmorProfile.localhostProfile`, "must be set when AppArmor type is Localhost"),
+    );
   } else oneOf(type, `${path}.appArmorProfile.type`, ["Localhost", "RuntimeDefault", "Unconfined"], errors);
 }
 
@@ -88,9 +107,16 @@ function checkSecurity(container: Fields, path: string, errors: Errors): void {
   checkSeccomp(context, at, errors);
   checkAppArmor(context, at, errors);
   if (context["allowPrivilegeEscalation"] === false) {
-    if (context["privileged"] === true) errors.push(fieldInvalid(at, context, "cannot set `allowPrivilegeEscalation` to false and `privileged` to true"));
+    if (context["privileged"] === true)
+      errors.push(fieldInvalid(at, context, "cannot set `allowPrivilegeEscalation` to false and `privileged` to true"));
     if (strings(child(context, "capabilities"), "add").includes("SYS_ADMIN")) {
-      errors.push(fieldInvalid(at, context, "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN"));
+      errors.push(
+        fieldInvalid(
+          at,
+          context,
+          "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN",
+        ),
+      );
     }
   }
   const windows = text(child(context, "windowsOptions"), "gmsaCredentialSpecName");
@@ -109,10 +135,16 @@ function checkName(container: Fields, path: string, names: Set<string>, errors: 
 
 function checkImage(container: Fields, path: string, errors: Errors): void {
   const image = text(container, "image");
-  if (image.trim() !== image) errors.push(fieldInvalid(`${path}.image`, image, "must not have leading or trailing whitespace"));
+  if (image.trim() !== image)
+    errors.push(fieldInvalid(`${path}.image`, image, "must not have leading or trailing whitespace"));
   else requireText(image, `${path}.image`, errors);
   oneOf(text(container, "imagePullPolicy"), `${path}.imagePullPolicy`, ["Always", "IfNotPresent", "Never"], errors);
-  oneOf(text(container, "terminationMessagePolicy"), `${path}.terminationMessagePolicy`, ["File", "FallbackToLogsOnError"], errors);
+  oneOf(
+    text(container, "terminationMessagePolicy"),
+    `${path}.terminationMessagePolicy`,
+    ["File", "FallbackToLogsOnError"],
+    errors,
+  );
 }
 
 function checkResizing(container: Fields, path: string, errors: Errors): void {
@@ -120,7 +152,8 @@ function checkResizing(container: Fields, path: string, errors: Errors): void {
     oneOf(text(policy, "resourceName"), `${path}.resizePolicy`, ["cpu", "memory"], errors);
     oneOf(text(policy, "restartPolicy"), `${path}.resizePolicy`, ["NotRequired", "RestartContainer"], errors);
   }
-  if (has(container, "restartPolicy")) oneOf(container["restartPolicy"], `${path}.restartPolicy`, ["Always", "Never", "OnFailure"], errors);
+  if (has(container, "restartPolicy"))
+    oneOf(container["restartPolicy"], `${path}.restartPolicy`, ["Always", "Never", "OnFailure"], errors);
 }
 
 const PROBES = ["livenessProbe", "readinessProbe", "startupProbe"] as const;
@@ -137,7 +170,10 @@ function checkContainer(container: Fields, path: string, init: boolean, pod: Pod
   checkSecurity(container, path, errors);
   if (init && container["restartPolicy"] !== "Always") {
     for (const key of ["lifecycle", ...PROBES]) {
-      if (has(container, key)) errors.push(fieldForbidden(`${path}.${key}`, "may not be set for init containers without restartPolicy=Always"));
+      if (has(container, key))
+        errors.push(
+          fieldForbidden(`${path}.${key}`, "may not be set for init containers without restartPolicy=Always"),
+        );
     }
     return;
   }
@@ -147,7 +183,11 @@ function checkContainer(container: Fields, path: string, init: boolean, pod: Pod
 
 export function checkContainers(spec: Fields, path: string, pod: PodContext, errors: Errors): void {
   if (list(spec, "containers").length === 0) errors.push(fieldRequired(`${path}.containers`));
-  items(spec, "containers").forEach((container, i) => checkContainer(container, `${path}.containers[${i}]`, false, pod, errors));
-  items(spec, "initContainers").forEach((container, i) => checkContainer(container, `${path}.initContainers[${i}]`, true, pod, errors));
+  items(spec, "containers").forEach((container, i) =>
+    checkContainer(container, `${path}.containers[${i}]`, false, pod, errors),
+  );
+  items(spec, "initContainers").forEach((container, i) =>
+    checkContainer(container, `${path}.initContainers[${i}]`, true, pod, errors),
+  );
   checkHostPorts(items(spec, "containers"), `${path}.containers`, errors);
 }

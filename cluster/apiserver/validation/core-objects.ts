@@ -10,7 +10,11 @@ import { checkTaints } from "./scheduling.ts";
 const MAX_BYTES = 1024 * 1024;
 const FROZEN = "field is immutable when `immutable` is set";
 
-const tooLong = (field: string): FieldError => ({ reason: "FieldValueTooLong", field, message: `Too long: may not be more than ${MAX_BYTES} bytes` });
+const tooLong = (field: string): FieldError => ({
+  reason: "FieldValueTooLong",
+  field,
+  message: `Too long: may not be more than ${MAX_BYTES} bytes`,
+});
 
 /** An object that was made immutable stays as it is, and stays immutable. */
 function checkFrozen(object: KubeObject, old: KubeObject | undefined, keys: readonly string[], errors: Errors): void {
@@ -74,7 +78,8 @@ export function checkSecret(secret: KubeObject, old: KubeObject | undefined, err
   if (size > MAX_BYTES) errors.push(tooLong("data"));
   secretType(secret, errors);
   if (old === undefined) return;
-  if (text(secret, "type") !== text(old, "type")) errors.push(fieldInvalid("type", text(secret, "type"), "field is immutable"));
+  if (text(secret, "type") !== text(old, "type"))
+    errors.push(fieldInvalid("type", text(secret, "type"), "field is immutable"));
   checkFrozen(secret, old, ["data"], errors);
 }
 
@@ -82,21 +87,45 @@ export function checkNamespace(namespace: KubeObject, errors: Errors): void {
   for (const finalizer of strings(child(namespace, "spec"), "finalizers")) {
     checkText(finalizer, "spec.finalizers", qualifiedName, errors);
     if (!finalizer.includes("/") && finalizer !== "kubernetes") {
-      errors.push(fieldInvalid("spec.finalizers", finalizer, "name is neither a standard finalizer name nor is it fully qualified"));
+      errors.push(
+        fieldInvalid(
+          "spec.finalizers",
+          finalizer,
+          "name is neither a standard finalizer name nor is it fully qualified",
+        ),
+      );
     }
   }
 }
 
 const QUOTA_COUNTS: ReadonlySet<string> = new Set([
-  "pods", "services", "replicationcontrollers", "resourcequotas", "secrets", "configmaps", "persistentvolumeclaims", "services.nodeports", "services.loadbalancers",
+  "pods",
+  "services",
+  "replicationcontrollers",
+  "resourcequotas",
+  "secrets",
+  "configmaps",
+  "persistentvolumeclaims",
+  "services.nodeports",
+  "services.loadbalancers",
 ]);
-const QUOTA_RESOURCES = /^(?:(?:requests\.|limits\.)?(?:cpu|memory|ephemeral-storage|hugepages-\w+)|requests\.storage)$/;
-const SCOPES: ReadonlySet<string> = new Set(["Terminating", "NotTerminating", "BestEffort", "NotBestEffort", "PriorityClass", "CrossNamespacePodAffinity", "VolumeAttributesClass"]);
+const QUOTA_RESOURCES =
+  /^(?:(?:requests\.|limits\.)?(?:cpu|memory|ephemeral-storage|hugepages-\w+)|requests\.storage)$/;
+const SCOPES: ReadonlySet<string> = new Set([
+  "Terminating",
+  "NotTerminating",
+  "BestEffort",
+  "NotBestEffort",
+  "PriorityClass",
+  "CrossNamespacePodAffinity",
+  "VolumeAttributesClass",
+]);
 
 function quotaName(name: string, path: string, errors: Errors): void {
   checkText(name, path, qualifiedName, errors);
   if (name.includes("/") || QUOTA_COUNTS.has(name) || QUOTA_RESOURCES.test(name)) return;
-  if (qualifiedName(name).length === 0) errors.push(fieldInvalid(path, name, "must be a standard resource type or fully qualified"));
+  if (qualifiedName(name).length === 0)
+    errors.push(fieldInvalid(path, name, "must be a standard resource type or fully qualified"));
   errors.push(fieldInvalid(path, name, "must be a standard resource for quota"));
 }
 
@@ -109,26 +138,44 @@ export function checkQuota(quota: KubeObject, errors: Errors): void {
     if (quantity === undefined) continue;
     if (quantity.nano < 0n) errors.push(fieldInvalid(at, value, "must be greater than or equal to 0"));
     const counted = QUOTA_COUNTS.has(name) || name.includes("/");
-    if (counted && quantity.nano % 1_000_000_000n !== 0n) errors.push(fieldInvalid(at, formatQuantity(quantity), "must be an integer"));
+    if (counted && quantity.nano % 1_000_000_000n !== 0n)
+      errors.push(fieldInvalid(at, formatQuantity(quantity), "must be an integer"));
   }
   const scopes = strings(spec, "scopes");
-  for (const scope of scopes) if (!SCOPES.has(scope)) errors.push(fieldInvalid("spec.scopes", scopes, "unsupported scope"));
+  for (const scope of scopes)
+    if (!SCOPES.has(scope)) errors.push(fieldInvalid("spec.scopes", scopes, "unsupported scope"));
 }
 
-const quantityAt = (limit: Fields, kind: string, name: string): Quantity | undefined => tryParseQuantity(child(limit, kind)?.[name]);
-const exceeds = (a: Quantity | undefined, b: Quantity | undefined): a is Quantity => a !== undefined && b !== undefined && compareQuantity(a, b) > 0;
+const quantityAt = (limit: Fields, kind: string, name: string): Quantity | undefined =>
+  tryParseQuantity(child(limit, kind)?.[name]);
+const exceeds = (a: Quantity | undefined, b: Quantity | undefined): a is Quantity =>
+  a !== undefined && b !== undefined && compareQuantity(a, b) > 0;
 const shown = (quantity: Quantity | undefined): string => (quantity === undefined ? "" : formatQuantity(quantity));
 
 function limitOf(limit: Fields, name: string, path: string, errors: Errors): void {
   const [min, max] = [quantityAt(limit, "min", name), quantityAt(limit, "max", name)];
   const [byDefault, request] = [quantityAt(limit, "default", name), quantityAt(limit, "defaultRequest", name)];
-  const fault = (kind: string, value: Quantity, text_: string): number => errors.push(fieldInvalid(`${path}.${kind}[${name}]`, shown(value), text_));
+  const fault = (kind: string, value: Quantity, text_: string): number =>
+    errors.push(fieldInvalid(`${path}.${kind}[${name}]`, shown(value), text_));
   if (exceeds(min, max)) fault("min", min, `min value ${shown(min)} is greater than max value ${shown(max)}`);
-  if (exceeds(min, request)) fault("defaultRequest", request ?? min, `min value ${shown(min)} is greater than default request value ${shown(request)}`);
-  if (exceeds(request, max)) fault("defaultRequest", request, `default request value ${shown(request)} is greater than max value ${shown(max)}`);
-  if (exceeds(request, byDefault)) fault("defaultRequest", request, `default request value ${shown(request)} is greater than default limit value ${shown(byDefault)}`);
-  if (exceeds(min, byDefault)) fault("default", min, `min value ${shown(min)} is greater than default value ${shown(byDefault)}`);
-  if (exceeds(byDefault, max) && max !== undefined) fault("default", max, `default value ${shown(byDefault)} is greater than max value ${shown(max)}`);
+  if (exceeds(min, request))
+    fault(
+      "defaultRequest",
+      request ?? min,
+      `min value ${shown(min)} is greater than default request value ${shown(request)}`,
+    );
+  if (exceeds(request, max))
+    fault("defaultRequest", request, `default request value ${shown(request)} is greater than max value ${shown(max)}`);
+  if (exceeds(request, byDefault))
+    fault(
+      "defaultRequest",
+      request,
+      `default request value ${shown(request)} is greater than default limit value ${shown(byDefault)}`,
+    );
+  if (exceeds(min, byDefault))
+    fault("default", min, `min value ${shown(min)} is greater than default value ${shown(byDefault)}`);
+  if (exceeds(byDefault, max) && max !== undefined)
+    fault("default", max, `default value ${shown(byDefault)} is greater than max value ${shown(max)}`);
 }
 
 export function checkLimitRange(range: KubeObject, errors: Errors): void {
@@ -136,13 +183,21 @@ export function checkLimitRange(range: KubeObject, errors: Errors): void {
   items(child(range, "spec"), "limits").forEach((limit, i) => {
     const path = `spec.limits[${i}]`;
     const type = text(limit, "type");
-    if (seen.has(type)) errors.push({ reason: "FieldValueDuplicate", field: `${path}.type`, message: `Duplicate value: ${JSON.stringify(type)}` });
+    if (seen.has(type))
+      errors.push({
+        reason: "FieldValueDuplicate",
+        field: `${path}.type`,
+        message: `Duplicate value: ${JSON.stringify(type)}`,
+      });
     seen.add(type);
     checkText(type, `${path}.type`, qualifiedName, errors);
     if (type === "Pod") {
-      for (const key of ["default", "defaultRequest"]) if (has(limit, key)) errors.push(fieldForbidden(`${path}.${key}`, "may not be specified when `type` is 'Pod'"));
+      for (const key of ["default", "defaultRequest"])
+        if (has(limit, key)) errors.push(fieldForbidden(`${path}.${key}`, "may not be specified when `type` is 'Pod'"));
     }
-    const names = new Set(["min", "max", "default", "defaultRequest"].flatMap((kind) => Object.keys(child(limit, kind) ?? {})));
+    const names = new Set(
+      ["min", "max", "default", "defaultRequest"].flatMap((kind) => Object.keys(child(limit, kind) ?? {})),
+    );
     for (const name of names) limitOf(limit, name, path, errors);
   });
 }
@@ -156,7 +211,8 @@ export function checkEvent(event: KubeObject, errors: Errors): void {
   // Events of the newer API say who reports and what was done.
   if (event.apiVersion !== "events.k8s.io/v1" && !has(event, "eventTime")) return;
   const reporter = event.apiVersion === "v1" ? "reportingComponent" : "reportingController";
-  for (const key of [reporter, "reportingInstance", "action", "reason"]) if (text(event, key) === "") errors.push(fieldRequired(key));
+  for (const key of [reporter, "reportingInstance", "action", "reason"])
+    if (text(event, key) === "") errors.push(fieldRequired(key));
 }
 
 export function checkNode(node: KubeObject, errors: Errors): void {
@@ -168,11 +224,13 @@ export function checkNode(node: KubeObject, errors: Errors): void {
 export function checkLease(lease: KubeObject, errors: Errors): void {
   const spec = child(lease, "spec");
   const seconds = number(spec, "leaseDurationSeconds");
-  if (seconds !== undefined && seconds <= 0) errors.push(fieldInvalid("spec.leaseDurationSeconds", seconds, "must be greater than 0"));
+  if (seconds !== undefined && seconds <= 0)
+    errors.push(fieldInvalid("spec.leaseDurationSeconds", seconds, "must be greater than 0"));
   nonNegative(number(spec, "leaseTransitions"), "spec.leaseTransitions", errors);
 }
 
 export function checkRuntimeClass(runtime: KubeObject, old: KubeObject | undefined, errors: Errors): void {
   checkText(text(runtime, "handler"), "handler", dnsLabel, errors);
-  if (old !== undefined && text(runtime, "handler") !== text(old, "handler")) errors.push(fieldInvalid("handler", text(runtime, "handler"), "field is immutable"));
+  if (old !== undefined && text(runtime, "handler") !== text(old, "handler"))
+    errors.push(fieldInvalid("handler", text(runtime, "handler"), "field is immutable"));
 }

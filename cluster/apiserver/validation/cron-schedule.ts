@@ -15,14 +15,23 @@ const FIELDS: readonly Bounds[] = [
   { low: 1, high: 12, names: MONTHS },
   { low: 0, high: 6, names: DAYS },
 ];
-const DESCRIPTORS: ReadonlySet<string> = new Set(["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"]);
+const DESCRIPTORS: ReadonlySet<string> = new Set([
+  "@yearly",
+  "@annually",
+  "@monthly",
+  "@weekly",
+  "@daily",
+  "@midnight",
+  "@hourly",
+]);
 
 class Fault extends Error {}
 
 function integer(text: string, bounds: Bounds): number {
   const name = bounds.names.indexOf(text.toLowerCase());
   if (name >= 0) return name + bounds.low;
-  if (!/^[+-]?\d+$/.test(text)) throw new Fault(`failed to parse int from ${text}: strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`);
+  if (!/^[+-]?\d+$/.test(text))
+    throw new Fault(`failed to parse int from ${text}: strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`);
   const value = Number(text);
   if (value < 0) throw new Fault(`negative number (${value}) not allowed: ${text}`);
   return value;
@@ -74,8 +83,14 @@ function checkDescriptor(text: string): void {
 function check(schedule: string): void {
   if (schedule.startsWith("@")) return checkDescriptor(schedule);
   const fields = schedule.trim().split(/\s+/);
-  if (fields.length !== FIELDS.length) throw new Fault(`expected exactly 5 fields, found ${fields.length}: [${fields.join(" ")}]`);
-  FIELDS.forEach((bounds, i) => (fields[i] ?? "").split(",").filter((part) => part !== "").forEach((part) => checkRange(part, bounds)));
+  if (fields.length !== FIELDS.length)
+    throw new Fault(`expected exactly 5 fields, found ${fields.length}: [${fields.join(" ")}]`);
+  FIELDS.forEach((bounds, i) =>
+    (fields[i] ?? "")
+      .split(",")
+      .filter((part) => part !== "")
+      .forEach((part) => checkRange(part, bounds)),
+  );
 }
 
 /** Undefined for a schedule that works. */

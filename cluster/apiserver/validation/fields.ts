@@ -2,7 +2,8 @@
 
 export type Fields = Readonly<Record<string, unknown>>;
 
-const isFields = (value: unknown): value is Fields => typeof value === "object" && value !== null && !Array.isArray(value);
+const isFields = (value: unknown): value is Fields =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 export const child = (object: Fields | undefined, key: string): Fields | undefined => {
   const value = object?.[key];
   return isFields(value) ? value : undefined;
@@ -19,7 +20,11 @@ export const list = (object: Fields | undefined, key: string): readonly unknown[
   const value = object?.[key];
   return Array.isArray(value) ? value : [];
 };
-export const items = (object: Fields | undefined, key: string): readonly Fields[] => list(object, key).map((item) => (isFields(item) ? item : {}));
-export const strings = (object: Fields | undefined, key: string): readonly string[] => list(object, key).map((item) => (typeof item === "string" ? item : ""));
-export const entries = (object: Fields | undefined, key: string): readonly (readonly [string, unknown])[] => Object.entries(child(object, key) ?? {});
-export const has = (object: Fields | undefined, key: string): boolean => object?.[key] !== undefined && object[key] !== null;
+export const items = (object: Fields | undefined, key: string): readonly Fields[] =>
+  list(object, key).map((item) => (isFields(item) ? item : {}));
+export const strings = (object: Fields | undefined, key: string): readonly string[] =>
+  list(object, key).map((item) => (typeof item === "string" ? item : ""));
+export const entries = (object: Fields | undefined, key: string): readonly (readonly [string, unknown])[] =>
+  Object.entries(child(object, key) ?? {});
+export const has = (object: Fields | undefined, key: string): boolean =>
+  object?.[key] !== undefined && object[key] !== null;

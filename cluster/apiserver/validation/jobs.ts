@@ -1,16 +1,35 @@
 /** Jobs and cron jobs. */
-import { fieldDuplicate, fieldInvalid, fieldNotSupported, fieldRequired, type FieldError, type KubeObject } from "@travelops/kube";
+import {
+  fieldDuplicate,
+  fieldInvalid,
+  fieldNotSupported,
+  fieldRequired,
+  type FieldError,
+  type KubeObject,
+} from "@travelops/kube";
 import { equalJson } from "@travelops/kube/schema/json-value";
 import { type Errors, nonNegative, oneOf, requireText, selectorMatches, templateLabels } from "./checks.ts";
 import { scheduleFault } from "./cron-schedule.ts";
 import { child, type Fields, has, items, list, number, text } from "./fields.ts";
 import { checkPodTemplate } from "./pod-spec.ts";
 
-const COUNTS = ["parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished", "backoffLimitPerIndex", "maxFailedIndexes"];
+const COUNTS = [
+  "parallelism",
+  "completions",
+  "activeDeadlineSeconds",
+  "backoffLimit",
+  "ttlSecondsAfterFinished",
+  "backoffLimitPerIndex",
+  "maxFailedIndexes",
+];
 const MAX_EXIT_CODES = 255;
 
 /** Upstream gives no value here. */
-const invalidRule = (field: string, detail: string): FieldError => ({ reason: "FieldValueInvalid", field, message: `Invalid value: ${detail}` });
+const invalidRule = (field: string, detail: string): FieldError => ({
+  reason: "FieldValueInvalid",
+  field,
+  message: `Invalid value: ${detail}`,
+});
 
 function exitCodes(rule: Fields, path: string, errors: Errors): void {
   const codes = child(rule, "onExitCodes");
@@ -20,10 +39,16 @@ function exitCodes(rule: Fields, path: string, errors: Errors): void {
   oneOf(operator, `${at}.operator`, ["In", "NotIn"], errors);
   const values = list(codes, "values");
   if (values.length === 0) errors.push(fieldInvalid(`${at}.values`, [], "at least one value is required"));
-  if (values.length > MAX_EXIT_CODES) errors.push({ reason: "FieldValueTooMany", field: `${at}.values`, message: `Too many: ${values.length}: must have at most ${MAX_EXIT_CODES} items` });
+  if (values.length > MAX_EXIT_CODES)
+    errors.push({
+      reason: "FieldValueTooMany",
+      field: `${at}.values`,
+      message: `Too many: ${values.length}: must have at most ${MAX_EXIT_CODES} items`,
+    });
   const seen = new Set<unknown>();
   values.forEach((value, i) => {
-    if (value === 0 && operator === "In") errors.push(fieldInvalid(`${at}.values[${i}]`, 0, "must not be 0 for the In operator"));
+    if (value === 0 && operator === "In")
+      errors.push(fieldInvalid(`${at}.values[${i}]`, 0, "must not be 0 for the In operator"));
     if (seen.has(value)) errors.push(fieldDuplicate(`${at}.values[${i}]`, value));
     seen.add(value);
   });
@@ -32,13 +57,17 @@ function exitCodes(rule: Fields, path: string, errors: Errors): void {
 function failurePolicy(spec: Fields, path: string, errors: Errors): void {
   items(child(spec, "podFailurePolicy"), "rules").forEach((rule, i) => {
     const at = `${path}.podFailurePolicy.rules[${i}]`;
-    if (text(rule, "action") === "") errors.push(fieldRequired(`${at}.action`, "valid values: \"Count\", \"FailIndex\", \"FailJob\", \"Ignore\""));
+    if (text(rule, "action") === "")
+      errors.push(fieldRequired(`${at}.action`, 'valid values: "Count", "FailIndex", "FailJob", "Ignore"'));
     else oneOf(text(rule, "action"), `${at}.action`, ["Count", "FailIndex", "FailJob", "Ignore"], errors);
-    if (rule["action"] === "FailIndex" && !has(spec, "backoffLimitPerIndex")) errors.push(fieldInvalid(`${at}.action`, "FailIndex", "requires the backoffLimitPerIndex to be set"));
+    if (rule["action"] === "FailIndex" && !has(spec, "backoffLimitPerIndex"))
+      errors.push(fieldInvalid(`${at}.action`, "FailIndex", "requires the backoffLimitPerIndex to be set"));
     exitCodes(rule, at, errors);
     const conditions = list(rule, "onPodConditions").length > 0;
-    if (has(rule, "onExitCodes") && conditions) errors.push(invalidRule(at, "specifying both OnExitCodes and OnPodConditions is not supported"));
-    if (!has(rule, "onExitCodes") && !conditions) errors.push(invalidRule(at, "specifying one of OnExitCodes and OnPodConditions is required"));
+    if (has(rule, "onExitCodes") && conditions)
+      errors.push(invalidRule(at, "specifying both OnExitCodes and OnPodConditions is not supported"));
+    if (!has(rule, "onExitCodes") && !conditions)
+      errors.push(invalidRule(at, "specifying one of OnExitCodes and OnPodConditions is required"));
   });
 }
 
@@ -69,7 +98,10 @@ function successPolicy(spec: Fields, path: string, errors: Errors): void {
     return;
   }
   const rules = items(policy, "rules");
-  if (rules.length === 0) errors.push(fieldRequired(`${at}.rules`, "at least one rules must be specified when the successPolicy is specified"));
+  if (rules.length === 0)
+    errors.push(
+      fieldRequired(`${at}.rules`, "at least one rules must be specified when the successPolicy is specified"),
+    );
   const completions = number(spec, "completions") ?? 0;
   rules.forEach((rule, i) => {
     const field = `${at}.rules[${i}]`;
@@ -81,28 +113,44 @@ function successPolicy(spec: Fields, path: string, errors: Errors): void {
     let most: readonly [count: number, what: string] = [completions, "the number of specified completions"];
     if (has(rule, "succeededIndexes")) {
       const count = indexCount(text(rule, "succeededIndexes"), completions);
-      if (typeof count === "string") errors.push(fieldInvalid(`${field}.succeededIndexes`, rule["succeededIndexes"], `error parsing succeededIndexes: ${count}`));
+      if (typeof count === "string")
+        errors.push(
+          fieldInvalid(
+            `${field}.succeededIndexes`,
+            rule["succeededIndexes"],
+            `error parsing succeededIndexes: ${count}`,
+          ),
+        );
       else most = [count, "the number of indexes in the specified succeededIndexes field"];
     }
     nonNegative(wanted, `${field}.succeededCount`, errors);
-    if (wanted !== undefined && wanted > most[0]) errors.push(fieldInvalid(`${field}.succeededCount`, wanted, `must be less than or equal to ${most[0]} (${most[1]})`));
+    if (wanted !== undefined && wanted > most[0])
+      errors.push(
+        fieldInvalid(`${field}.succeededCount`, wanted, `must be less than or equal to ${most[0]} (${most[1]})`),
+      );
   });
 }
 
 function completion(spec: Fields, path: string, errors: Errors): void {
   const indexed = spec["completionMode"] === "Indexed";
-  if (has(spec, "completionMode")) oneOf(spec["completionMode"], `${path}.completionMode`, ["NonIndexed", "Indexed"], errors);
-  if (indexed && !has(spec, "completions")) errors.push(fieldRequired(`${path}.completions`, "when completion mode is Indexed"));
+  if (has(spec, "completionMode"))
+    oneOf(spec["completionMode"], `${path}.completionMode`, ["NonIndexed", "Indexed"], errors);
+  if (indexed && !has(spec, "completions"))
+    errors.push(fieldRequired(`${path}.completions`, "when completion mode is Indexed"));
   for (const key of ["backoffLimitPerIndex", "maxFailedIndexes"]) {
-    if (!indexed && has(spec, key)) errors.push(fieldInvalid(`${path}.${key}`, spec[key], "requires indexed completion mode"));
+    if (!indexed && has(spec, key))
+      errors.push(fieldInvalid(`${path}.${key}`, spec[key], "requires indexed completion mode"));
   }
   const failedIndexes = number(spec, "maxFailedIndexes");
   if (indexed && failedIndexes !== undefined) {
-    if (!has(spec, "backoffLimitPerIndex")) errors.push(fieldRequired(`${path}.backoffLimitPerIndex`, "when maxFailedIndexes is specified"));
-    else if (failedIndexes > (number(spec, "completions") ?? failedIndexes)) errors.push(fieldInvalid(`${path}.maxFailedIndexes`, failedIndexes, "must be less than or equal to completions"));
+    if (!has(spec, "backoffLimitPerIndex"))
+      errors.push(fieldRequired(`${path}.backoffLimitPerIndex`, "when maxFailedIndexes is specified"));
+    else if (failedIndexes > (number(spec, "completions") ?? failedIndexes))
+      errors.push(fieldInvalid(`${path}.maxFailedIndexes`, failedIndexes, "must be less than or equal to completions"));
   }
   if (has(spec, "podReplacementPolicy")) {
-    if (has(spec, "podFailurePolicy")) oneOf(spec["podReplacementPolicy"], `${path}.podReplacementPolicy`, ["Failed"], errors);
+    if (has(spec, "podFailurePolicy"))
+      oneOf(spec["podReplacementPolicy"], `${path}.podReplacementPolicy`, ["Failed"], errors);
     else oneOf(spec["podReplacementPolicy"], `${path}.podReplacementPolicy`, ["Failed", "TerminatingOrFailed"], errors);
   }
 }
@@ -113,8 +161,10 @@ function restartPolicy(spec: Fields, path: string, errors: Errors): void {
   const others = errors.findIndex((error) => error.field === at);
   if (others >= 0) errors.splice(others, 1);
   if (policy === "Always" || policy === "") errors.push(fieldRequired(at, 'valid values: "OnFailure", "Never"'));
-  else if (policy !== "OnFailure" && policy !== "Never") errors.push(fieldNotSupported(at, policy, ["OnFailure", "Never"]));
-  else if (has(spec, "podFailurePolicy") && policy !== "Never") errors.push(fieldInvalid(at, policy, 'only "Never" is supported when podFailurePolicy is specified'));
+  else if (policy !== "OnFailure" && policy !== "Never")
+    errors.push(fieldNotSupported(at, policy, ["OnFailure", "Never"]));
+  else if (has(spec, "podFailurePolicy") && policy !== "Never")
+    errors.push(fieldInvalid(at, policy, 'only "Never" is supported when podFailurePolicy is specified'));
 }
 
 function checkJobSpec(spec: Fields, path: string, errors: Errors): void {
@@ -140,9 +190,13 @@ function jobSelector(job: KubeObject, spec: Fields, errors: Errors): void {
   const uid = job.metadata.uid;
   if (spec["manualSelector"] !== true && uid !== undefined) {
     const made = (label: string): boolean => equalJson(selector, { matchLabels: { [label]: uid } });
-    if (!made(UID_LABEL) && !made(OLD_UID_LABEL)) errors.push(fieldInvalid("spec.selector", selector, "`selector` not auto-generated"));
+    if (!made(UID_LABEL) && !made(OLD_UID_LABEL))
+      errors.push(fieldInvalid("spec.selector", selector, "`selector` not auto-generated"));
   }
-  if (!selectorMatches(selector, labels)) errors.push(fieldInvalid("spec.template.metadata.labels", labels ?? null, "`selector` does not match template `labels`"));
+  if (!selectorMatches(selector, labels))
+    errors.push(
+      fieldInvalid("spec.template.metadata.labels", labels ?? null, "`selector` does not match template `labels`"),
+    );
 }
 
 /** Of a suspended job that never started the scheduling of its template may still change. */
@@ -151,17 +205,29 @@ const SCHEDULING = ["nodeSelector", "affinity", "tolerations", "schedulingGates"
 function fixedTemplate(spec: Fields, movable: boolean): unknown {
   const template = child(spec, "template") ?? {};
   if (!movable) return template;
-  const pod = Object.fromEntries(Object.entries(child(template, "spec") ?? {}).filter(([key]) => !SCHEDULING.includes(key)));
+  const pod = Object.fromEntries(
+    Object.entries(child(template, "spec") ?? {}).filter(([key]) => !SCHEDULING.includes(key)),
+  );
   return { spec: pod };
 }
 
 function jobUpdate(spec: Fields, before: Fields, started: boolean, errors: Errors): void {
   const elastic = spec["completionMode"] === "Indexed" && spec["completions"] === spec["parallelism"];
-  if (!elastic && spec["completions"] !== before["completions"]) errors.push(fieldInvalid("spec.completions", spec["completions"] ?? null, "field is immutable"));
+  if (!elastic && spec["completions"] !== before["completions"])
+    errors.push(fieldInvalid("spec.completions", spec["completions"] ?? null, "field is immutable"));
   const movable = before["suspend"] === true && !started;
-  if (!equalJson(fixedTemplate(spec, movable), fixedTemplate(before, movable))) errors.push(fieldInvalid("spec.template", spec["template"], "field is immutable"));
-  for (const key of ["selector", "completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy"]) {
-    if (!equalJson(spec[key] ?? null, before[key] ?? null)) errors.push(fieldInvalid(`spec.${key}`, spec[key] ?? null, "field is immutable"));
+  if (!equalJson(fixedTemplate(spec, movable), fixedTemplate(before, movable)))
+    errors.push(fieldInvalid("spec.template", spec["template"], "field is immutable"));
+  for (const key of [
+    "selector",
+    "completionMode",
+    "podFailurePolicy",
+    "backoffLimitPerIndex",
+    "managedBy",
+    "successPolicy",
+  ]) {
+    if (!equalJson(spec[key] ?? null, before[key] ?? null))
+      errors.push(fieldInvalid(`spec.${key}`, spec[key] ?? null, "field is immutable"));
   }
 }
 
@@ -177,7 +243,13 @@ function timeZone(spec: Fields, errors: Errors): void {
   if (typeof zone !== "string") return;
   if (zone === "") errors.push(fieldInvalid("spec.timeZone", zone, "timeZone must be nil or non-empty string"));
   else if (zone.toLowerCase() === "local") {
-    errors.push(fieldInvalid("spec.timeZone", zone, "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones"));
+    errors.push(
+      fieldInvalid(
+        "spec.timeZone",
+        zone,
+        "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones",
+      ),
+    );
   } else if (!isZone(zone)) errors.push(fieldInvalid("spec.timeZone", zone, `unknown time zone ${zone}`));
 }
 
@@ -194,7 +266,10 @@ function isZone(zone: string): boolean {
 function schedule(spec: Fields, errors: Errors): void {
   const value = text(spec, "schedule");
   if (!requireText(value, "spec.schedule", errors)) return;
-  if (/TZ=/.test(value)) errors.push(fieldInvalid("spec.schedule", value, "cannot use TZ or CRON_TZ in schedule, use timeZone field instead"));
+  if (/TZ=/.test(value))
+    errors.push(
+      fieldInvalid("spec.schedule", value, "cannot use TZ or CRON_TZ in schedule, use timeZone field instead"),
+    );
   else {
     const fault = scheduleFault(value);
     if (fault !== undefined) errors.push(fieldInvalid("spec.schedule", value, fault));
@@ -207,14 +282,17 @@ const MAX_NAME = 52;
 export function checkCronJob(cronJob: KubeObject, old: KubeObject | undefined, errors: Errors): void {
   const spec = child(cronJob, "spec") ?? {};
   const name = cronJob.metadata.name ?? "";
-  if (old === undefined && name.length > MAX_NAME) errors.push(fieldInvalid("metadata.name", name, `must be no more than ${MAX_NAME} characters`));
+  if (old === undefined && name.length > MAX_NAME)
+    errors.push(fieldInvalid("metadata.name", name, `must be no more than ${MAX_NAME} characters`));
   schedule(spec, errors);
   timeZone(spec, errors);
   oneOf(text(spec, "concurrencyPolicy"), "spec.concurrencyPolicy", ["Allow", "Forbid", "Replace"], errors);
-  for (const key of ["startingDeadlineSeconds", "successfulJobsHistoryLimit", "failedJobsHistoryLimit"]) nonNegative(number(spec, key), `spec.${key}`, errors);
+  for (const key of ["startingDeadlineSeconds", "successfulJobsHistoryLimit", "failedJobsHistoryLimit"])
+    nonNegative(number(spec, key), `spec.${key}`, errors);
   const job = child(child(spec, "jobTemplate"), "spec") ?? {};
   const path = "spec.jobTemplate.spec";
   checkJobSpec(job, path, errors);
-  if (has(job, "selector")) errors.push(fieldInvalid(`${path}.selector`, job["selector"], "`selector` will be auto-generated"));
+  if (has(job, "selector"))
+    errors.push(fieldInvalid(`${path}.selector`, job["selector"], "`selector` will be auto-generated"));
   if (job["manualSelector"] === true) errors.push(fieldNotSupported(`${path}.manualSelector`, true, ["nil", "false"]));
 }

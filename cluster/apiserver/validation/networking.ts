@@ -2,7 +2,18 @@
 import { fieldForbidden, fieldInvalid, fieldRequired, type KubeObject } from "@travelops/kube";
 import { isIP } from "node:net";
 import {
-  checkText, cidr, dns1035Label, dnsSubdomain, type Errors, labelSelector, oneOf, portName, portNumber, portReference, requireText, wildcardSubdomain,
+  checkText,
+  cidr,
+  dns1035Label,
+  dnsSubdomain,
+  type Errors,
+  labelSelector,
+  oneOf,
+  portName,
+  portNumber,
+  portReference,
+  requireText,
+  wildcardSubdomain,
 } from "./checks.ts";
 import { child, type Fields, has, items, list, number, strings, text } from "./fields.ts";
 
@@ -17,18 +28,22 @@ function checkPath(rule: Fields, path: string, errors: Errors): void {
   if (type === "Exact" || type === "Prefix") {
     if (!value.startsWith("/")) errors.push(fieldInvalid(`${path}.path`, value, "must be an absolute path"));
     else {
-      for (const part of BAD_PARTS) if (value.includes(part)) errors.push(fieldInvalid(`${path}.path`, value, `must not contain '${part}'`));
-      for (const end of BAD_ENDS) if (value.endsWith(end)) errors.push(fieldInvalid(`${path}.path`, value, `cannot end with '${end}'`));
+      for (const part of BAD_PARTS)
+        if (value.includes(part)) errors.push(fieldInvalid(`${path}.path`, value, `must not contain '${part}'`));
+      for (const end of BAD_ENDS)
+        if (value.endsWith(end)) errors.push(fieldInvalid(`${path}.path`, value, `cannot end with '${end}'`));
     }
   } else if (type === "ImplementationSpecific") {
-    if (value !== "" && !value.startsWith("/")) errors.push(fieldInvalid(`${path}.path`, value, "must be an absolute path"));
+    if (value !== "" && !value.startsWith("/"))
+      errors.push(fieldInvalid(`${path}.path`, value, "must be an absolute path"));
   } else oneOf(type, `${path}.pathType`, PATH_TYPES, errors);
 }
 
 function checkBackend(backend: Fields | undefined, path: string, errors: Errors): void {
   const service = child(backend, "service");
   const resource = child(backend, "resource");
-  if (service !== undefined && resource !== undefined) return void errors.push(fieldInvalid(path, "", "cannot set both resource and service backends"));
+  if (service !== undefined && resource !== undefined)
+    return void errors.push(fieldInvalid(path, "", "cannot set both resource and service backends"));
   if (resource !== undefined) {
     requireText(text(resource, "kind"), `${path}.resource.kind`, errors);
     requireText(text(resource, "name"), `${path}.resource.name`, errors);
@@ -59,7 +74,13 @@ export function checkIngress(ingress: KubeObject, old: KubeObject | undefined, e
   const legacy = ingress.metadata.annotations?.["kubernetes.io/ingress.class"];
   const className = text(spec, "ingressClassName");
   if (old === undefined && legacy !== undefined && className !== "" && legacy !== className) {
-    errors.push(fieldInvalid("annotations.kubernetes.io/ingress.class", legacy, "must match `ingressClassName` when both are specified"));
+    errors.push(
+      fieldInvalid(
+        "annotations.kubernetes.io/ingress.class",
+        legacy,
+        "must match `ingressClassName` when both are specified",
+      ),
+    );
   }
   if (list(spec, "rules").length === 0 && !has(spec, "defaultBackend")) {
     errors.push(fieldInvalid("spec", null, "either `defaultBackend` or `rules` must be specified"));
@@ -76,8 +97,11 @@ export function checkIngress(ingress: KubeObject, old: KubeObject | undefined, e
     });
   });
   items(spec, "tls").forEach((tls, i) => {
-    strings(tls, "hosts").forEach((host, j) => checkText(host, `spec.tls[${i}].hosts[${j}]`, host.includes("*") ? wildcardSubdomain : dnsSubdomain, errors));
-    if (text(tls, "secretName") !== "") checkText(text(tls, "secretName"), `spec.tls[${i}].secretName`, dnsSubdomain, errors);
+    strings(tls, "hosts").forEach((host, j) =>
+      checkText(host, `spec.tls[${i}].hosts[${j}]`, host.includes("*") ? wildcardSubdomain : dnsSubdomain, errors),
+    );
+    if (text(tls, "secretName") !== "")
+      checkText(text(tls, "secretName"), `spec.tls[${i}].secretName`, dnsSubdomain, errors);
   });
   if (className !== "") checkText(className, "spec.ingressClassName", dnsSubdomain, errors);
 }
@@ -95,7 +119,8 @@ export function checkIngressClass(ingressClass: KubeObject, old: KubeObject | un
   const path = "spec.parameters";
   for (const key of ["kind", "name"]) requireText(text(parameters, key), `${path}.${key}`, errors);
   oneOf(text(parameters, "scope"), `${path}.scope`, ["Cluster", "Namespace"], errors);
-  if (parameters["scope"] === "Namespace") requireText(text(parameters, "namespace"), `${path}.namespace`, errors, "`parameters.scope` is set to 'Namespace'");
+  if (parameters["scope"] === "Namespace")
+    requireText(text(parameters, "namespace"), `${path}.namespace`, errors, "`parameters.scope` is set to 'Namespace'");
   if (parameters["scope"] === "Cluster" && has(parameters, "namespace")) {
     errors.push(fieldForbidden(`${path}.namespace`, "`parameters.scope` is set to 'Cluster'"));
   }
@@ -106,7 +131,10 @@ function bits(range: string): string | undefined {
   if (cidr(range).length > 0) return undefined;
   const [address = "", length = "0"] = range.split("/");
   if (isIP(address) !== 4) return undefined;
-  const all = address.split(".").map((part) => Number(part).toString(2).padStart(8, "0")).join("");
+  const all = address
+    .split(".")
+    .map((part) => Number(part).toString(2).padStart(8, "0"))
+    .join("");
   return all.slice(0, Number(length));
 }
 
@@ -121,17 +149,22 @@ function policyPort(port: Fields, path: string, errors: Errors): void {
   const end = number(port, "endPort");
   if (start !== undefined) portReference(start, `${path}.port`, errors);
   if (end === undefined) return;
-  if (start === undefined) errors.push(fieldInvalid(`${path}.endPort`, end, "may not be specified when `port` is not specified"));
-  else if (typeof start === "string") errors.push(fieldInvalid(`${path}.endPort`, end, "may not be specified when `port` is non-numeric"));
+  if (start === undefined)
+    errors.push(fieldInvalid(`${path}.endPort`, end, "may not be specified when `port` is not specified"));
+  else if (typeof start === "string")
+    errors.push(fieldInvalid(`${path}.endPort`, end, "may not be specified when `port` is non-numeric"));
   else {
-    if (typeof start === "number" && end < start) errors.push(fieldInvalid(`${path}.endPort`, start, "must be greater than or equal to `port`"));
-    if (end < 1 || end > 65_535) errors.push(fieldInvalid(`${path}.endPort`, end, "must be between 1 and 65535, inclusive"));
+    if (typeof start === "number" && end < start)
+      errors.push(fieldInvalid(`${path}.endPort`, start, "must be greater than or equal to `port`"));
+    if (end < 1 || end > 65_535)
+      errors.push(fieldInvalid(`${path}.endPort`, end, "must be between 1 and 65535, inclusive"));
   }
 }
 
 function policyPeer(peer: Fields, path: string, errors: Errors): void {
   const kinds = ["podSelector", "namespaceSelector", "ipBlock"].filter((key) => has(peer, key));
-  for (const key of kinds.slice(0, -1).concat(kinds.slice(-1))) if (key !== "ipBlock") labelSelector(child(peer, key), `${path}.${key}`, errors);
+  for (const key of kinds.slice(0, -1).concat(kinds.slice(-1)))
+    if (key !== "ipBlock") labelSelector(child(peer, key), `${path}.${key}`, errors);
   const block = child(peer, "ipBlock");
   if (block !== undefined) {
     const range = text(block, "cidr");
@@ -145,19 +178,24 @@ function policyPeer(peer: Fields, path: string, errors: Errors): void {
     });
   }
   if (kinds.length === 0) errors.push(fieldRequired(path, "must specify a peer"));
-  else if (kinds.length > 1 && block !== undefined) errors.push(fieldForbidden(path, "may not specify both ipBlock and another peer"));
+  else if (kinds.length > 1 && block !== undefined)
+    errors.push(fieldForbidden(path, "may not specify both ipBlock and another peer"));
 }
 
 export function checkNetworkPolicy(policy: KubeObject, errors: Errors): void {
   const spec = child(policy, "spec");
   labelSelector(child(spec, "podSelector"), "spec.podSelector", errors);
-  for (const [direction, peers] of [["ingress", "from"], ["egress", "to"]] as const) {
+  for (const [direction, peers] of [
+    ["ingress", "from"],
+    ["egress", "to"],
+  ] as const) {
     items(spec, direction).forEach((rule, i) => {
       items(rule, "ports").forEach((port, j) => policyPort(port, `spec.${direction}[${i}].ports[${j}]`, errors));
       items(rule, peers).forEach((peer, j) => policyPeer(peer, `spec.${direction}[${i}].${peers}[${j}]`, errors));
     });
   }
   const types = strings(spec, "policyTypes");
-  if (types.length > 2) errors.push(fieldInvalid("spec.policyTypes", types, "may not specify more than two policyTypes"));
+  if (types.length > 2)
+    errors.push(fieldInvalid("spec.policyTypes", types, "may not specify more than two policyTypes"));
   types.forEach((type, i) => oneOf(type, `spec.policyTypes[${i}]`, ["Ingress", "Egress"], errors));
 }

@@ -23,7 +23,8 @@ function settled(spec: Fields, before: Fields): Fields {
   };
   if (has(spec, "initContainers")) changed["initContainers"] = withImages(spec, before, "initContainers");
   const grace = number(before, "terminationGracePeriodSeconds");
-  if (grace !== undefined && grace < 0 && spec["terminationGracePeriodSeconds"] === 1) changed["terminationGracePeriodSeconds"] = grace;
+  if (grace !== undefined && grace < 0 && spec["terminationGracePeriodSeconds"] === 1)
+    changed["terminationGracePeriodSeconds"] = grace;
   if (list(before, "schedulingGates").length > 0) {
     changed["nodeSelector"] = before["nodeSelector"];
     changed["affinity"] = before["affinity"];
@@ -38,8 +39,12 @@ function deadlineHolds(spec: Fields, before: Fields, errors: Errors): boolean {
   const old = number(before, "activeDeadlineSeconds");
   const next = number(spec, "activeDeadlineSeconds");
   if (old === undefined) return true;
-  if (next === undefined) errors.push(fieldInvalid("spec.activeDeadlineSeconds", null, "must not update from a positive integer to nil value"));
-  else if (next > old) errors.push(fieldInvalid("spec.activeDeadlineSeconds", next, "must be less than or equal to previous value"));
+  if (next === undefined)
+    errors.push(
+      fieldInvalid("spec.activeDeadlineSeconds", null, "must not update from a positive integer to nil value"),
+    );
+  else if (next > old)
+    errors.push(fieldInvalid("spec.activeDeadlineSeconds", next, "must be less than or equal to previous value"));
   return next !== undefined && next <= old;
 }
 
@@ -54,10 +59,15 @@ function checkUpdate(spec: Fields, before: Fields, errors: Errors): void {
     if (text(container, "image") === "") errors.push(fieldRequired(`spec.containers[${i}].image`));
   });
   if (!deadlineHolds(spec, before, errors)) return;
-  const kept = list(before, "tolerations").every((old) => list(spec, "tolerations").some((next) => equalJson(next, old)));
+  const kept = list(before, "tolerations").every((old) =>
+    list(spec, "tolerations").some((next) => equalJson(next, old)),
+  );
   const gates = items(before, "schedulingGates").map((gate) => text(gate, "name"));
   items(spec, "schedulingGates").forEach((gate, i) => {
-    if (!gates.includes(text(gate, "name"))) errors.push(fieldForbidden(`spec.schedulingGates[${i}]`, "only deletion is allowed, but found new scheduling gate"));
+    if (!gates.includes(text(gate, "name")))
+      errors.push(
+        fieldForbidden(`spec.schedulingGates[${i}]`, "only deletion is allowed, but found new scheduling gate"),
+      );
   });
   if (!kept || !equalJson(plain(settled(spec, before)), plain(before))) errors.push(fieldForbidden("spec", ONLY));
 }
@@ -68,7 +78,8 @@ export function checkPod(pod: KubeObject, old: KubeObject | undefined, subresour
   if (subresource !== "") return;
   checkPodSpec(spec, "spec", false, errors);
   if (old !== undefined) return checkUpdate(spec, child(old, "spec") ?? {}, errors);
-  if (list(spec, "ephemeralContainers").length > 0) errors.push(fieldForbidden("spec.ephemeralContainers", "cannot be set on create"));
+  if (list(spec, "ephemeralContainers").length > 0)
+    errors.push(fieldForbidden("spec.ephemeralContainers", "cannot be set on create"));
   if (list(spec, "schedulingGates").length > 0 && text(spec, "nodeName") !== "") {
     errors.push(fieldForbidden("spec.nodeName", "cannot be set until all schedulingGates have been cleared"));
   }

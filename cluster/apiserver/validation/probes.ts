@@ -4,21 +4,25 @@ import { type Errors, nonNegative, oneOf, portNumber, portReference } from "./ch
 import { child, type Fields, has, items, list, number, text } from "./fields.ts";
 
 const HEADER = /^[-A-Za-z0-9]+$/;
-const HEADER_TEXT = "a valid HTTP header must consist of alphanumeric characters or '-' (e.g. 'X-Header-Name', regex used for validation is '[-A-Za-z0-9]+')";
+const HEADER_TEXT =
+  "a valid HTTP header must consist of alphanumeric characters or '-' (e.g. 'X-Header-Name', regex used for validation is '[-A-Za-z0-9]+')";
 
 function httpGet(action: Fields, path: string, errors: Errors): void {
   if (text(action, "path") === "") errors.push(fieldRequired(`${path}.path`));
   portReference(action["port"], `${path}.port`, errors);
   oneOf(text(action, "scheme"), `${path}.scheme`, ["HTTP", "HTTPS"], errors);
   for (const header of items(action, "httpHeaders")) {
-    if (!HEADER.test(text(header, "name"))) errors.push(fieldInvalid(`${path}.httpHeaders`, text(header, "name"), HEADER_TEXT));
+    if (!HEADER.test(text(header, "name")))
+      errors.push(fieldInvalid(`${path}.httpHeaders`, text(header, "name"), HEADER_TEXT));
   }
 }
 
 function sleepSeconds(action: Fields, path: string, grace: number | undefined, errors: Errors): void {
   const seconds = number(action, "seconds") ?? 0;
   if (seconds < 0 || (grace !== undefined && seconds > grace)) {
-    errors.push(fieldInvalid(path, seconds, `must be non-negative and less than terminationGracePeriodSeconds (${grace ?? 30})`));
+    errors.push(
+      fieldInvalid(path, seconds, `must be non-negative and less than terminationGracePeriodSeconds (${grace ?? 30})`),
+    );
   }
 }
 
@@ -42,7 +46,12 @@ function checkHandler(handler: Fields, path: string, grace: number | undefined, 
 
 const NUMBERS = ["initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold"];
 
-export function checkProbe(container: Fields, kind: "livenessProbe" | "readinessProbe" | "startupProbe", path: string, errors: Errors): void {
+export function checkProbe(
+  container: Fields,
+  kind: "livenessProbe" | "readinessProbe" | "startupProbe",
+  path: string,
+  errors: Errors,
+): void {
   const probe = child(container, kind);
   if (probe === undefined) return;
   const at = `${path}.${kind}`;
@@ -51,11 +60,14 @@ export function checkProbe(container: Fields, kind: "livenessProbe" | "readiness
   const grace = number(probe, "terminationGracePeriodSeconds");
   const threshold = number(probe, "successThreshold");
   if (kind === "readinessProbe") {
-    if (grace !== undefined) errors.push(fieldInvalid(`${at}.terminationGracePeriodSeconds`, grace, "must not be set for readinessProbes"));
+    if (grace !== undefined)
+      errors.push(fieldInvalid(`${at}.terminationGracePeriodSeconds`, grace, "must not be set for readinessProbes"));
     return;
   }
-  if (grace !== undefined && grace <= 0) errors.push(fieldInvalid(`${at}.terminationGracePeriodSeconds`, grace, "must be greater than 0"));
-  if (threshold !== undefined && threshold !== 1) errors.push(fieldInvalid(`${at}.successThreshold`, threshold, "must be 1"));
+  if (grace !== undefined && grace <= 0)
+    errors.push(fieldInvalid(`${at}.terminationGracePeriodSeconds`, grace, "must be greater than 0"));
+  if (threshold !== undefined && threshold !== 1)
+    errors.push(fieldInvalid(`${at}.successThreshold`, threshold, "must be 1"));
 }
 
 export function checkLifecycle(container: Fields, grace: number | undefined, path: string, errors: Errors): void {

@@ -7,17 +7,27 @@ import { child, type Fields, has, items, list, text } from "./fields.ts";
 const GROUP = "rbac.authorization.k8s.io";
 
 function checkRule(rule: Fields, path: string, namespaced: boolean, errors: Errors): void {
-  if (list(rule, "verbs").length === 0) errors.push(fieldRequired(`${path}.verbs`, "verbs must contain at least one value"));
+  if (list(rule, "verbs").length === 0)
+    errors.push(fieldRequired(`${path}.verbs`, "verbs must contain at least one value"));
   const urls = list(rule, "nonResourceURLs");
   if (urls.length > 0) {
-    if (namespaced) errors.push(fieldInvalid(`${path}.nonResourceURLs`, urls, "namespaced rules cannot apply to non-resource URLs"));
+    if (namespaced)
+      errors.push(fieldInvalid(`${path}.nonResourceURLs`, urls, "namespaced rules cannot apply to non-resource URLs"));
     if (["apiGroups", "resources", "resourceNames"].some((key) => list(rule, key).length > 0)) {
-      errors.push(fieldInvalid(`${path}.nonResourceURLs`, urls, "rules cannot apply to both regular resources and non-resource URLs"));
+      errors.push(
+        fieldInvalid(
+          `${path}.nonResourceURLs`,
+          urls,
+          "rules cannot apply to both regular resources and non-resource URLs",
+        ),
+      );
     }
     return;
   }
-  if (list(rule, "apiGroups").length === 0) errors.push(fieldRequired(`${path}.apiGroups`, "resource rules must supply at least one api group"));
-  if (list(rule, "resources").length === 0) errors.push(fieldRequired(`${path}.resources`, "resource rules must supply at least one resource"));
+  if (list(rule, "apiGroups").length === 0)
+    errors.push(fieldRequired(`${path}.apiGroups`, "resource rules must supply at least one api group"));
+  if (list(rule, "resources").length === 0)
+    errors.push(fieldRequired(`${path}.resources`, "resource rules must supply at least one resource"));
 }
 
 export function checkRole(role: KubeObject, namespaced: boolean, errors: Errors): void {
@@ -25,7 +35,8 @@ export function checkRole(role: KubeObject, namespaced: boolean, errors: Errors)
   if (!has(role, "aggregationRule")) return;
   const selectors = items(child(role, "aggregationRule"), "clusterRoleSelectors");
   const path = "aggregationRule.clusterRoleSelectors";
-  if (selectors.length === 0) errors.push(fieldRequired(path, "at least one clusterRoleSelector required if aggregationRule is non-nil"));
+  if (selectors.length === 0)
+    errors.push(fieldRequired(path, "at least one clusterRoleSelector required if aggregationRule is non-nil"));
   selectors.forEach((selector, i) => labelSelector(selector, `${path}[${i}]`, errors));
 }
 
@@ -42,11 +53,18 @@ function checkSubject(subject: Fields, path: string, namespaced: boolean, errors
   } else errors.push(fieldNotSupported(`${path}.kind`, kind, ["ServiceAccount", "User", "Group"]));
 }
 
-export function checkBinding(binding: KubeObject, old: KubeObject | undefined, namespaced: boolean, errors: Errors): void {
+export function checkBinding(
+  binding: KubeObject,
+  old: KubeObject | undefined,
+  namespaced: boolean,
+  errors: Errors,
+): void {
   const role = child(binding, "roleRef");
-  if (text(role, "apiGroup") !== GROUP) errors.push(fieldNotSupported("roleRef.apiGroup", text(role, "apiGroup"), [GROUP]));
+  if (text(role, "apiGroup") !== GROUP)
+    errors.push(fieldNotSupported("roleRef.apiGroup", text(role, "apiGroup"), [GROUP]));
   oneOf(text(role, "kind"), "roleRef.kind", namespaced ? ["Role", "ClusterRole"] : ["ClusterRole"], errors);
-  if (requireText(text(role, "name"), "roleRef.name", errors)) checkText(text(role, "name"), "roleRef.name", pathSegment, errors);
+  if (requireText(text(role, "name"), "roleRef.name", errors))
+    checkText(text(role, "name"), "roleRef.name", pathSegment, errors);
   items(binding, "subjects").forEach((subject, i) => checkSubject(subject, `subjects[${i}]`, namespaced, errors));
   if (old !== undefined && !equalJson(binding["roleRef"] ?? null, old["roleRef"] ?? null)) {
     const shown = { APIGroup: text(role, "apiGroup"), Kind: text(role, "kind"), Name: text(role, "name") };

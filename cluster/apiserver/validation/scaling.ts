@@ -1,9 +1,24 @@
 /** Horizontal autoscalers, disruption budgets and priority classes. */
 import { fieldForbidden, fieldInvalid, fieldNotSupported, fieldRequired, type KubeObject } from "@travelops/kube";
-import { atMost100Percent, checkText, countOrPercent, type Errors, labelSelector, oneOf, pathSegment, requireText } from "./checks.ts";
+import {
+  atMost100Percent,
+  checkText,
+  countOrPercent,
+  type Errors,
+  labelSelector,
+  oneOf,
+  pathSegment,
+  requireText,
+} from "./checks.ts";
 import { child, type Fields, has, items, list, number, text } from "./fields.ts";
 
-const SOURCES: Readonly<Record<string, string>> = { ContainerResource: "containerResource", External: "external", Object: "object", Pods: "pods", Resource: "resource" };
+const SOURCES: Readonly<Record<string, string>> = {
+  ContainerResource: "containerResource",
+  External: "external",
+  Object: "object",
+  Pods: "pods",
+  Resource: "resource",
+};
 
 function checkTarget(target: Fields | undefined, path: string, errors: Errors): void {
   const type = text(target, "type");
@@ -12,7 +27,8 @@ function checkTarget(target: Fields | undefined, path: string, errors: Errors): 
     errors.push(fieldInvalid(`${path}.type`, type, "must be either Utilization, Value, or AverageValue"));
   }
   const utilization = number(target, "averageUtilization");
-  if (utilization !== undefined && utilization < 1) errors.push(fieldInvalid(`${path}.averageUtilization`, utilization, "must be greater than 0"));
+  if (utilization !== undefined && utilization < 1)
+    errors.push(fieldInvalid(`${path}.averageUtilization`, utilization, "must be greater than 0"));
 }
 
 function checkResourceTarget(source: Fields, path: string, errors: Errors): void {
@@ -21,28 +37,39 @@ function checkResourceTarget(source: Fields, path: string, errors: Errors): void
   checkTarget(target, `${path}.target`, errors);
   const value = has(target, "averageValue");
   const utilization = has(target, "averageUtilization");
-  if (!value && !utilization) errors.push(fieldRequired(`${path}.target.averageUtilization`, "must set either a target raw value or a target utilization"));
-  if (value && utilization) errors.push(fieldForbidden(`${path}.target.averageValue`, "may not set both a target raw value and a target utilization"));
+  if (!value && !utilization)
+    errors.push(
+      fieldRequired(`${path}.target.averageUtilization`, "must set either a target raw value or a target utilization"),
+    );
+  if (value && utilization)
+    errors.push(
+      fieldForbidden(`${path}.target.averageValue`, "may not set both a target raw value and a target utilization"),
+    );
 }
 
 function checkMetricName(source: Fields, path: string, errors: Errors): void {
   const name = text(child(source, "metric"), "name");
-  if (requireText(name, `${path}.metric.name`, errors, "must specify a metric name")) checkText(name, `${path}.metric.name`, pathSegment, errors);
+  if (requireText(name, `${path}.metric.name`, errors, "must specify a metric name"))
+    checkText(name, `${path}.metric.name`, pathSegment, errors);
   labelSelector(child(child(source, "metric"), "selector"), `${path}.metric.selector`, errors);
 }
 
 function checkSource(kind: string, source: Fields, path: string, errors: Errors): void {
   const target = child(source, "target");
   if (kind === "resource" || kind === "containerResource") {
-    if (kind === "containerResource") requireText(text(source, "container"), `${path}.container`, errors, "must specify a container");
+    if (kind === "containerResource")
+      requireText(text(source, "container"), `${path}.container`, errors, "must specify a container");
     return checkResourceTarget(source, path, errors);
   }
   checkMetricName(source, path, errors);
   checkTarget(target, `${path}.target`, errors);
   if (kind === "pods") {
-    if (!has(target, "averageValue")) errors.push(fieldRequired(`${path}.target.averageValue`, "must specify a positive target averageValue"));
+    if (!has(target, "averageValue"))
+      errors.push(fieldRequired(`${path}.target.averageValue`, "must specify a positive target averageValue"));
   } else if (!has(target, "value") && !has(target, "averageValue")) {
-    errors.push(fieldRequired(`${path}.target.averageValue`, "must set either a target value for metric or a per-pod target"));
+    errors.push(
+      fieldRequired(`${path}.target.averageValue`, "must set either a target value for metric or a per-pod target"),
+    );
   }
 }
 
@@ -53,22 +80,28 @@ function checkMetric(metric: Fields, path: string, errors: Errors): void {
   if (kind === undefined) {
     // Upstream looks at the type twice.
     for (let i = 0; i < 2; i++) errors.push(fieldNotSupported(`${path}.type`, type, Object.keys(SOURCES)));
-  } else if (!has(metric, kind)) errors.push(fieldRequired(`${path}.${kind}`, "must populate information for the given metric source"));
+  } else if (!has(metric, kind))
+    errors.push(fieldRequired(`${path}.${kind}`, "must populate information for the given metric source"));
   else checkSource(kind, child(metric, kind) ?? {}, `${path}.${kind}`, errors);
 }
 
 function checkRules(rules: Fields | undefined, path: string, errors: Errors): void {
   if (rules === undefined) return;
   const window = number(rules, "stabilizationWindowSeconds");
-  if (window !== undefined && window < 0) errors.push(fieldInvalid(`${path}.stabilizationWindowSeconds`, window, "must be greater than or equal to zero"));
-  if (window !== undefined && window > 3600) errors.push(fieldInvalid(`${path}.stabilizationWindowSeconds`, window, "must be less than or equal to 3600"));
-  if (has(rules, "selectPolicy")) oneOf(rules["selectPolicy"], `${path}.selectPolicy`, ["Disabled", "Max", "Min"], errors);
-  if (list(rules, "policies").length === 0) errors.push(fieldRequired(`${path}.policies`, "must specify at least one Policy"));
+  if (window !== undefined && window < 0)
+    errors.push(fieldInvalid(`${path}.stabilizationWindowSeconds`, window, "must be greater than or equal to zero"));
+  if (window !== undefined && window > 3600)
+    errors.push(fieldInvalid(`${path}.stabilizationWindowSeconds`, window, "must be less than or equal to 3600"));
+  if (has(rules, "selectPolicy"))
+    oneOf(rules["selectPolicy"], `${path}.selectPolicy`, ["Disabled", "Max", "Min"], errors);
+  if (list(rules, "policies").length === 0)
+    errors.push(fieldRequired(`${path}.policies`, "must specify at least one Policy"));
   items(rules, "policies").forEach((policy, i) => {
     const at = `${path}.policies[${i}]`;
     oneOf(text(policy, "type"), `${at}.type`, ["Percent", "Pods"], errors);
     for (const key of ["value", "periodSeconds"]) {
-      if ((number(policy, key) ?? 0) <= 0) errors.push(fieldInvalid(`${at}.${key}`, number(policy, key) ?? 0, "must be greater than zero"));
+      if ((number(policy, key) ?? 0) <= 0)
+        errors.push(fieldInvalid(`${at}.${key}`, number(policy, key) ?? 0, "must be greater than zero"));
     }
     const period = number(policy, "periodSeconds") ?? 0;
     if (period > 1800) errors.push(fieldInvalid(`${at}.periodSeconds`, period, "must be less than or equal to 1800"));
@@ -91,13 +124,21 @@ export function checkAutoscaler(autoscaler: KubeObject, errors: Errors): void {
   const spec = child(autoscaler, "spec");
   const low = number(spec, "minReplicas");
   const high = number(spec, "maxReplicas") ?? 0;
-  if (low !== undefined && low < 1) errors.push(fieldInvalid("spec.minReplicas", low, "must be greater than or equal to 1"));
+  if (low !== undefined && low < 1)
+    errors.push(fieldInvalid("spec.minReplicas", low, "must be greater than or equal to 1"));
   if (high < 1) errors.push(fieldInvalid("spec.maxReplicas", high, "must be greater than 0"));
-  if (low !== undefined && high < low) errors.push(fieldInvalid("spec.maxReplicas", high, "must be greater than or equal to `minReplicas`"));
+  if (low !== undefined && high < low)
+    errors.push(fieldInvalid("spec.maxReplicas", high, "must be greater than or equal to `minReplicas`"));
   checkScaleTarget(child(spec, "scaleTargetRef"), errors);
   items(spec, "metrics").forEach((metric, i) => checkMetric(metric, `spec.metrics[${i}]`, errors));
   const outside = items(spec, "metrics").some((metric) => metric["type"] === "Object" || metric["type"] === "External");
-  if (low === 0 && !outside) errors.push(fieldForbidden("spec.metrics", "must specify at least one Object or External metric to support scaling to zero replicas"));
+  if (low === 0 && !outside)
+    errors.push(
+      fieldForbidden(
+        "spec.metrics",
+        "must specify at least one Object or External metric to support scaling to zero replicas",
+      ),
+    );
   const behavior = child(spec, "behavior");
   checkRules(child(behavior, "scaleUp"), "spec.behavior.scaleUp", errors);
   checkRules(child(behavior, "scaleDown"), "spec.behavior.scaleDown", errors);
@@ -120,7 +161,12 @@ export function checkDisruptionBudget(budget: KubeObject, errors: Errors): void 
   }
   labelSelector(child(spec, "selector"), "spec.selector", errors);
   if (has(spec, "unhealthyPodEvictionPolicy")) {
-    oneOf(spec?.["unhealthyPodEvictionPolicy"], "spec.unhealthyPodEvictionPolicy", ["AlwaysAllow", "IfHealthyBudget"], errors);
+    oneOf(
+      spec?.["unhealthyPodEvictionPolicy"],
+      "spec.unhealthyPodEvictionPolicy",
+      ["AlwaysAllow", "IfHealthyBudget"],
+      errors,
+    );
   }
 }
 
@@ -132,14 +178,18 @@ export function checkPriorityClass(priority: KubeObject, old: KubeObject | undef
   const value = number(priority, "value") ?? 0;
   if (old !== undefined) {
     if (value !== (number(old, "value") ?? 0)) errors.push(fieldForbidden("value", "may not be changed in an update."));
-    if (priority["preemptionPolicy"] !== old["preemptionPolicy"]) errors.push(fieldInvalid("preemptionPolicy", priority["preemptionPolicy"], "field is immutable"));
+    if (priority["preemptionPolicy"] !== old["preemptionPolicy"])
+      errors.push(fieldInvalid("preemptionPolicy", priority["preemptionPolicy"], "field is immutable"));
     return;
   }
   if (name.startsWith("system-") && !SYSTEM_PRIORITIES.has(name)) {
     const why = `priority class names with 'system-' prefix are reserved for system use only. error: ${name} is not a known system priority class`;
     errors.push(fieldForbidden("metadata.name", why));
   } else if (value > HIGHEST_USER_PRIORITY && !SYSTEM_PRIORITIES.has(name)) {
-    errors.push(fieldForbidden("value", `maximum allowed value of a user defined priority is ${HIGHEST_USER_PRIORITY}`));
+    errors.push(
+      fieldForbidden("value", `maximum allowed value of a user defined priority is ${HIGHEST_USER_PRIORITY}`),
+    );
   }
-  if (has(priority, "preemptionPolicy")) oneOf(priority["preemptionPolicy"], "preemptionPolicy", ["PreemptLowerPriority", "Never"], errors);
+  if (has(priority, "preemptionPolicy"))
+    oneOf(priority["preemptionPolicy"], "preemptionPolicy", ["PreemptLowerPriority", "Never"], errors);
 }

@@ -1,6 +1,16 @@
 /** Where a pod may run: affinity, tolerations, spreading. */
 import { fieldDuplicate, fieldInvalid, fieldRequired } from "@travelops/kube";
-import { checkText, dnsLabel, type Errors, labelSelector, labelValue, oneOf, qualifiedName, requireText, selectorOperator } from "./checks.ts";
+import {
+  checkText,
+  dnsLabel,
+  type Errors,
+  labelSelector,
+  labelValue,
+  oneOf,
+  qualifiedName,
+  requireText,
+  selectorOperator,
+} from "./checks.ts";
 import { child, type Fields, has, items, list, number, strings, text } from "./fields.ts";
 
 const EFFECTS = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
@@ -15,15 +25,24 @@ function nodeRequirement(requirement: Fields, path: string, errors: Errors): voi
 
 function nodeField(requirement: Fields, path: string, errors: Errors): void {
   const operator = text(requirement, "operator");
-  if (operator !== "In" && operator !== "NotIn") errors.push(fieldInvalid(`${path}.operator`, operator, "not a valid selector operator"));
+  if (operator !== "In" && operator !== "NotIn")
+    errors.push(fieldInvalid(`${path}.operator`, operator, "not a valid selector operator"));
   else if (list(requirement, "values").length !== 1) {
-    errors.push(fieldRequired(`${path}.values`, "must be only one value when `operator` is 'In' or 'NotIn' for node field selector"));
+    errors.push(
+      fieldRequired(
+        `${path}.values`,
+        "must be only one value when `operator` is 'In' or 'NotIn' for node field selector",
+      ),
+    );
   }
-  if (text(requirement, "key") !== "metadata.name") errors.push(fieldInvalid(`${path}.key`, text(requirement, "key"), "not a valid field selector key"));
+  if (text(requirement, "key") !== "metadata.name")
+    errors.push(fieldInvalid(`${path}.key`, text(requirement, "key"), "not a valid field selector key"));
 }
 
 function nodeTerm(term: Fields | undefined, path: string, errors: Errors): void {
-  items(term, "matchExpressions").forEach((requirement, i) => nodeRequirement(requirement, `${path}.matchExpressions[${i}]`, errors));
+  items(term, "matchExpressions").forEach((requirement, i) =>
+    nodeRequirement(requirement, `${path}.matchExpressions[${i}]`, errors),
+  );
   items(term, "matchFields").forEach((requirement, i) => nodeField(requirement, `${path}.matchFields[${i}]`, errors));
 }
 
@@ -39,7 +58,8 @@ function nodeAffinity(affinity: Fields | undefined, path: string, errors: Errors
   const required = child(affinity, REQUIRED);
   if (required !== undefined) {
     const terms = items(required, "nodeSelectorTerms");
-    if (terms.length === 0) errors.push(fieldRequired(`${path}.${REQUIRED}.nodeSelectorTerms`, "must have at least one node selector term"));
+    if (terms.length === 0)
+      errors.push(fieldRequired(`${path}.${REQUIRED}.nodeSelectorTerms`, "must have at least one node selector term"));
     terms.forEach((term, i) => nodeTerm(term, `${path}.${REQUIRED}.nodeSelectorTerms[${i}]`, errors));
   }
   items(affinity, PREFERRED).forEach((term, i) => {
@@ -78,14 +98,24 @@ function toleration(value: Fields, path: string, errors: Errors): void {
   const effect = text(value, "effect");
   if (key !== "") checkText(key, `${path}.key`, qualifiedName, errors);
   else if (operator !== "Exists") {
-    errors.push(fieldInvalid(`${path}.operator`, operator, 'operator must be Exists when `key` is empty, which means "match all values and all keys"'));
+    errors.push(
+      fieldInvalid(
+        `${path}.operator`,
+        operator,
+        'operator must be Exists when `key` is empty, which means "match all values and all keys"',
+      ),
+    );
   }
   if (has(value, "tolerationSeconds") && effect !== "NoExecute") {
     errors.push(fieldInvalid(`${path}.effect`, effect, "effect must be 'NoExecute' when `tolerationSeconds` is set"));
   }
   if (operator === "Exists") {
-    if (text(value, "value") !== "") errors.push(fieldInvalid(`${path}.operator`, text(value, "value"), "value must be empty when `operator` is 'Exists'"));
-  } else if (operator === "Equal" || operator === "") checkText(text(value, "value"), `${path}.operator`, labelValue, errors);
+    if (text(value, "value") !== "")
+      errors.push(
+        fieldInvalid(`${path}.operator`, text(value, "value"), "value must be empty when `operator` is 'Exists'"),
+      );
+  } else if (operator === "Equal" || operator === "")
+    checkText(text(value, "value"), `${path}.operator`, labelValue, errors);
   else oneOf(operator, `${path}.operator`, ["Equal", "Exists"], errors);
   if (effect !== "") oneOf(effect, `${path}.effect`, EFFECTS, errors);
 }
@@ -103,7 +133,12 @@ export function checkTaints(spec: Fields | undefined, path: string, errors: Erro
     oneOf(text(taint, "effect"), `${at}.effect`, EFFECTS, errors);
     const key = `${text(taint, "key")}:${text(taint, "effect")}`;
     if (seen.has(key)) {
-      const shown = { Key: text(taint, "key"), Value: text(taint, "value"), Effect: text(taint, "effect"), TimeAdded: taint["timeAdded"] ?? null };
+      const shown = {
+        Key: text(taint, "key"),
+        Value: text(taint, "value"),
+        Effect: text(taint, "effect"),
+        TimeAdded: taint["timeAdded"] ?? null,
+      };
       const { message, ...fault } = fieldDuplicate(at, shown);
       errors.push({ ...fault, message: `${message}: taints must be unique by key and effect pair` });
     }
@@ -116,14 +151,17 @@ export function checkSpreading(spec: Fields, path: string, errors: Errors): void
   items(spec, "topologySpreadConstraints").forEach((constraint, i) => {
     const at = `${path}.topologySpreadConstraints[${i}]`;
     const when = text(constraint, "whenUnsatisfiable");
-    if ((number(constraint, "maxSkew") ?? 0) <= 0) errors.push(fieldInvalid(`${at}.maxSkew`, number(constraint, "maxSkew") ?? 0, "must be greater than zero"));
+    if ((number(constraint, "maxSkew") ?? 0) <= 0)
+      errors.push(fieldInvalid(`${at}.maxSkew`, number(constraint, "maxSkew") ?? 0, "must be greater than zero"));
     requireText(text(constraint, "topologyKey"), `${at}.topologyKey`, errors, "can not be empty");
     oneOf(when, `${at}.whenUnsatisfiable`, ["DoNotSchedule", "ScheduleAnyway"], errors);
     const pair = `{${text(constraint, "topologyKey")}, ${when}}`;
-    if (seen.has(pair)) errors.push(fieldDuplicate(`${path}.topologySpreadConstraints[${i - 1}].{topologyKey, whenUnsatisfiable}`, pair));
+    if (seen.has(pair))
+      errors.push(fieldDuplicate(`${path}.topologySpreadConstraints[${i - 1}].{topologyKey, whenUnsatisfiable}`, pair));
     seen.add(pair);
     const domains = number(constraint, "minDomains");
-    if (domains !== undefined && domains <= 0) errors.push(fieldInvalid(`${at}.minDomains`, domains, "must be greater than zero"));
+    if (domains !== undefined && domains <= 0)
+      errors.push(fieldInvalid(`${at}.minDomains`, domains, "must be greater than zero"));
     for (const policy of ["nodeAffinityPolicy", "nodeTaintsPolicy"]) {
       if (has(constraint, policy)) oneOf(constraint[policy], `${at}.${policy}`, ["Honor", "Ignore"], errors);
     }

@@ -2,7 +2,20 @@
 import { fieldDuplicate, fieldForbidden, fieldInvalid, fieldRequired, type KubeObject } from "@travelops/kube";
 import { equalJson } from "@travelops/kube/schema/json-value";
 import { isIP } from "node:net";
-import { checkLabels, checkText, cidr, dnsLabel, dnsSubdomain, type Errors, ipAddress, oneOf, portNumber, portReference, qualifiedName, requireText } from "./checks.ts";
+import {
+  checkLabels,
+  checkText,
+  cidr,
+  dnsLabel,
+  dnsSubdomain,
+  type Errors,
+  ipAddress,
+  oneOf,
+  portNumber,
+  portReference,
+  qualifiedName,
+  requireText,
+} from "./checks.ts";
 import { child, type Fields, has, items, list, number, strings, text } from "./fields.ts";
 
 const PROTOCOLS = ["SCTP", "TCP", "UDP"];
@@ -18,11 +31,20 @@ function reachable(ip: string, path: string, errors: Errors): void {
   if (isIP(ip) === 0) return void errors.push(fieldInvalid(path, ip, "must be a valid IP address"));
   if (ip === "0.0.0.0" || ip === "::") errors.push(fieldInvalid(path, ip, `may not be unspecified (${ip})`));
   if (isLoopback(ip)) errors.push(fieldInvalid(path, ip, LOOPBACK_TEXT));
-  if (isLinkLocal(ip)) errors.push(fieldInvalid(path, ip, "may not be in the link-local range (169.254.0.0/16, fe80::/10)"));
-  if (ip.startsWith("224.0.0.")) errors.push(fieldInvalid(path, ip, "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)"));
+  if (isLinkLocal(ip))
+    errors.push(fieldInvalid(path, ip, "may not be in the link-local range (169.254.0.0/16, fe80::/10)"));
+  if (ip.startsWith("224.0.0."))
+    errors.push(fieldInvalid(path, ip, "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)"));
 }
 
-function checkPort(port: Fields, path: string, many: boolean, headless: boolean, names: Set<string>, errors: Errors): void {
+function checkPort(
+  port: Fields,
+  path: string,
+  many: boolean,
+  headless: boolean,
+  names: Set<string>,
+  errors: Errors,
+): void {
   const name = text(port, "name");
   if (many && name === "") errors.push(fieldRequired(`${path}.name`));
   else if (name !== "") {
@@ -45,13 +67,21 @@ function checkPorts(spec: Fields, headless: boolean, errors: Errors): void {
   ports.forEach((port, i) => checkPort(port, `spec.ports[${i}]`, ports.length > 1, headless, names, errors));
   if (spec["type"] === "ClusterIP") {
     ports.forEach((port, i) => {
-      if ((number(port, "nodePort") ?? 0) !== 0) errors.push(fieldForbidden(`spec.ports[${i}].nodePort`, "may not be used when `type` is 'ClusterIP'"));
+      if ((number(port, "nodePort") ?? 0) !== 0)
+        errors.push(fieldForbidden(`spec.ports[${i}].nodePort`, "may not be used when `type` is 'ClusterIP'"));
     });
   }
   const seen = new Set<string>();
   ports.forEach((port, i) => {
     const key = `${text(port, "protocol")}/${number(port, "port")}`;
-    const shown = { Name: "", Protocol: text(port, "protocol"), AppProtocol: null, Port: number(port, "port") ?? 0, TargetPort: 0, NodePort: 0 };
+    const shown = {
+      Name: "",
+      Protocol: text(port, "protocol"),
+      AppProtocol: null,
+      Port: number(port, "port") ?? 0,
+      TargetPort: 0,
+      NodePort: 0,
+    };
     if (seen.has(key)) errors.push(fieldDuplicate(`spec.ports[${i}]`, shown));
     seen.add(key);
   });
@@ -67,8 +97,10 @@ function checkType(spec: Fields, errors: Errors): void {
       errors.push(fieldForbidden("spec.clusterIPs", "may not be set for ExternalName services"));
     }
   } else oneOf(type, "spec.type", TYPES, errors);
-  if (type === "NodePort" && text(spec, "clusterIP") === "None") errors.push(fieldInvalid("spec.clusterIPs[0]", "None", "may not be set to 'None' for NodePort services"));
-  if (type === "LoadBalancer" && text(spec, "clusterIP") === "None") errors.push(fieldInvalid("spec.clusterIPs[0]", "None", "may not be set to 'None' for LoadBalancer services"));
+  if (type === "NodePort" && text(spec, "clusterIP") === "None")
+    errors.push(fieldInvalid("spec.clusterIPs[0]", "None", "may not be set to 'None' for NodePort services"));
+  if (type === "LoadBalancer" && text(spec, "clusterIP") === "None")
+    errors.push(fieldInvalid("spec.clusterIPs[0]", "None", "may not be set to 'None' for LoadBalancer services"));
 }
 
 function checkAddresses(spec: Fields, errors: Errors): void {
@@ -89,24 +121,47 @@ function checkAddresses(spec: Fields, errors: Errors): void {
     else reachable(ip, at, errors);
   });
   strings(spec, "ipFamilies").forEach((family, i) => oneOf(family, `spec.ipFamilies[${i}]`, FAMILIES, errors));
-  if (has(spec, "ipFamilyPolicy")) oneOf(spec["ipFamilyPolicy"], "spec.ipFamilyPolicy", ["PreferDualStack", "RequireDualStack", "SingleStack"], errors);
+  if (has(spec, "ipFamilyPolicy"))
+    oneOf(
+      spec["ipFamilyPolicy"],
+      "spec.ipFamilyPolicy",
+      ["PreferDualStack", "RequireDualStack", "SingleStack"],
+      errors,
+    );
 }
 
 function checkTraffic(spec: Fields, errors: Errors): void {
   oneOf(text(spec, "sessionAffinity"), "spec.sessionAffinity", ["ClientIP", "None"], errors);
   const seconds = number(child(child(spec, "sessionAffinityConfig"), "clientIP"), "timeoutSeconds");
   if (seconds !== undefined && (seconds <= 0 || seconds > 86_400)) {
-    errors.push(fieldInvalid("spec.sessionAffinityConfig.clientIP.timeoutSeconds", seconds, "must be greater than 0 and less than 86400"));
+    errors.push(
+      fieldInvalid(
+        "spec.sessionAffinityConfig.clientIP.timeoutSeconds",
+        seconds,
+        "must be greater than 0 and less than 86400",
+      ),
+    );
   }
   const type = text(spec, "type");
-  const external = type === "NodePort" || type === "LoadBalancer" || (type === "ClusterIP" && list(spec, "externalIPs").length > 0);
+  const external =
+    type === "NodePort" || type === "LoadBalancer" || (type === "ClusterIP" && list(spec, "externalIPs").length > 0);
   if (has(spec, "externalTrafficPolicy")) {
     const at = "spec.externalTrafficPolicy";
     if (external) oneOf(spec["externalTrafficPolicy"], at, ["Cluster", "Local"], errors);
-    else errors.push(fieldInvalid(at, spec["externalTrafficPolicy"], "may only be set for externally-accessible services"));
+    else
+      errors.push(
+        fieldInvalid(at, spec["externalTrafficPolicy"], "may only be set for externally-accessible services"),
+      );
   }
-  if (has(spec, "internalTrafficPolicy")) oneOf(spec["internalTrafficPolicy"], "spec.internalTrafficPolicy", ["Cluster", "Local"], errors);
-  if (has(spec, "trafficDistribution")) oneOf(spec["trafficDistribution"], "spec.trafficDistribution", ["PreferClose", "PreferSameZone", "PreferSameNode"], errors);
+  if (has(spec, "internalTrafficPolicy"))
+    oneOf(spec["internalTrafficPolicy"], "spec.internalTrafficPolicy", ["Cluster", "Local"], errors);
+  if (has(spec, "trafficDistribution"))
+    oneOf(
+      spec["trafficDistribution"],
+      "spec.trafficDistribution",
+      ["PreferClose", "PreferSameZone", "PreferSameNode"],
+      errors,
+    );
 }
 
 const ONLY_BALANCED = "may only be used when `type` is 'LoadBalancer'";
@@ -116,12 +171,20 @@ function checkBalancer(spec: Fields, errors: Errors): void {
   const ranges = strings(spec, "loadBalancerSourceRanges");
   if (!balanced) {
     if (ranges.length > 0) errors.push(fieldForbidden("spec.LoadBalancerSourceRanges", ONLY_BALANCED));
-    for (const key of ["allocateLoadBalancerNodePorts", "loadBalancerClass"]) if (has(spec, key)) errors.push(fieldForbidden(`spec.${key}`, ONLY_BALANCED));
-  } else if (text(spec, "loadBalancerClass") !== "") checkText(text(spec, "loadBalancerClass"), "spec.loadBalancerClass", qualifiedName, errors);
+    for (const key of ["allocateLoadBalancerNodePorts", "loadBalancerClass"])
+      if (has(spec, key)) errors.push(fieldForbidden(`spec.${key}`, ONLY_BALANCED));
+  } else if (text(spec, "loadBalancerClass") !== "")
+    checkText(text(spec, "loadBalancerClass"), "spec.loadBalancerClass", qualifiedName, errors);
   ranges.forEach((range, i) => checkText(range.trim(), `spec.LoadBalancerSourceRanges[${i}]`, cidr, errors));
   const health = number(spec, "healthCheckNodePort");
   if (health !== undefined && health !== 0 && !(balanced && spec["externalTrafficPolicy"] === "Local")) {
-    errors.push(fieldInvalid("spec.healthCheckNodePort", health, "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"));
+    errors.push(
+      fieldInvalid(
+        "spec.healthCheckNodePort",
+        health,
+        "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'",
+      ),
+    );
   }
 }
 
@@ -135,7 +198,8 @@ export function checkService(service: KubeObject, old: KubeObject | undefined, e
   checkBalancer(spec, errors);
   const before = child(old, "spec");
   const held = text(before, "clusterIP");
-  if (before === undefined || held === "" || spec["type"] === "ExternalName" || before["type"] === "ExternalName") return;
+  if (before === undefined || held === "" || spec["type"] === "ExternalName" || before["type"] === "ExternalName")
+    return;
   const addresses = strings(spec, "clusterIPs");
   const next = addresses.length > 0 ? addresses : [text(spec, "clusterIP")];
   if (next[0] !== held) errors.push(fieldInvalid("spec.clusterIPs[0]", next, "may not change once set"));
@@ -175,7 +239,8 @@ function sliceAddress(ip: string, type: string, path: string, index: number, err
   if (type === "FQDN") return checkText(ip, at, dnsSubdomain, errors);
   if (!FAMILIES.includes(type)) return;
   if (isIP(ip) === 0) return checkText(ip, at, ipAddress, errors);
-  if (isIP(ip) !== (type === "IPv4" ? 4 : 6)) errors.push(fieldInvalid(`${path}.addresses`, ip, `must be an ${type} address`));
+  if (isIP(ip) !== (type === "IPv4" ? 4 : 6))
+    errors.push(fieldInvalid(`${path}.addresses`, ip, `must be an ${type} address`));
   reachable(ip, at, errors);
 }
 
@@ -197,5 +262,6 @@ export function checkEndpointSlice(slice: KubeObject, old: KubeObject | undefine
     names.add(name);
     oneOf(text(port, "protocol"), `ports[${i}].protocol`, PROTOCOLS, errors);
   });
-  if (old !== undefined && !equalJson(slice["addressType"], old["addressType"])) errors.push(fieldInvalid("addressType", type, "field is immutable"));
+  if (old !== undefined && !equalJson(slice["addressType"], old["addressType"]))
+    errors.push(fieldInvalid("addressType", type, "field is immutable"));
 }

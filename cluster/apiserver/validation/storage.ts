@@ -2,7 +2,16 @@
 import { fieldForbidden, fieldInvalid, fieldNotSupported, fieldRequired, type KubeObject } from "@travelops/kube";
 import { tryParseQuantity } from "@travelops/kube/api/quantity";
 import { equalJson } from "@travelops/kube/schema/json-value";
-import { checkText, dnsSubdomain, type Errors, labelSelector, labelValue, oneOf, qualifiedName, requireText } from "./checks.ts";
+import {
+  checkText,
+  dnsSubdomain,
+  type Errors,
+  labelSelector,
+  labelValue,
+  oneOf,
+  qualifiedName,
+  requireText,
+} from "./checks.ts";
 import { child, entries, type Fields, has, items, list, strings, text } from "./fields.ts";
 
 const ACCESS_MODES = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"];
@@ -19,7 +28,8 @@ function accessModes(spec: Fields, path: string, required: string, errors: Error
 
 function positiveQuantity(value: unknown, path: string, errors: Errors): void {
   const quantity = tryParseQuantity(value);
-  if (quantity !== undefined && quantity.nano <= 0n) errors.push(fieldInvalid(path, value, "must be greater than zero"));
+  if (quantity !== undefined && quantity.nano <= 0n)
+    errors.push(fieldInvalid(path, value, "must be greater than zero"));
 }
 
 function className(spec: Fields, path: string, errors: Errors): void {
@@ -49,10 +59,19 @@ export function checkClaim(claim: KubeObject, old: KubeObject | undefined, error
     const { volumeAttributesClassName, ...rest } = of;
     const settled = bound ? { ...rest, resources: undefined } : { ...rest, volumeAttributesClassName };
     // A binder fills these in.
-    return { ...settled, ...(text(before, "volumeName") === "" ? { volumeName: undefined } : {}), ...(has(before, "storageClassName") ? {} : { storageClassName: undefined }) };
+    return {
+      ...settled,
+      ...(text(before, "volumeName") === "" ? { volumeName: undefined } : {}),
+      ...(has(before, "storageClassName") ? {} : { storageClassName: undefined }),
+    };
   };
   if (!equalJson(JSON.parse(JSON.stringify(frozen(spec))), JSON.parse(JSON.stringify(frozen(before))))) {
-    errors.push(fieldForbidden("spec", "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"));
+    errors.push(
+      fieldForbidden(
+        "spec",
+        "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims",
+      ),
+    );
     return;
   }
   const now = tryParseQuantity(request(spec));
@@ -63,7 +82,15 @@ export function checkClaim(claim: KubeObject, old: KubeObject | undefined, error
 }
 
 const NO_SOURCE: ReadonlySet<string> = new Set([
-  "accessModes", "capacity", "claimRef", "mountOptions", "nodeAffinity", "persistentVolumeReclaimPolicy", "storageClassName", "volumeAttributesClassName", "volumeMode",
+  "accessModes",
+  "capacity",
+  "claimRef",
+  "mountOptions",
+  "nodeAffinity",
+  "persistentVolumeReclaimPolicy",
+  "storageClassName",
+  "volumeAttributesClassName",
+  "volumeMode",
 ]);
 
 const sourcesOf = (spec: Fields): string[] => Object.keys(spec).filter((key) => !NO_SOURCE.has(key) && has(spec, key));
@@ -79,15 +106,21 @@ function capacity(spec: Fields, errors: Errors): void {
 function volumeSource(spec: Fields, errors: Errors): void {
   const sources = sourcesOf(spec);
   if (sources.length === 0) errors.push(fieldRequired("spec", "must specify a volume type"));
-  sources.slice(1).forEach((kind) => errors.push(fieldForbidden(`spec.${kind}`, "may not specify more than 1 volume type")));
+  sources
+    .slice(1)
+    .forEach((kind) => errors.push(fieldForbidden(`spec.${kind}`, "may not specify more than 1 volume type")));
   const path = text(child(spec, "hostPath"), "path");
   if (has(spec, "hostPath")) {
     if (path === "") errors.push(fieldRequired("spec.hostPath.path"));
-    else if (path.split("/").includes("..")) errors.push(fieldInvalid("spec.hostPath.path", path, "must not contain '..'"));
+    else if (path.split("/").includes(".."))
+      errors.push(fieldInvalid("spec.hostPath.path", path, "must not contain '..'"));
   }
-  if (has(spec, "local") && !has(spec, "nodeAffinity")) errors.push(fieldRequired("spec.nodeAffinity", "Local volume requires node affinity"));
+  if (has(spec, "local") && !has(spec, "nodeAffinity"))
+    errors.push(fieldRequired("spec.nodeAffinity", "Local volume requires node affinity"));
   if (path === "/" && spec["persistentVolumeReclaimPolicy"] === "Recycle") {
-    errors.push(fieldForbidden("spec.persistentVolumeReclaimPolicy", "may not be 'recycle' for a hostPath mount of '/'"));
+    errors.push(
+      fieldForbidden("spec.persistentVolumeReclaimPolicy", "may not be 'recycle' for a hostPath mount of '/'"),
+    );
   }
 }
 
@@ -95,14 +128,21 @@ export function checkVolume(volume: KubeObject, old: KubeObject | undefined, err
   const spec = child(volume, "spec") ?? {};
   accessModes(spec, "spec", "", errors);
   capacity(spec, errors);
-  oneOf(text(spec, "persistentVolumeReclaimPolicy"), "spec.persistentVolumeReclaimPolicy", ["Delete", "Recycle", "Retain"], errors);
+  oneOf(
+    text(spec, "persistentVolumeReclaimPolicy"),
+    "spec.persistentVolumeReclaimPolicy",
+    ["Delete", "Recycle", "Retain"],
+    errors,
+  );
   volumeSource(spec, errors);
   className(spec, "spec", errors);
   const before = child(old, "spec");
   if (before === undefined) return;
   const source = (of: Fields): Fields => Object.fromEntries(sourcesOf(of).map((key) => [key, of[key]]));
   if (!equalJson(source(spec), source(before))) {
-    errors.push(fieldForbidden("spec.persistentvolumesource", "spec.persistentvolumesource is immutable after creation"));
+    errors.push(
+      fieldForbidden("spec.persistentvolumesource", "spec.persistentvolumesource is immutable after creation"),
+    );
   }
   if (has(before, "volumeMode") && spec["volumeMode"] !== before["volumeMode"]) {
     errors.push(fieldInvalid("spec.volumeMode", spec["volumeMode"], "field is immutable"));
@@ -131,9 +171,11 @@ export function checkStorageClass(storage: KubeObject, old: KubeObject | undefin
   }
   const provisioner = text(storage, "provisioner");
   if (requireText(provisioner, "provisioner", errors)) {
-    for (const fault of qualifiedName(provisioner.toLowerCase())) errors.push(fieldInvalid("provisioner", provisioner.toLowerCase(), fault));
+    for (const fault of qualifiedName(provisioner.toLowerCase()))
+      errors.push(fieldInvalid("provisioner", provisioner.toLowerCase(), fault));
   }
-  for (const [key] of entries(storage, "parameters")) if (key === "") errors.push(fieldInvalid("parameters", key, "field can not be empty."));
+  for (const [key] of entries(storage, "parameters"))
+    if (key === "") errors.push(fieldInvalid("parameters", key, "field can not be empty."));
   oneOf(text(storage, "reclaimPolicy"), "reclaimPolicy", ["Delete", "Retain"], errors);
   oneOf(text(storage, "volumeBindingMode"), "volumeBindingMode", ["Immediate", "WaitForFirstConsumer"], errors);
   topologies(storage, errors);

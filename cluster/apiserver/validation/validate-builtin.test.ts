@@ -19,7 +19,9 @@ interface Refused {
 
 const load = <T>(path: string): T => JSON.parse(readFileSync(new URL(path, import.meta.url), "utf8")) as T;
 const refused = load<readonly Refused[]>("./testdata/refused.json");
-const accepted = load<readonly { expected: KubeObject }[]>("../../../packages/kube/schema/testdata/builtin-defaults.json");
+const accepted = load<readonly { expected: KubeObject }[]>(
+  "../../../packages/kube/schema/testdata/builtin-defaults.json",
+);
 
 function rowOf(object: KubeObject): ResourceRow {
   const { group, version } = parseApiVersion(object.apiVersion);
@@ -38,9 +40,12 @@ function faultsOf(object: KubeObject, old?: KubeObject): string[] {
 const isJob = (object: KubeObject): boolean => object.kind === "Job";
 
 describe("validation of built-in objects", () => {
-  it.each(refused.map((c) => [`${c.input.kind} ${c.input.metadata.name}`, c] as const))("says of %s what the real server says", (_name, c) => {
-    expect(faultsOf(c.input, c.old).sort()).toEqual([...c.faults].sort());
-  });
+  it.each(refused.map((c) => [`${c.input.kind} ${c.input.metadata.name}`, c] as const))(
+    "says of %s what the real server says",
+    (_name, c) => {
+      expect(faultsOf(c.input, c.old).sort()).toEqual([...c.faults].sort());
+    },
+  );
 
   it("finds nothing wrong with what the real server accepts, new or unchanged", () => {
     const objects = accepted.map((c) => c.expected).filter((object) => !isJob(object));
@@ -50,7 +55,9 @@ describe("validation of built-in objects", () => {
   it("never throws, and never changes what it is shown", () => {
     for (const row of builtinRows()) {
       const apiVersion = row.group === "" ? row.version : `${row.group}/${row.version}`;
-      const objects = arbitraryOf(row.schema).map((value) => ({ ...(value as object), apiVersion, kind: row.kind, metadata: { name: "a" } }) as KubeObject);
+      const objects = arbitraryOf(row.schema).map(
+        (value) => ({ ...(value as object), apiVersion, kind: row.kind, metadata: { name: "a" } }) as KubeObject,
+      );
       fc.assert(
         fc.property(objects, objects, (object, old) => {
           expect([faultsOf(object), faultsOf(object, old)].every(Array.isArray)).toBe(true);
@@ -62,26 +69,46 @@ describe("validation of built-in objects", () => {
 
   it("lets a running pod get another image, but nothing else", () => {
     const pod = (image: string, extra: object = {}): KubeObject => ({
-      apiVersion: "v1", kind: "Pod", metadata: { name: "p" }, spec: { containers: [{ name: "c", image }], ...extra },
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name: "p" },
+      spec: { containers: [{ name: "c", image }], ...extra },
     });
     expect(faultsOf(pod("b"), pod("a"))).toEqual([]);
     expect(faultsOf(pod("a", { tolerations: [{ operator: "Exists" }] }), pod("a"))).toEqual([]);
-    expect(faultsOf(pod("a", { hostNetwork: true }), pod("a"))[0]).toMatch(/^spec: Forbidden: pod updates may not change fields other than/);
+    expect(faultsOf(pod("a", { hostNetwork: true }), pod("a"))[0]).toMatch(
+      /^spec: Forbidden: pod updates may not change fields other than/,
+    );
   });
 
   it("takes the selector made from a job's uid", () => {
     const labels = { "batch.kubernetes.io/controller-uid": "u" };
     const job: KubeObject = {
-      apiVersion: "batch/v1", kind: "Job", metadata: { name: "j", uid: "u" },
-      spec: { selector: { matchLabels: labels }, template: { metadata: { labels }, spec: { restartPolicy: "Never", containers: [{ name: "c", image: "i" }] } } },
+      apiVersion: "batch/v1",
+      kind: "Job",
+      metadata: { name: "j", uid: "u" },
+      spec: {
+        selector: { matchLabels: labels },
+        template: { metadata: { labels }, spec: { restartPolicy: "Never", containers: [{ name: "c", image: "i" }] } },
+      },
     };
     expect(faultsOf(job)).toEqual([]);
-    expect(faultsOf({ ...job, metadata: { name: "j", uid: "other" } })).toEqual([expect.stringMatching(/^spec.selector: .*`selector` not auto-generated$/)]);
+    expect(faultsOf({ ...job, metadata: { name: "j", uid: "other" } })).toEqual([
+      expect.stringMatching(/^spec.selector: .*`selector` not auto-generated$/),
+    ]);
   });
 });
 
 describe("schedules", () => {
-  it.each(["* * * * *", "*/5 0-6,12 1,15 JAN-mar Mon", "@hourly", "@every 1h30m", "0 0 31 2 *", "? * * * ?", "10/5 * * * *"])("takes %s", (schedule) => {
+  it.each([
+    "* * * * *",
+    "*/5 0-6,12 1,15 JAN-mar Mon",
+    "@hourly",
+    "@every 1h30m",
+    "0 0 31 2 *",
+    "? * * * ?",
+    "10/5 * * * *",
+  ])("takes %s", (schedule) => {
     expect(scheduleFault(schedule)).toBeUndefined();
   });
 

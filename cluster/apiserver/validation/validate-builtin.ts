@@ -3,7 +3,15 @@ import type { FieldError, KubeObject } from "@travelops/kube";
 import type { ResourceRow } from "@travelops/kube/schema/node";
 import type { Errors } from "./checks.ts";
 import {
-  checkConfigMap, checkEvent, checkLease, checkLimitRange, checkNamespace, checkNode, checkQuota, checkRuntimeClass, checkSecret,
+  checkConfigMap,
+  checkEvent,
+  checkLease,
+  checkLimitRange,
+  checkNamespace,
+  checkNode,
+  checkQuota,
+  checkRuntimeClass,
+  checkSecret,
 } from "./core-objects.ts";
 import { child } from "./fields.ts";
 import { checkCronJob, checkJob } from "./jobs.ts";
@@ -17,13 +25,21 @@ import { checkEndpoints, checkEndpointSlice, checkService } from "./services.ts"
 import { checkClaim, checkStorageClass, checkVolume } from "./storage.ts";
 import { checkWebhooks } from "./webhooks.ts";
 import {
-  checkControllerRevision, checkDaemonSet, checkDeployment, checkReplicaSet, checkReplicationController, checkStatefulSet,
+  checkControllerRevision,
+  checkDaemonSet,
+  checkDeployment,
+  checkReplicaSet,
+  checkReplicationController,
+  checkStatefulSet,
 } from "./workloads.ts";
 
 type Check = (object: KubeObject, old: KubeObject | undefined, errors: Errors) => void;
 
 /** For checks that do not look at the object before. */
-const alone = (check: (object: KubeObject, errors: Errors) => void): Check => (object, _old, errors) => check(object, errors);
+const alone =
+  (check: (object: KubeObject, errors: Errors) => void): Check =>
+  (object, _old, errors) =>
+    check(object, errors);
 
 const CHECKS: ReadonlyMap<string, Check> = new Map<string, Check>([
   ["configmaps.", checkConfigMap],
@@ -71,7 +87,12 @@ const CHECKS: ReadonlyMap<string, Check> = new Map<string, Check>([
  * Faults of a defaulted, type-checked built-in object; `old` is undefined on create. Metadata is checked by the registry.
  * Kinds without rules of their own have none. Writes to a subresource are checked only where upstream does.
  */
-export function validateBuiltin(row: Pick<ResourceRow, "group" | "resource">, object: KubeObject, old?: KubeObject, subresource = ""): FieldError[] {
+export function validateBuiltin(
+  row: Pick<ResourceRow, "group" | "resource">,
+  object: KubeObject,
+  old?: KubeObject,
+  subresource = "",
+): FieldError[] {
   const errors: Errors = [];
   if (row.group === "" && row.resource === "pods") checkPod(object, old, subresource, errors);
   else if (subresource === "") CHECKS.get(`${row.resource}.${row.group}`)?.(object, old, errors);

@@ -7,7 +7,16 @@ import { child, type Fields, has, items, number, text } from "./fields.ts";
 import { checkClaimSpec } from "./storage.ts";
 
 const FILE_FIELDS = ["metadata.annotations", "metadata.labels", "metadata.name", "metadata.namespace", "metadata.uid"];
-const HOST_PATH_TYPES = ["", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket"];
+const HOST_PATH_TYPES = [
+  "",
+  "BlockDevice",
+  "CharDevice",
+  "Directory",
+  "DirectoryOrCreate",
+  "File",
+  "FileOrCreate",
+  "Socket",
+];
 const MODE_TEXT = "must be a number between 0 and 0777 (octal), both inclusive";
 
 function fileMode(value: number | undefined, path: string, errors: Errors): void {
@@ -43,7 +52,10 @@ function downwardFiles(source: Fields, path: string, errors: Errors): void {
     const resource = child(file, "resourceFieldRef");
     if (field !== undefined) {
       fieldReference(field, `${path}.fieldRef`, FILE_FIELDS, errors);
-      if (resource !== undefined) errors.push(fieldInvalid(path, "resource", "fieldRef and resourceFieldRef can not be specified simultaneously"));
+      if (resource !== undefined)
+        errors.push(
+          fieldInvalid(path, "resource", "fieldRef and resourceFieldRef can not be specified simultaneously"),
+        );
     } else if (resource !== undefined) resourceReference(resource, `${path}.resourceFieldRef`, true, errors);
     else errors.push(fieldRequired(path, "one of fieldRef and resourceFieldRef is required"));
     fileMode(number(file, "mode"), `${path}.mode`, errors);
@@ -52,8 +64,12 @@ function downwardFiles(source: Fields, path: string, errors: Errors): void {
 
 function tokenSource(token: Fields, at: string, path: string, errors: Errors): void {
   const seconds = number(token, "expirationSeconds");
-  if (seconds !== undefined && seconds < 600) errors.push(fieldInvalid(`${at}.expirationSeconds`, seconds, "may not specify a duration less than 10 minutes"));
-  if (seconds !== undefined && seconds > 2 ** 32) errors.push(fieldInvalid(`${at}.expirationSeconds`, seconds, "may not specify a duration larger than 2^32 seconds"));
+  if (seconds !== undefined && seconds < 600)
+    errors.push(fieldInvalid(`${at}.expirationSeconds`, seconds, "may not specify a duration less than 10 minutes"));
+  if (seconds !== undefined && seconds > 2 ** 32)
+    errors.push(
+      fieldInvalid(`${at}.expirationSeconds`, seconds, "may not specify a duration larger than 2^32 seconds"),
+    );
   if (requireText(text(token, "path"), `${path}.path`, errors)) filePath(text(token, "path"), `${path}.path`, errors);
 }
 
@@ -61,7 +77,14 @@ function projected(volume: Fields, path: string, errors: Errors): void {
   fileMode(number(volume, "defaultMode"), `${path}.defaultMode`, errors);
   items(volume, "sources").forEach((source, i) => {
     const at = `${path}.sources[${i}]`;
-    const kinds = ["secret", "configMap", "downwardAPI", "serviceAccountToken", "clusterTrustBundle", "podCertificate"].filter((kind) => has(source, kind));
+    const kinds = [
+      "secret",
+      "configMap",
+      "downwardAPI",
+      "serviceAccountToken",
+      "clusterTrustBundle",
+      "podCertificate",
+    ].filter((kind) => has(source, kind));
     kinds.forEach((kind, index) => {
       const projection = child(source, kind) ?? {};
       if (index > 0) errors.push(fieldForbidden(at, "may not specify more than 1 volume type per source"));
@@ -78,24 +101,30 @@ type SourceCheck = (source: Fields, path: string, errors: Errors) => void;
 
 function hostPath(source: Fields, path: string, errors: Errors): void {
   if (!requireText(text(source, "path"), `${path}.path`, errors)) return;
-  if (hasParent(text(source, "path"))) errors.push(fieldInvalid(`${path}.path`, text(source, "path"), "must not contain '..'"));
+  if (hasParent(text(source, "path")))
+    errors.push(fieldInvalid(`${path}.path`, text(source, "path"), "must not contain '..'"));
   oneOf(text(source, "type"), `${path}.type`, HOST_PATH_TYPES, errors);
 }
 
-const needs = (...keys: readonly string[]): SourceCheck => (source, path, errors) => {
-  for (const key of keys) requireText(text(source, key), `${path}.${key}`, errors);
-};
+const needs =
+  (...keys: readonly string[]): SourceCheck =>
+  (source, path, errors) => {
+    for (const key of keys) requireText(text(source, key), `${path}.${key}`, errors);
+  };
 
 function nfs(source: Fields, path: string, errors: Errors): void {
   needs("server", "path")(source, path, errors);
-  if (!text(source, "path").startsWith("/")) errors.push(fieldInvalid(`${path}.path`, text(source, "path"), "must be an absolute path"));
+  if (!text(source, "path").startsWith("/"))
+    errors.push(fieldInvalid(`${path}.path`, text(source, "path"), "must be an absolute path"));
 }
 
-const files = (nameKey: string): SourceCheck => (source, path, errors) => {
-  requireText(text(source, nameKey), `${path}.${nameKey}`, errors);
-  fileMode(number(source, "defaultMode"), `${path}.defaultMode`, errors);
-  keysToPaths(source, path, errors);
-};
+const files =
+  (nameKey: string): SourceCheck =>
+  (source, path, errors) => {
+    requireText(text(source, nameKey), `${path}.${nameKey}`, errors);
+    fileMode(number(source, "defaultMode"), `${path}.defaultMode`, errors);
+    keysToPaths(source, path, errors);
+  };
 
 function ephemeral(source: Fields, path: string, errors: Errors): void {
   const template = child(source, "volumeClaimTemplate");
@@ -106,7 +135,8 @@ function ephemeral(source: Fields, path: string, errors: Errors): void {
 const SOURCES: Readonly<Record<string, SourceCheck>> = {
   emptyDir: (source, path, errors) => {
     const size = tryParseQuantity(source["sizeLimit"]);
-    if (size !== undefined && size.nano < 0n) errors.push(fieldForbidden(`${path}.sizeLimit`, "SizeLimit field must be a valid resource quantity"));
+    if (size !== undefined && size.nano < 0n)
+      errors.push(fieldForbidden(`${path}.sizeLimit`, "SizeLimit field must be a valid resource quantity"));
   },
   hostPath,
   secret: files("secretName"),
@@ -157,7 +187,12 @@ function checkPropagation(mount: Fields, privileged: boolean, path: string, erro
   if (value === undefined) return;
   oneOf(value, `${path}.mountPropagation`, ["Bidirectional", "HostToContainer", "None"], errors);
   if (value === "Bidirectional" && !privileged) {
-    errors.push(fieldForbidden(`${path}.mountPropagation`, "Bidirectional mount propagation is available only to privileged containers"));
+    errors.push(
+      fieldForbidden(
+        `${path}.mountPropagation`,
+        "Bidirectional mount propagation is available only to privileged containers",
+      ),
+    );
   }
 }
 
@@ -177,7 +212,14 @@ export function checkMounts(container: Fields, volumes: ReadonlySet<string>, pat
     used.add(mountPath);
     if (text(mount, "subPath") !== "") relativePath(text(mount, "subPath"), `${list}.subPath`, errors);
     if (text(mount, "subPathExpr") !== "") {
-      if (text(mount, "subPath") !== "") errors.push(fieldInvalid(`${at}.subPathExpr`, text(mount, "subPathExpr"), "subPathExpr and subPath are mutually exclusive"));
+      if (text(mount, "subPath") !== "")
+        errors.push(
+          fieldInvalid(
+            `${at}.subPathExpr`,
+            text(mount, "subPathExpr"),
+            "subPathExpr and subPath are mutually exclusive",
+          ),
+        );
       relativePath(text(mount, "subPathExpr"), `${list}.subPathExpr`, errors);
     }
     checkPropagation(mount, privileged, list, errors);

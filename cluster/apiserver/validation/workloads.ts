@@ -2,7 +2,17 @@
 import { fieldForbidden, fieldInvalid, fieldNotSupported, fieldRequired, type KubeObject } from "@travelops/kube";
 import { equalJson } from "@travelops/kube/schema/json-value";
 import {
-  atMost100Percent, checkText, countOrPercent, dnsLabel, type Errors, isEmptySelector, labelSelector, nonNegative, oneOf, selectorMatches, templateLabels,
+  atMost100Percent,
+  checkText,
+  countOrPercent,
+  dnsLabel,
+  type Errors,
+  isEmptySelector,
+  labelSelector,
+  nonNegative,
+  oneOf,
+  selectorMatches,
+  templateLabels,
 } from "./checks.ts";
 import { child, type Fields, has, number, text } from "./fields.ts";
 import { checkPodTemplate } from "./pod-spec.ts";
@@ -16,14 +26,20 @@ function checkSelector(spec: Fields, old: Fields | undefined, kind: string, requ
     if (required) errors.push(fieldRequired("spec.selector"));
   } else {
     labelSelector(selector, "spec.selector", errors);
-    if (isEmptySelector(selector)) errors.push(fieldInvalid("spec.selector", selector, `empty selector is invalid for ${kind}`));
-    else if (kind === "deployment" && !isSound(selector)) errors.push(fieldInvalid("spec.selector", selector, "invalid label selector"));
+    if (isEmptySelector(selector))
+      errors.push(fieldInvalid("spec.selector", selector, `empty selector is invalid for ${kind}`));
+    else if (kind === "deployment" && !isSound(selector))
+      errors.push(fieldInvalid("spec.selector", selector, "invalid label selector"));
   }
   if (old !== undefined && !equalJson(selector ?? null, child(old, "selector") ?? null)) {
     errors.push(fieldInvalid("spec.selector", selector, "field is immutable"));
   }
   const labels = templateLabels(child(spec, "template"));
-  if (selector === undefined ? required || kind === "daemonset" : !isEmptySelector(selector) && !selectorMatches(selector, labels) && isSound(selector)) {
+  if (
+    selector === undefined
+      ? required || kind === "daemonset"
+      : !isEmptySelector(selector) && !selectorMatches(selector, labels) && isSound(selector)
+  ) {
     errors.push(fieldInvalid("spec.template.metadata.labels", labels ?? null, EMPTY_LABELS));
   }
 }
@@ -45,7 +61,9 @@ function checkTemplate(spec: Fields, path: string, errors: Errors): void {
     errors.push(fieldNotSupported(`${path}.spec.restartPolicy`, text(pod, "restartPolicy"), ["Always"]));
   }
   if (has(pod, "activeDeadlineSeconds")) {
-    errors.push(fieldForbidden(`${path}.spec.activeDeadlineSeconds`, "activeDeadlineSeconds in ReplicaSet is not Supported"));
+    errors.push(
+      fieldForbidden(`${path}.spec.activeDeadlineSeconds`, "activeDeadlineSeconds in ReplicaSet is not Supported"),
+    );
   }
 }
 
@@ -54,7 +72,10 @@ function counts(spec: Fields, keys: readonly string[], errors: Errors): void {
 }
 
 /** The type and bounds of an update, as upstream shows them. */
-const shown = (strategy: Fields): Fields => ({ Type: text(strategy, "type"), RollingUpdate: strategy["rollingUpdate"] ?? null });
+const shown = (strategy: Fields): Fields => ({
+  Type: text(strategy, "type"),
+  RollingUpdate: strategy["rollingUpdate"] ?? null,
+});
 
 const isZero = (value: unknown): boolean => value === 0 || value === "0%" || value === undefined;
 
@@ -63,9 +84,11 @@ function checkStrategy(spec: Fields, errors: Errors): void {
   const rolling = child(strategy, "rollingUpdate");
   const path = "spec.strategy";
   if (strategy["type"] === "Recreate") {
-    if (rolling !== undefined) errors.push(fieldForbidden(`${path}.rollingUpdate`, "may not be specified when strategy `type` is 'Recreate'"));
+    if (rolling !== undefined)
+      errors.push(fieldForbidden(`${path}.rollingUpdate`, "may not be specified when strategy `type` is 'Recreate'"));
   } else if (strategy["type"] === "RollingUpdate") {
-    if (rolling === undefined) errors.push(fieldRequired(`${path}.rollingUpdate`, "this should be defaulted and never be nil"));
+    if (rolling === undefined)
+      errors.push(fieldRequired(`${path}.rollingUpdate`, "this should be defaulted and never be nil"));
     else checkRolling(rolling, `${path}.rollingUpdate`, errors);
   } else oneOfStruct(shown(strategy), path, ["Recreate", "RollingUpdate"], errors);
 }
@@ -73,7 +96,9 @@ function checkStrategy(spec: Fields, errors: Errors): void {
 function checkRolling(rolling: Fields, path: string, errors: Errors): void {
   for (const key of ["maxUnavailable", "maxSurge"]) countOrPercent(rolling[key], `${path}.${key}`, errors);
   if (isZero(rolling["maxUnavailable"]) && isZero(rolling["maxSurge"])) {
-    errors.push(fieldInvalid(`${path}.maxUnavailable`, rolling["maxUnavailable"] ?? 0, "may not be 0 when `maxSurge` is 0"));
+    errors.push(
+      fieldInvalid(`${path}.maxUnavailable`, rolling["maxUnavailable"] ?? 0, "may not be 0 when `maxSurge` is 0"),
+    );
   }
   atMost100Percent(rolling["maxUnavailable"], `${path}.maxUnavailable`, errors);
 }
@@ -108,7 +133,8 @@ export function checkReplicationController(controller: KubeObject, errors: Error
   const selector = child(spec, "selector");
   const labels = templateLabels(child(spec, "template"));
   if (selector === undefined) errors.push(fieldRequired("spec.selector"));
-  else if (!selectorMatches({ matchLabels: selector }, labels)) errors.push(fieldInvalid("spec.template.metadata.labels", labels ?? null, EMPTY_LABELS));
+  else if (!selectorMatches({ matchLabels: selector }, labels))
+    errors.push(fieldInvalid("spec.template.metadata.labels", labels ?? null, EMPTY_LABELS));
   if (!has(spec, "template")) errors.push(fieldRequired("spec.template"));
   else checkTemplate(spec, "spec.template", errors);
 }
@@ -121,7 +147,8 @@ export function checkDaemonSet(set: KubeObject, old: KubeObject | undefined, err
   const strategy = child(spec, "updateStrategy") ?? {};
   const type = text(strategy, "type");
   if (type === "RollingUpdate") daemonRolling(child(strategy, "rollingUpdate") ?? {}, errors);
-  else if (type !== "OnDelete") oneOfStruct(shown(strategy), "spec.updateStrategy", ["RollingUpdate", "OnDelete"], errors);
+  else if (type !== "OnDelete")
+    oneOfStruct(shown(strategy), "spec.updateStrategy", ["RollingUpdate", "OnDelete"], errors);
 }
 
 function daemonRolling(rolling: Fields, errors: Errors): void {
@@ -131,11 +158,23 @@ function daemonRolling(rolling: Fields, errors: Errors): void {
     atMost100Percent(rolling[key], `${path}.${key}`, errors);
   }
   const surges = !isZero(rolling["maxSurge"]);
-  if (!surges && isZero(rolling["maxUnavailable"])) errors.push(fieldRequired(`${path}.maxUnavailable`, "cannot be 0 when maxSurge is 0"));
-  else if (surges && !isZero(rolling["maxUnavailable"])) errors.push(fieldInvalid(`${path}.maxSurge`, rolling["maxSurge"], "may not be set when maxUnavailable is non-zero"));
+  if (!surges && isZero(rolling["maxUnavailable"]))
+    errors.push(fieldRequired(`${path}.maxUnavailable`, "cannot be 0 when maxSurge is 0"));
+  else if (surges && !isZero(rolling["maxUnavailable"]))
+    errors.push(
+      fieldInvalid(`${path}.maxSurge`, rolling["maxSurge"], "may not be set when maxUnavailable is non-zero"),
+    );
 }
 
-const STATEFUL_MUTABLE = ["replicas", "ordinals", "template", "updateStrategy", "revisionHistoryLimit", "persistentVolumeClaimRetentionPolicy", "minReadySeconds"];
+const STATEFUL_MUTABLE = [
+  "replicas",
+  "ordinals",
+  "template",
+  "updateStrategy",
+  "revisionHistoryLimit",
+  "persistentVolumeClaimRetentionPolicy",
+  "minReadySeconds",
+];
 const STATEFUL_TEXT =
   "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', " +
   "'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden";
@@ -171,7 +210,8 @@ export function checkStatefulSet(set: KubeObject, old: KubeObject | undefined, e
   statefulStrategy(spec, errors);
   const retention = child(spec, "persistentVolumeClaimRetentionPolicy");
   for (const key of ["whenDeleted", "whenScaled"]) {
-    if (retention !== undefined) oneOf(text(retention, key), `spec.persistentVolumeClaimRetentionPolicy.${key}`, ["Retain", "Delete"], errors);
+    if (retention !== undefined)
+      oneOf(text(retention, key), `spec.persistentVolumeClaimRetentionPolicy.${key}`, ["Retain", "Delete"], errors);
   }
   counts(spec, ["replicas", "minReadySeconds", "revisionHistoryLimit"], errors);
   nonNegative(number(child(spec, "ordinals"), "start"), "spec.ordinals.start", errors);
@@ -180,7 +220,8 @@ export function checkStatefulSet(set: KubeObject, old: KubeObject | undefined, e
   checkTemplate(spec, "spec.template", errors);
   const before = child(old, "spec");
   if (before === undefined) return;
-  const fixed = (of: Fields): Fields => Object.fromEntries(Object.entries(of).filter(([key]) => !STATEFUL_MUTABLE.includes(key)));
+  const fixed = (of: Fields): Fields =>
+    Object.fromEntries(Object.entries(of).filter(([key]) => !STATEFUL_MUTABLE.includes(key)));
   if (!equalJson(fixed(spec), fixed(before))) errors.push(fieldForbidden("spec", STATEFUL_TEXT));
 }
 

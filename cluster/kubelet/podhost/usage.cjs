@@ -10,7 +10,8 @@ function units() {
   const known = new Map();
   try {
     const auxv = fs.readFileSync("/proc/self/auxv");
-    for (let at = 0; at + 16 <= auxv.length; at += 16) known.set(auxv.readBigUInt64LE(at), auxv.readBigUInt64LE(at + 8));
+    for (let at = 0; at + 16 <= auxv.length; at += 16)
+      known.set(auxv.readBigUInt64LE(at), auxv.readBigUInt64LE(at + 8));
   } catch {
     // Hidden: what nearly every Linux has.
   }
@@ -25,7 +26,10 @@ function processes() {
     if (!Number.isInteger(pid)) continue;
     try {
       const stat = fs.readFileSync(`/proc/${entry}/stat`, "latin1");
-      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ").map(Number);
+      const fields = stat
+        .slice(stat.lastIndexOf(")") + 2)
+        .split(" ")
+        .map(Number);
       const ticks = fields[11] + fields[12] + fields[13] + fields[14];
       found.set(pid, { pid, parent: fields[1], session: fields[3], ticks });
     } catch {

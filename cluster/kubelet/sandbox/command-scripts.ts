@@ -42,7 +42,10 @@ command -v "$1" >/dev/null || { printf 'exec: "%s": executable file not found in
 exec "$@"`;
 
 /** The environment for a shell, which would drop names that Kubernetes allows: those go as TRAVELOPS_ENV_1 to COUNT. */
-export function shellEnvironment(all: Readonly<Record<string, string>>): { env: Record<string, string>; count: string } {
+export function shellEnvironment(all: Readonly<Record<string, string>>): {
+  env: Record<string, string>;
+  count: string;
+} {
   const env: Record<string, string> = {};
   let count = 0;
   for (const [name, value] of Object.entries(all)) {

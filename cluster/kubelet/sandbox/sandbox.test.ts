@@ -183,7 +183,12 @@ describe.skipIf(refused("namespaces") !== undefined)(
 
     test("any name in the environment, and no value among arguments that others can read", async () => {
       const pod = await lab.pod();
-      const env = { PATH: process.env["PATH"] ?? "", plain: "p", "odd.name": `it's "$plain" \`x\``, "odd-2": "two words" };
+      const env = {
+        PATH: process.env["PATH"] ?? "",
+        plain: "p",
+        "odd.name": `it's "$plain" \`x\``,
+        "odd-2": "two words",
+      };
       // As the shell was given it: it drops such names itself.
       const { text } = await pod.shell(`tr '\\0' '|' < /proc/$$/environ; echo`, { env });
       for (const [name, value] of Object.entries(env)) expect(`|${text}`).toContain(`|${name}=${value}|`);

@@ -7,7 +7,8 @@ export class LeadsOutError extends Error {
 }
 
 /** Whether `path` is `directory` or below it, by its text alone. */
-export const isWithin = (directory: string, path: string): boolean => path === directory || path.startsWith(`${directory}/`);
+export const isWithin = (directory: string, path: string): boolean =>
+  path === directory || path.startsWith(`${directory}/`);
 
 /** The real path of something that exists inside `base`. */
 export function realInside(base: string, path: string): string {

@@ -113,10 +113,7 @@ function install() {
         });
       if (answer.real !== undefined) return go(answer.real);
       if (answer.outside)
-        return connectPlain.call(
-          this,
-          answer.host === undefined ? options : { ...options, host: answer.host },
-        );
+        return connectPlain.call(this, answer.host === undefined ? options : { ...options, host: answer.host });
       // A native program of the pod may hold the port without our knowing.
       if (request.own !== undefined) return go({ host: ownLoopback, port });
       this.connecting = true;
@@ -177,11 +174,7 @@ function install() {
       });
     let index = 0;
     server.emit = function (event, ...rest) {
-      if (
-        event === "error" &&
-        index < places.length - 1 &&
-        /^(EADDRINUSE|EACCES|EADDRNOTAVAIL)$/.test(rest[0]?.code)
-      ) {
+      if (event === "error" && index < places.length - 1 && /^(EADDRINUSE|EACCES|EADDRNOTAVAIL)$/.test(rest[0]?.code)) {
         index++;
         attempt(index);
         return true;
@@ -246,8 +239,7 @@ function install() {
         return lookupPlain.call(module_, hostname, options, callback);
       ask({ dns: hostname, type: "A" }, (answer) => {
         const first = answer.records?.[0];
-        if (answer.kind === "outside" || answer.lost)
-          return lookupPlain.call(module_, hostname, options, callback);
+        if (answer.kind === "outside" || answer.lost) return lookupPlain.call(module_, hostname, options, callback);
         if (first?.cname !== undefined) return lookupPlain.call(module_, first.cname, options, callback);
         if (first === undefined || wanted.family === 6 || wanted.family === "IPv6")
           return callback(failure("ENOTFOUND", hostname));
@@ -292,12 +284,10 @@ function install() {
           ? `${name.split(".").reverse().join(".")}.in-addr.arpa.`
           : `${name.replace(/\.$/, "")}.`;
       ask({ dns: asked, type }, (answer) => {
-        if (answer.kind === "outside" || answer.lost || answer.records?.[0]?.cname !== undefined)
-          return plain();
+        if (answer.kind === "outside" || answer.lost || answer.records?.[0]?.cname !== undefined) return plain();
         const syscall = `query${type === "PTR" ? "Ptr" : type[0] + type.slice(1).toLowerCase()}`;
         if (answer.kind === "nxdomain") return callback(noData("ENOTFOUND", syscall, name));
-        if (answer.kind !== "records" || answer.records.length === 0)
-          return callback(noData("ENODATA", syscall, name));
+        if (answer.kind !== "records" || answer.records.length === 0) return callback(noData("ENODATA", syscall, name));
         callback(
           null,
           answer.records.map((record) => shape(type, record)),

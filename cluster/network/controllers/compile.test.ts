@@ -23,8 +23,7 @@ const services = [
 ];
 const world = (extra: Partial<World> = {}): World => ({
   appsDomain: "apps.test",
-  service: (namespace, name) =>
-    services.find((s) => s.metadata.namespace === namespace && s.metadata.name === name),
+  service: (namespace, name) => services.find((s) => s.metadata.namespace === namespace && s.metadata.name === name),
   certificate: (_namespace, name) => (name === "tls" ? { cert: "C", key: "K" } : undefined),
   namespaceLabels: (name) => ({ team: name }),
   grants: [],
@@ -79,9 +78,9 @@ describe("Routes", () => {
     [{ termination: "passthrough", insecureEdgeTerminationPolicy: "Redirect" }, "redirect none passthrough"],
   ])("%o → %s", (tls, expected) => {
     const host = one({ tls })?.front?.hosts[0];
-    expect(
-      [host?.http, host?.https, ...(host?.passthrough === undefined ? [] : ["passthrough"])].join(" "),
-    ).toBe(expected);
+    expect([host?.http, host?.https, ...(host?.passthrough === undefined ? [] : ["passthrough"])].join(" ")).toBe(
+      expected,
+    );
   });
 
   it("split by weight and keep a share for what is missing", () => {
@@ -171,8 +170,7 @@ describe("Ingresses", () => {
       metadata: { name: "travelops", annotations: { "ingressclass.kubernetes.io/is-default-class": "true" } },
       spec: { controller: INGRESS_CONTROLLER },
     };
-    const named = (ingressClassName?: string): boolean =>
-      servesIngress(ingress({ ingressClassName }), [ours]);
+    const named = (ingressClassName?: string): boolean => servesIngress(ingress({ ingressClassName }), [ours]);
     expect([named(), named("travelops"), named("nginx")]).toEqual([true, true, false]);
   });
 });
@@ -217,8 +215,7 @@ describe("the Gateway API", () => {
     compile(gateways, route)
       .routes[0]?.parents[0]?.conditions.map((c) => `${c.type}=${c.reason ?? ""}`)
       .join(" ") ?? "not ours";
-  const backend = (ref: object) =>
-    httpRoute({ rules: [{ backendRefs: [{ name: "web", port: 80, ...ref }] }] });
+  const backend = (ref: object) => httpRoute({ rules: [{ backendRefs: [{ name: "web", port: 80, ...ref }] }] });
 
   it.each<[string, Gateway[], HttpRoute, string]>([
     ["attaches", [gateway([http])], httpRoute(), "Accepted=Accepted ResolvedRefs=ResolvedRefs"],
@@ -271,12 +268,7 @@ describe("the Gateway API", () => {
       backend({ name: "nope" }),
       "Accepted=Accepted ResolvedRefs=BackendNotFound",
     ],
-    [
-      "misses a port",
-      [gateway([http])],
-      backend({ port: 81 }),
-      "Accepted=Accepted ResolvedRefs=BackendNotFound",
-    ],
+    ["misses a port", [gateway([http])], backend({ port: 81 }), "Accepted=Accepted ResolvedRefs=BackendNotFound"],
     [
       "needs a grant",
       [gateway([http])],
@@ -305,14 +297,13 @@ describe("the Gateway API", () => {
       "InvalidCertificateRef",
       "Invalid",
     ]);
-    expect(
-      failing({ protocol: "HTTPS", tls: { certificateRefs: [{ name: "tls", namespace: "other" }] } }),
-    ).toEqual(["RefNotPermitted", "Invalid"]);
+    expect(failing({ protocol: "HTTPS", tls: { certificateRefs: [{ name: "tls", namespace: "other" }] } })).toEqual([
+      "RefNotPermitted",
+      "Invalid",
+    ]);
     expect(failing({ protocol: "HTTPS", tls: { certificateRefs: [{ name: "tls" }] } })).toEqual([]);
     expect(failing({ name: "b" }, [http])).toEqual(expect.arrayContaining(["HostnameConflict"]));
-    expect(failing({ name: "b", protocol: "HTTPS" }, [http])).toEqual(
-      expect.arrayContaining(["ProtocolConflict"]),
-    );
+    expect(failing({ name: "b", protocol: "HTTPS" }, [http])).toEqual(expect.arrayContaining(["ProtocolConflict"]));
     expect(failing({ allowedRoutes: { kinds: [{ kind: "TCPRoute" }] } })).toEqual(["InvalidRouteKinds"]);
   });
 
@@ -354,11 +345,7 @@ describe("the Gateway API", () => {
       },
     };
     const may = (name: string, namespace = "a"): boolean =>
-      mayReference(
-        [grant],
-        { group: "g", kind: "K", namespace },
-        { group: "", kind: "Service", namespace: "b", name },
-      );
+      mayReference([grant], { group: "g", kind: "K", namespace }, { group: "", kind: "Service", namespace: "b", name });
     expect([may("only"), may("other"), may("only", "c")]).toEqual([true, false, false]);
   });
 });

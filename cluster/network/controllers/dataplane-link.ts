@@ -130,8 +130,7 @@ export class DataplaneLink {
         return this.#options.log[message.level](message.message);
       case "forward":
         this.#options.forward(Buffer.from(message.query, "base64")).then(
-          (answer) =>
-            send(daemon, { type: "forwarded", id: message.id, answer: answer?.toString("base64") ?? null }),
+          (answer) => send(daemon, { type: "forwarded", id: message.id, answer: answer?.toString("base64") ?? null }),
           () => send(daemon, { type: "forwarded", id: message.id, answer: null }),
         );
         return;

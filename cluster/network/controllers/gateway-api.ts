@@ -1,19 +1,7 @@
 /** The Gateway API as a whole: Gateways and their routes → fronts and statuses. Pure. */
 import { controllerFor } from "./gateway-listeners.ts";
-import {
-  attachRoute,
-  gatewayStates,
-  type Attachment,
-  type GatewayState,
-  type ParentResult,
-} from "./route-parents.ts";
-import {
-  compileBackends,
-  compileGrpcRule,
-  compileHttpRule,
-  type Faults,
-  type RuleContext,
-} from "./route-rules.ts";
+import { attachRoute, gatewayStates, type Attachment, type GatewayState, type ParentResult } from "./route-parents.ts";
+import { compileBackends, compileGrpcRule, compileHttpRule, type Faults, type RuleContext } from "./route-rules.ts";
 import type { RouteKind } from "./gateway-listeners.ts";
 import {
   GATEWAY_GROUP,
@@ -100,9 +88,7 @@ const acceptedClass = (gatewayClass: GatewayClass): WantedCondition => ({
 function gatewayStatus(state: GatewayState, world: World): CompiledGateway {
   const { gateway } = state;
   const observedGeneration = gateway.metadata.generation ?? 0;
-  const valid = state.listeners.every((l) =>
-    l.conditions.every((c) => c.type !== "Accepted" || c.status === "True"),
-  );
+  const valid = state.listeners.every((l) => l.conditions.every((c) => c.type !== "Accepted" || c.status === "True"));
   const anyServes = state.listeners.some((l) => l.accepted);
   return {
     gateway,
@@ -166,9 +152,7 @@ function compileTlsRoute(
   const parents = attachRoute(route, "TLSRoute", states, world);
   const faults: Faults = {};
   const context: RuleContext = { kind: "TLSRoute", namespace: route.metadata.namespace ?? "", world, faults };
-  const passthrough = (route.spec.rules ?? []).flatMap((rule) =>
-    compileBackends(rule.backendRefs ?? [], context),
-  );
+  const passthrough = (route.spec.rules ?? []).flatMap((rule) => compileBackends(rule.backendRefs ?? [], context));
   const names = new Set(
     parents
       .flatMap((p) => p.attachments)

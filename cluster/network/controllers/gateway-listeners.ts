@@ -44,14 +44,10 @@ export function mayReference(
   return grants.some(
     (grant) =>
       grant.metadata.namespace === to.namespace &&
-      grant.spec.from.some(
-        (f) => f.group === from.group && f.kind === from.kind && f.namespace === from.namespace,
-      ) &&
+      grant.spec.from.some((f) => f.group === from.group && f.kind === from.kind && f.namespace === from.namespace) &&
       grant.spec.to.some(
         (t) =>
-          t.group === to.group &&
-          t.kind === to.kind &&
-          (t.name === undefined || t.name === "" || t.name === to.name),
+          t.group === to.group && t.kind === to.kind && (t.name === undefined || t.name === "" || t.name === to.name),
       ),
   );
 }
@@ -126,13 +122,9 @@ function tlsModeFault(listener: Listener): string | undefined {
 }
 
 /** Later listeners lose against earlier ones they clash with. */
-function conflictOf(
-  gateway: Gateway,
-  listener: Listener,
-): "ProtocolConflict" | "HostnameConflict" | undefined {
+function conflictOf(gateway: Gateway, listener: Listener): "ProtocolConflict" | "HostnameConflict" | undefined {
   const index = gateway.spec.listeners.indexOf(listener);
-  const family = (protocol: string): string =>
-    protocol === "HTTPS" || protocol === "TLS" ? "tls" : protocol;
+  const family = (protocol: string): string => (protocol === "HTTPS" || protocol === "TLS" ? "tls" : protocol);
   for (const other of gateway.spec.listeners.slice(0, index)) {
     if (other.port !== listener.port) continue;
     if (family(other.protocol) !== family(listener.protocol)) return "ProtocolConflict";

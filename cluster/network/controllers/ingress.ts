@@ -23,9 +23,7 @@ export function compileIngress(ingress: Ingress, world: World): FrontConfig {
     void rulesOf.set(hostname, [...(rulesOf.get(hostname) ?? []), rule]);
   const anyHost = [defaultHost(ingress, world.appsDomain), "*"];
   for (const rule of ingress.spec?.rules ?? []) {
-    for (const hostname of rule.host === undefined || rule.host === ""
-      ? anyHost
-      : [rule.host.toLowerCase()]) {
+    for (const hostname of rule.host === undefined || rule.host === "" ? anyHost : [rule.host.toLowerCase()]) {
       for (const path of rule.http?.paths ?? []) {
         const type = path.pathType === "Exact" ? "Exact" : "PathPrefix";
         add(hostname, ruleOf(type, path.path ?? "/", backendOf(path.backend, namespace, world)));
@@ -57,11 +55,7 @@ export function compileIngress(ingress: Ingress, world: World): FrontConfig {
   };
 }
 
-const ruleOf = (
-  type: "Exact" | "PathPrefix" | "RawPrefix",
-  value: string,
-  backend: WeightedBackend,
-): HttpRule => ({
+const ruleOf = (type: "Exact" | "PathPrefix" | "RawPrefix", value: string, backend: WeightedBackend): HttpRule => ({
   match: {
     path: { type, value: value === "" && type !== "RawPrefix" ? "/" : value },
     headers: [],
@@ -92,11 +86,7 @@ function backendOf(backend: IngressBackend, namespace: string, world: World): We
   return { kind: "service", weight: 1, target: targetOf(service, number), filters: [] };
 }
 
-function certificateFor(
-  ingress: Ingress,
-  hostname: string,
-  world: World,
-): { cert: string; key: string } | undefined {
+function certificateFor(ingress: Ingress, hostname: string, world: World): { cert: string; key: string } | undefined {
   for (const tls of ingress.spec?.tls ?? []) {
     const covers = tls.hosts === undefined || tls.hosts.length === 0 || tls.hosts.some((h) => h === hostname);
     if (covers && tls.secretName !== undefined)

@@ -54,10 +54,9 @@ export class IntentWriter {
       this.#busy.delete(key);
       if (this.#closed || isNotFound(error)) return;
       if (!isConflict(error))
-        this.#log.warn(
-          `cannot write ${subresource ?? "annotations"} of ${resource.kind} ${namespace}/${name}`,
-          { err: error },
-        );
+        this.#log.warn(`cannot write ${subresource ?? "annotations"} of ${resource.kind} ${namespace}/${name}`, {
+          err: error,
+        });
       this.#cancelRetry ??= this.#clock.setTimeout(
         () => {
           this.#cancelRetry = undefined;

@@ -78,16 +78,12 @@ export class LocalUrls {
     const tcp = (service.spec.ports ?? []).filter((p) => (p.protocol ?? "TCP") === "TCP");
     tcp.forEach((port, index) => {
       const id = `service ${key} ${port.port}`;
-      const own = [port.nodePort, type === "LoadBalancer" ? port.port : undefined].filter(
-        (p) => p !== undefined,
-      );
+      const own = [port.nodePort, type === "LoadBalancer" ? port.port : undefined].filter((p) => p !== undefined);
       const ports = portCandidates(this.#options.cluster, `${key}:${port.port}`, [
         ...recorded.slice(index, index + 1),
         ...own,
       ]);
-      wanted.set(id, () =>
-        this.#listeners.ensure(id, { kind: "service", service: key, port: port.port }, ports),
-      );
+      wanted.set(id, () => this.#listeners.ensure(id, { kind: "service", service: key, port: port.port }, ports));
     });
   }
 
@@ -117,9 +113,7 @@ export class LocalUrls {
 
   #localUrl(host: HostConfig): string | undefined {
     const port = this.#listeners.port(hostId(host.hostname));
-    return port === undefined
-      ? undefined
-      : `${host.passthrough === undefined ? "http" : "https"}://127.0.0.1:${port}`;
+    return port === undefined ? undefined : `${host.passthrough === undefined ? "http" : "https"}://127.0.0.1:${port}`;
   }
 
   /** Where a host answers on 127.0.0.1, if it does. */
@@ -136,9 +130,8 @@ export class LocalUrls {
         const scheme = host.http === "serve" ? "http" : "https";
         const shown = ports[scheme] === (scheme === "http" ? 80 : 443) ? "" : `:${ports[scheme]}`;
         const path =
-          host.rules
-            .map((r) => r.match.path)
-            .find((p) => p.type !== "RegularExpression" && p.value.startsWith("/"))?.value ?? "/";
+          host.rules.map((r) => r.match.path).find((p) => p.type !== "RegularExpression" && p.value.startsWith("/"))
+            ?.value ?? "/";
         const localUrl = this.#localUrl(host);
         return {
           name: object.metadata.name ?? "",

@@ -54,9 +54,7 @@ export class NetworkController {
   async start(): Promise<void> {
     const { signal } = this.#options;
     for (const informer of builtIn(this.#watched)) void informer.run(signal);
-    await Promise.all(
-      [this.#watched.services, this.#watched.slices, this.#watched.pods].map((i) => i.synced()),
-    );
+    await Promise.all([this.#watched.services, this.#watched.slices, this.#watched.pods].map((i) => i.synced()));
     this.#flush();
   }
 

@@ -52,11 +52,8 @@ export function attachRoute(
 ): ParentResult[] {
   const results: ParentResult[] = [];
   for (const parentRef of route.spec.parentRefs ?? []) {
-    if ((parentRef.group ?? GATEWAY_GROUP) !== GATEWAY_GROUP || (parentRef.kind ?? "Gateway") !== "Gateway")
-      continue;
-    const gateway = gateways.get(
-      `${parentRef.namespace ?? route.metadata.namespace ?? ""}/${parentRef.name}`,
-    );
+    if ((parentRef.group ?? GATEWAY_GROUP) !== GATEWAY_GROUP || (parentRef.kind ?? "Gateway") !== "Gateway") continue;
+    const gateway = gateways.get(`${parentRef.namespace ?? route.metadata.namespace ?? ""}/${parentRef.name}`);
     if (gateway !== undefined) results.push(attachToParent(route, kind, parentRef, gateway, world));
   }
   return results;
@@ -97,9 +94,7 @@ function attachToParent(
       "NoMatchingParent",
       `Gateway ${parentRef.name} has no listener ${parentRef.sectionName ?? `on port ${parentRef.port ?? 0}`}`,
     );
-  const allowed = named.filter(
-    (l) => l.kinds.includes(kind) && allowsNamespace(gateway.gateway, l, route, world),
-  );
+  const allowed = named.filter((l) => l.kinds.includes(kind) && allowsNamespace(gateway.gateway, l, route, world));
   if (allowed.length === 0)
     return result(
       false,
@@ -126,21 +121,12 @@ function attachToParent(
   return result(true, "Accepted", "the route is accepted", attachments);
 }
 
-function allowsNamespace(
-  gateway: Gateway,
-  { listener }: ListenerState,
-  route: AnyRoute,
-  world: World,
-): boolean {
+function allowsNamespace(gateway: Gateway, { listener }: ListenerState, route: AnyRoute, world: World): boolean {
   const { from = "Same", selector } = listener.allowedRoutes?.namespaces ?? {};
   if (from === "All") return true;
   if (from === "Selector") {
     const labels = world.namespaceLabels(route.metadata.namespace ?? "");
-    return (
-      labels !== undefined &&
-      selector !== undefined &&
-      selects(selector as Parameters<typeof selects>[0], labels)
-    );
+    return labels !== undefined && selector !== undefined && selects(selector as Parameters<typeof selects>[0], labels);
   }
   return gateway.metadata.namespace === route.metadata.namespace;
 }

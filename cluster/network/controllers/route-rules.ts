@@ -71,10 +71,7 @@ function grpcPath(
   if (method === undefined) return { type: "RawPrefix", value: "/" };
   const { service, method: name } = method;
   if (method.type === "RegularExpression")
-    return checked(
-      { type: "RegularExpression", value: `/${service ?? "[^/]+"}/${name ?? "[^/]+"}` },
-      context,
-    );
+    return checked({ type: "RegularExpression", value: `/${service ?? "[^/]+"}/${name ?? "[^/]+"}` }, context);
   if (service !== undefined && name !== undefined) return { type: "Exact", value: `/${service}/${name}` };
   if (service !== undefined) return { type: "PathPrefix", value: `/${service}` };
   return { type: "RegularExpression", value: `/[^/]+/${escapeExpression(name ?? "")}` };
@@ -118,10 +115,7 @@ function resolveBackend(ref: BackendRef, context: RuleContext): BackendTarget | 
   const service = world.service(target, ref.name);
   if (service === undefined) return fail("BackendNotFound", `Service ${target}/${ref.name} does not exist`);
   if (ref.port === undefined || service.spec.ports?.some((p) => p.port === ref.port) !== true) {
-    return fail(
-      "BackendNotFound",
-      `Service ${target}/${ref.name} has no port ${ref.port ?? "(none was named)"}`,
-    );
+    return fail("BackendNotFound", `Service ${target}/${ref.name} has no port ${ref.port ?? "(none was named)"}`);
   }
   return targetOf(service, ref.port, kind === "GRPCRoute" ? { protocol: "h2c" } : {});
 }
@@ -134,9 +128,7 @@ function compileMatch(match: NonNullable<HttpRouteRule["matches"]>[number], cont
   return {
     path: checked({ type: type as "Exact" | "PathPrefix" | "RegularExpression", value }, context),
     ...(match.method === undefined ? {} : { method: match.method }),
-    headers: firstOfEach(match.headers ?? [], (name) => name.toLowerCase()).map((h) =>
-      valueMatch(h, context),
-    ),
+    headers: firstOfEach(match.headers ?? [], (name) => name.toLowerCase()).map((h) => valueMatch(h, context)),
     query: firstOfEach(match.queryParams ?? [], (name) => name).map((q) => valueMatch(q, context)),
   };
 }
@@ -147,17 +139,11 @@ function firstOfEach(matches: readonly ValueMatch[], same: (name: string) => str
 }
 
 const valueMatch = (match: ValueMatch, context: RuleContext): StringMatch & { name: string } => ({
-  ...checked(
-    { type: match.type === "RegularExpression" ? "RegularExpression" : "Exact", value: match.value },
-    context,
-  ),
+  ...checked({ type: match.type === "RegularExpression" ? "RegularExpression" : "Exact", value: match.value }, context),
   name: match.name,
 });
 
-function checked<T extends { readonly type: string; readonly value: string }>(
-  match: T,
-  context: RuleContext,
-): T {
+function checked<T extends { readonly type: string; readonly value: string }>(match: T, context: RuleContext): T {
   if (match.type === "RegularExpression") {
     try {
       new RegExp(match.value, "u");
@@ -180,9 +166,7 @@ function compileFilters(filters: readonly RouteFilter[], context: RuleContext): 
         return [{ type: "redirect", scheme, hostname, port, statusCode, ...withPath(path) }];
       }
       case "URLRewrite":
-        return [
-          { type: "rewrite", hostname: filter.urlRewrite?.hostname, ...withPath(filter.urlRewrite?.path) },
-        ];
+        return [{ type: "rewrite", hostname: filter.urlRewrite?.hostname, ...withPath(filter.urlRewrite?.path) }];
       case "RequestMirror": {
         if (filter.requestMirror === undefined) return [];
         const backend = resolveBackend(filter.requestMirror.backendRef, context);

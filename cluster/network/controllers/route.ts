@@ -1,22 +1,8 @@
 /** OpenShift's Route → front and status. Pure. */
 import { parseDuration } from "@travelops/kube/api/duration";
-import type {
-  HeaderChange,
-  HostConfig,
-  HttpFilter,
-  HttpRule,
-  SchemeUse,
-  WeightedBackend,
-} from "../config.ts";
+import type { HeaderChange, HostConfig, HttpFilter, HttpRule, SchemeUse, WeightedBackend } from "../config.ts";
 import type { Route, RouteHeaderAction, RouteTarget } from "./types.ts";
-import {
-  createdAt,
-  defaultHost,
-  ownerOf,
-  targetOf,
-  type WantedCondition,
-  type World,
-} from "./world.ts";
+import { createdAt, defaultHost, ownerOf, targetOf, type WantedCondition, type World } from "./world.ts";
 import type { FrontConfig } from "../config.ts";
 
 export const ROUTER_NAME = "default";
@@ -32,9 +18,7 @@ export interface CompiledRoute {
 function routeHost(route: Route, appsDomain: string): string {
   const { host, subdomain } = route.spec;
   if (host !== undefined && host !== "") return host.toLowerCase();
-  return subdomain !== undefined && subdomain !== ""
-    ? `${subdomain}.${appsDomain}`
-    : defaultHost(route, appsDomain);
+  return subdomain !== undefined && subdomain !== "" ? `${subdomain}.${appsDomain}` : defaultHost(route, appsDomain);
 }
 
 /** All Routes at once: a host belongs to the namespace of its oldest Route, a host and path to the oldest Route. */
@@ -86,8 +70,7 @@ export function compileRoutes(routes: readonly Route[], world: World): CompiledR
 const isAdmitted = (route: Route): boolean =>
   route.status?.ingress?.some(
     (i) =>
-      i.routerName === ROUTER_NAME &&
-      i.conditions?.some((c) => c.type === "Admitted" && c.status === "True") === true,
+      i.routerName === ROUTER_NAME && i.conditions?.some((c) => c.type === "Admitted" && c.status === "True") === true,
   ) === true;
 
 function tlsFault(route: Route): string | undefined {
@@ -166,8 +149,7 @@ function routeBackend(route: Route, target: RouteTarget, world: World): Weighted
   }
   const { tls } = route.spec;
   const ca = tls?.destinationCACertificate;
-  const reencrypt =
-    tls?.termination === "reencrypt" ? { tls: ca === undefined || ca === "" ? {} : { ca } } : {};
+  const reencrypt = tls?.termination === "reencrypt" ? { tls: ca === undefined || ca === "" ? {} : { ca } } : {};
   return { kind: "service", weight, target: targetOf(service, port, reencrypt), filters: [] };
 }
 
@@ -190,8 +172,7 @@ function rule(route: Route, backends: readonly WeightedBackend[]): HttpRule {
   const annotations = route.metadata.annotations ?? {};
   const filters: HttpFilter[] = [];
   const rewrite = annotations["haproxy.router.openshift.io/rewrite-target"];
-  if (rewrite !== undefined)
-    filters.push({ type: "rewrite", path: { type: "ReplacePrefixMatch", value: rewrite } });
+  if (rewrite !== undefined) filters.push({ type: "rewrite", path: { type: "ReplacePrefixMatch", value: rewrite } });
   const { request = [], response = [] } = route.spec.httpHeaders?.actions ?? {};
   if (request.length > 0) filters.push({ type: "requestHeaders", change: headerChange(request) });
   if (response.length > 0) filters.push({ type: "responseHeaders", change: headerChange(response) });
@@ -205,9 +186,7 @@ function rule(route: Route, backends: readonly WeightedBackend[]): HttpRule {
 }
 
 const headerChange = (actions: readonly RouteHeaderAction[]): HeaderChange => ({
-  set: actions
-    .filter((a) => a.action.type === "Set")
-    .map((a) => ({ name: a.name, value: a.action.set?.value ?? "" })),
+  set: actions.filter((a) => a.action.type === "Set").map((a) => ({ name: a.name, value: a.action.set?.value ?? "" })),
   add: [],
   remove: actions.filter((a) => a.action.type === "Delete").map((a) => a.name),
 });

@@ -20,9 +20,9 @@ describe("Services", () => {
       endpoints: conditions.map((c, i) => ({ addresses: [`10.128.0.${i}`], conditions: c })),
     });
     const ready = (conditions: object[]): boolean[] =>
-      compileService(service("web", [{ name: "http", port: 80 }]), [
-        slice(conditions),
-      ]).ports[0]?.endpoints.map((e) => e.ready) ?? [];
+      compileService(service("web", [{ name: "http", port: 80 }]), [slice(conditions)]).ports[0]?.endpoints.map(
+        (e) => e.ready,
+      ) ?? [];
     const ending = { ready: false, serving: true, terminating: true };
     expect(ready([{ ready: true }, ending, {}])).toEqual([true, false, true]);
     expect(ready([ending, { ready: false }])).toEqual([true, false]);

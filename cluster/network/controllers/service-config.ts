@@ -23,9 +23,7 @@ export function compileService(service: Service, slices: readonly EndpointSlice[
     namespace: metadata.namespace ?? "",
     name: metadata.name ?? "",
     clusterIPs: external ? [] : clusterIPs,
-    ...(external && spec.externalName !== undefined
-      ? { externalName: spec.externalName.replace(/\.$/, "") }
-      : {}),
+    ...(external && spec.externalName !== undefined ? { externalName: spec.externalName.replace(/\.$/, "") } : {}),
     headless: headless && !external,
     publishNotReady: spec.publishNotReadyAddresses === true,
     ...(affinity === undefined ? {} : { affinitySeconds: affinity }),
@@ -52,8 +50,7 @@ function endpointsOf(slices: readonly EndpointSlice[], name: string, protocol: s
   for (const slice of slices) {
     if (slice.addressType !== "IPv4") continue;
     for (const port of slice.ports ?? []) {
-      if ((port.name ?? "") !== name || protocolOf(port.protocol) !== protocol || port.port === undefined)
-        continue;
+      if ((port.name ?? "") !== name || protocolOf(port.protocol) !== protocol || port.port === undefined) continue;
       for (const endpoint of slice.endpoints ?? []) found.push({ endpoint, port: port.port });
     }
   }
@@ -93,13 +90,7 @@ function distinct(found: readonly { endpoint: Endpoint; port: number }[]): Endpo
 export function compilePod(pod: Pod): PodConfig | undefined {
   const ip = pod.status?.podIP;
   const phase = pod.status?.phase;
-  if (
-    ip === undefined ||
-    ip === "" ||
-    pod.spec.hostNetwork === true ||
-    phase === "Succeeded" ||
-    phase === "Failed"
-  )
+  if (ip === undefined || ip === "" || pod.spec.hostNetwork === true || phase === "Succeeded" || phase === "Failed")
     return undefined;
   return {
     ip,

@@ -107,9 +107,7 @@ export function gatewayApiIntents(compiled: CompiledGatewayApi, now: number): In
         }),
       }),
     ),
-    ...compiled.routes.flatMap(({ kind, route, parents }) =>
-      parentIntents(RESOURCES[kind], route, parents, now),
-    ),
+    ...compiled.routes.flatMap(({ kind, route, parents }) => parentIntents(RESOURCES[kind], route, parents, now)),
   ];
 }
 
@@ -117,19 +115,12 @@ const RESOURCES = { HTTPRoute: HTTP_ROUTES, GRPCRoute: GRPC_ROUTES, TLSRoute: TL
 const OURS = new Set(["travelops.io/gateway-controller"]);
 
 /** Our parents' entries replaced, those of other controllers kept. */
-function parentIntents(
-  resource: Resource,
-  route: AnyRoute,
-  wanted: readonly WantedParent[],
-  now: number,
-): Intent[] {
+function parentIntents(resource: Resource, route: AnyRoute, wanted: readonly WantedParent[], now: number): Intent[] {
   const controllers = new Set([...OURS, ...wanted.map((w) => w.controllerName)]);
   const current = route.status?.parents ?? [];
   const kept = current.filter((p) => !controllers.has(p.controllerName));
   const ours = wanted.map((w): ParentStatus => {
-    const known = current.find(
-      (p) => p.controllerName === w.controllerName && same(p.parentRef, w.parentRef),
-    );
+    const known = current.find((p) => p.controllerName === w.controllerName && same(p.parentRef, w.parentRef));
     return {
       parentRef: w.parentRef,
       controllerName: w.controllerName,

@@ -18,15 +18,7 @@ import {
 } from "@travelops/kube";
 import { SERVICE_NAME_LABEL } from "./service-config.ts";
 import { same } from "./status-intents.ts";
-import {
-  GATEWAYS,
-  GATEWAY_CLASSES,
-  GRPC_ROUTES,
-  HTTP_ROUTES,
-  REFERENCE_GRANTS,
-  ROUTES,
-  TLS_ROUTES,
-} from "./types.ts";
+import { GATEWAYS, GATEWAY_CLASSES, GRPC_ROUTES, HTTP_ROUTES, REFERENCE_GRANTS, ROUTES, TLS_ROUTES } from "./types.ts";
 import type { World } from "./world.ts";
 
 export type Watched = ReturnType<typeof watch>;
@@ -38,9 +30,7 @@ export function watch(client: KubeClient, options: { clock: Clock; log: Logger }
     slices: createInformer(client, ENDPOINT_SLICES, {
       ...options,
       indexes: {
-        service: (slice) => [
-          `${slice.metadata.namespace ?? ""}/${slice.metadata.labels?.[SERVICE_NAME_LABEL] ?? ""}`,
-        ],
+        service: (slice) => [`${slice.metadata.namespace ?? ""}/${slice.metadata.labels?.[SERVICE_NAME_LABEL] ?? ""}`],
       },
     }),
     pods: createInformer(client, PODS, options),
@@ -58,31 +48,28 @@ export function watch(client: KubeClient, options: { clock: Clock; log: Logger }
   };
 }
 
-export const builtIn = (w: Watched): Informer[] =>
-  [
-    w.services,
-    w.slices,
-    w.pods,
-    w.namespaces,
-    w.secrets,
-    w.ingresses,
-    w.ingressClasses,
-  ];
+export const builtIn = (w: Watched): Informer[] => [
+  w.services,
+  w.slices,
+  w.pods,
+  w.namespaces,
+  w.secrets,
+  w.ingresses,
+  w.ingressClasses,
+];
 
-export const custom = (w: Watched): Informer[] =>
-  [
-    w.routes,
-    w.gatewayClasses,
-    w.gateways,
-    w.httpRoutes,
-    w.grpcRoutes,
-    w.tlsRoutes,
-    w.grants,
-  ];
+export const custom = (w: Watched): Informer[] => [
+  w.routes,
+  w.gatewayClasses,
+  w.gateways,
+  w.httpRoutes,
+  w.grpcRoutes,
+  w.tlsRoutes,
+  w.grants,
+];
 
 /** Those whose objects the ingress is made of: any change of them is looked at. */
-export const ingressObjects = (w: Watched): Informer[] =>
-  [...custom(w), w.ingresses, w.ingressClasses, w.secrets];
+export const ingressObjects = (w: Watched): Informer[] => [...custom(w), w.ingresses, w.ingressClasses, w.secrets];
 
 /** Only what the ingress reads of a Service or a Namespace. */
 export function concernsIngress(event: InformerEvent<KubeObject>): boolean {

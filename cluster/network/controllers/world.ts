@@ -22,8 +22,7 @@ export interface Compiled<S> {
   readonly status: S;
 }
 
-export const createdAt = (object: KubeObject): number =>
-  Date.parse(object.metadata.creationTimestamp ?? "") || 0;
+export const createdAt = (object: KubeObject): number => Date.parse(object.metadata.creationTimestamp ?? "") || 0;
 
 export const ownerOf = (object: KubeObject): string =>
   `${object.kind}/${object.metadata.namespace ?? ""}/${object.metadata.name ?? ""}`;

@@ -48,8 +48,7 @@ export class Balancer {
   /** Forgets a Service that is gone. */
   forget(service: string): void {
     for (const key of this.#turns.keys()) if (key.startsWith(`${service}:`)) this.#turns.delete(key);
-    for (const key of this.#affinities.keys())
-      if (key.startsWith(`${service}|`)) this.#affinities.delete(key);
+    for (const key of this.#affinities.keys()) if (key.startsWith(`${service}|`)) this.#affinities.delete(key);
   }
 
   #kept(key: string, seconds: number): string | undefined {

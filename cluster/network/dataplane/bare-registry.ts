@@ -94,13 +94,10 @@ export class BareRegistry {
     const kept = this.#sources.get(key);
     if (kept !== undefined) return kept.real;
     const { state, accept } = this.#options;
-    const server = net.createServer(
-      { pauseOnConnect: true, allowHalfOpen: true, noDelay: true },
-      (socket) => {
-        const pod = state.pods.get(podIP);
-        accept(socket, pod === undefined ? { kind: "address", ip: podIP } : { kind: "pod", pod }, ip, port);
-      },
-    );
+    const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true }, (socket) => {
+      const pod = state.pods.get(podIP);
+      accept(socket, pod === undefined ? { kind: "address", ip: podIP } : { kind: "pod", pod }, ip, port);
+    });
     const real = new Promise<RealAddress>((resolve, reject) => {
       server.once("error", reject);
       server.listen({ host: "127.0.0.1", port: 0 }, () => {

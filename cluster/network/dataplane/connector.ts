@@ -32,8 +32,7 @@ export function connectionError(code: string, message: string): NodeJS.ErrnoExce
 /** A TCP connection to where `locate` says the address is. */
 export function dialAddress(locate: Locate, ip: string, port: number): Promise<net.Socket> {
   const where = locate(ip, port);
-  if (where === undefined)
-    return Promise.reject(connectionError("ECONNREFUSED", `nothing listens on ${ip}:${port}`));
+  if (where === undefined) return Promise.reject(connectionError("ECONNREFUSED", `nothing listens on ${ip}:${port}`));
   return new Promise((resolve, reject) => {
     const socket = net.connect({ host: where.host, port: where.port, noDelay: true, allowHalfOpen: true });
     const fail = (error: Error): void => {

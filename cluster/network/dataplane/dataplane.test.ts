@@ -70,9 +70,7 @@ describe.skipIf(!canUnshare())("the dataplane in a network namespace", () => {
           ]),
           "GRPCRoute/shop/grpc": front("GRPCRoute/shop/grpc", [
             host(`grpc.${APPS}`, [
-              rule([
-                to("shop/grpc", 50_051, { target: { service: "shop/grpc", port: 50_051, protocol: "h2c" } }),
-              ]),
+              rule([to("shop/grpc", 50_051, { target: { service: "shop/grpc", port: 50_051, protocol: "h2c" } })]),
             ]),
           ]),
         },
@@ -237,9 +235,7 @@ describe.skipIf(!canUnshare())("the dataplane in a network namespace", () => {
       const client = url.startsWith("https:") ? https : http;
       const headers = name === undefined ? {} : { host: name };
       client
-        .get(url, { agent: false, headers, servername: name ?? "", ...options }, (res) =>
-          collect(res, resolve),
-        )
+        .get(url, { agent: false, headers, servername: name ?? "", ...options }, (res) => collect(res, resolve))
         .on("error", reject);
     });
   }
@@ -247,9 +243,7 @@ describe.skipIf(!canUnshare())("the dataplane in a network namespace", () => {
   function collect(res: http.IncomingMessage, resolve: (got: Got) => void): void {
     let body = "";
     res.setEncoding("utf8").on("data", (chunk: string) => (body += chunk));
-    res.on("end", () =>
-      resolve({ status: res.statusCode ?? 0, body, headers: res.headers as Record<string, string> }),
-    );
+    res.on("end", () => resolve({ status: res.statusCode ?? 0, body, headers: res.headers as Record<string, string> }));
   }
 
   function hostPost(port: number, name: string, body: string): Promise<Got> {

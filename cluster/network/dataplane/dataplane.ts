@@ -71,8 +71,7 @@ export async function startDataplane(options: DataplaneOptions): Promise<Datapla
   }
 
   const reconcile = (delta: Delta): void => {
-    for (const [key, service] of Object.entries(delta.services ?? {}))
-      if (service === null) balancer.forget(key);
+    for (const [key, service] of Object.entries(delta.services ?? {})) if (service === null) balancer.forget(key);
     if (delta.fronts !== undefined) front.refresh();
     if (bareMode) return registry.reconcile();
     if (delta.services !== undefined) {
@@ -101,11 +100,8 @@ export async function startDataplane(options: DataplaneOptions): Promise<Datapla
 
   const inside: (DnsServer | net.Server)[] = [];
   if (!bareMode) {
-    inside.push(
-      await startDnsServer({ state, forward: options.forward, random, log }, state.addresses.dns, 53),
-    );
-    for (const port of [80, 443] as const)
-      inside.push(insideIngress(front, state.addresses.gateway, port, log));
+    inside.push(await startDnsServer({ state, forward: options.forward, random, log }, state.addresses.dns, 53));
+    for (const port of [80, 443] as const) inside.push(insideIngress(front, state.addresses.gateway, port, log));
   }
   const sockets: SocketServer = await startSocketServer({
     path: settings.socketPath,
@@ -126,9 +122,7 @@ export async function startDataplane(options: DataplaneOptions): Promise<Datapla
       hostListeners.set(id, server);
       server.on("error", (error) => log(`host listener ${id}: ${error.message}`));
       if (listener.kind === "service")
-        server.on("connection", (socket: net.Socket) =>
-          proxy.acceptFromHost(socket, listener.service, listener.port),
-        );
+        server.on("connection", (socket: net.Socket) => proxy.acceptFromHost(socket, listener.service, listener.port));
       else front.serve(server, listener);
     },
     unlisten(id) {
@@ -172,11 +166,7 @@ async function joinIngress(front: FrontServer, port: number): Promise<net.Socket
   await new Promise<void>((resolve, reject) =>
     server.once("error", reject).listen({ host: "127.0.0.1", port: 0 }, resolve),
   );
-  return dialAddress(
-    (host, to) => ({ host, port: to }),
-    "127.0.0.1",
-    (server.address() as net.AddressInfo).port,
-  );
+  return dialAddress((host, to) => ({ host, port: to }), "127.0.0.1", (server.address() as net.AddressInfo).port);
 }
 
 function insideIngress(

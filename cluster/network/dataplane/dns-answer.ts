@@ -31,8 +31,7 @@ export function answerQuestion(state: DataplaneState, name: string, type: Record
     const labels = lower === clusterDomain ? [] : lower.slice(0, -clusterDomain.length - 1).split(".");
     return clusterName(state, asked, labels, type, depth);
   }
-  if (lower.endsWith(`.${appsDomain}`))
-    return type === "A" ? answer([a(asked, state.addresses.gateway)]) : NODATA;
+  if (lower.endsWith(`.${appsDomain}`)) return type === "A" ? answer([a(asked, state.addresses.gateway)]) : NODATA;
   if (lower === "localhost" || lower.endsWith(".localhost"))
     return type === "A" ? answer([a(asked, "127.0.0.1")]) : NODATA;
   return { kind: "outside" };
@@ -92,18 +91,11 @@ function serviceName(
   return NXDOMAIN;
 }
 
-function wholeService(
-  state: DataplaneState,
-  name: string,
-  service: ServiceConfig,
-  type: RecordType,
-): DnsResult {
+function wholeService(state: DataplaneState, name: string, service: ServiceConfig, type: RecordType): DnsResult {
   const endpoints = service.headless ? published(service) : [];
   if (service.headless && endpoints.length === 0) return NXDOMAIN;
   if (type === "A")
-    return answer(
-      service.headless ? addresses(name, endpoints) : service.clusterIPs.map((ip) => a(name, ip)),
-    );
+    return answer(service.headless ? addresses(name, endpoints) : service.clusterIPs.map((ip) => a(name, ip)));
   if (type === "SRV") return serviceRecords(state, name, service, service.ports);
   return NODATA;
 }
@@ -116,9 +108,7 @@ function namedPort(
   protocol: string,
   type: RecordType,
 ): DnsResult {
-  const ports = service.ports.filter(
-    (p) => `_${p.name}` === port && `_${p.protocol.toLowerCase()}` === protocol,
-  );
+  const ports = service.ports.filter((p) => `_${p.name}` === port && `_${p.protocol.toLowerCase()}` === protocol);
   if (ports.length === 0) return NXDOMAIN;
   return type === "SRV" ? serviceRecords(state, name, service, ports) : NODATA;
 }
@@ -156,13 +146,7 @@ function serviceRecords(
 /** Names may name each other in a circle: a few steps are followed, as resolvers do. */
 const MAX_CNAMES = 8;
 
-function externalName(
-  state: DataplaneState,
-  name: string,
-  target: string,
-  type: RecordType,
-  depth: number,
-): DnsResult {
+function externalName(state: DataplaneState, name: string, target: string, type: RecordType, depth: number): DnsResult {
   const cname: Answer = { type: "CNAME", name, ttl: TTL, class: "IN", data: target };
   if (type === "CNAME" || depth >= MAX_CNAMES) return answer([cname]);
   const next = answerQuestion(state, target, type, depth + 1);
@@ -201,8 +185,7 @@ function published(service: ServiceConfig): EndpointConfig[] {
   return [...byIP.values()];
 }
 
-const addresses = (name: string, endpoints: readonly EndpointConfig[]): Answer[] =>
-  endpoints.map((e) => a(name, e.ip));
+const addresses = (name: string, endpoints: readonly EndpointConfig[]): Answer[] => endpoints.map((e) => a(name, e.ip));
 
 /** The names a resolver tries for `name` in a pod: search paths with ndots 5, as kubelet writes resolv.conf. */
 export function searchNames(name: string, namespace: string, clusterDomain: string): string[] {

@@ -70,11 +70,7 @@ async function respond(
   }
 }
 
-async function resolveOutside(
-  options: DnsServerOptions,
-  target: string,
-  question: Question,
-): Promise<Answer[]> {
+async function resolveOutside(options: DnsServerOptions, target: string, question: Question): Promise<Answer[]> {
   const packet = dnsPacket.encode({
     type: "query",
     id: 1,
@@ -181,11 +177,7 @@ export interface DnsServer {
 }
 
 /** Serves DNS on one address; resolves when both sockets are bound. */
-export async function startDnsServer(
-  options: DnsServerOptions,
-  address: string,
-  port: number,
-): Promise<DnsServer> {
+export async function startDnsServer(options: DnsServerOptions, address: string, port: number): Promise<DnsServer> {
   const udp = dgram.createSocket({ type: "udp4" });
   udp.on("error", (error) => options.log(`DNS over UDP: ${error.message}`));
   udp.on("message", (message, peer) => {
@@ -207,11 +199,7 @@ export async function startDnsServer(
   };
 }
 
-async function safely(
-  options: DnsServerOptions,
-  message: Buffer,
-  maxSize: number,
-): Promise<Buffer | undefined> {
+async function safely(options: DnsServerOptions, message: Buffer, maxSize: number): Promise<Buffer | undefined> {
   try {
     return await answerPacket(options, message, maxSize);
   } catch (error) {

@@ -68,8 +68,7 @@ function greet(options: SocketServerOptions, socket: net.Socket): void {
     socket.pause();
     const hello = parse<Hello>(buffered.subarray(0, end));
     const rest = buffered.subarray(end + 1);
-    if (hello === undefined)
-      return void socket.end(line({ error: "the first line is not a known JSON request" }));
+    if (hello === undefined) return void socket.end(line({ error: "the first line is not a known JSON request" }));
     if (rest.length > 0) socket.unshift(rest);
     if ("dial" in hello) void serveDial(options, socket, hello.dial, hello.source);
     else servePod(options, socket, hello.pod, hello.namespace);
@@ -145,8 +144,7 @@ async function answerPod(
 ): Promise<Record<string, unknown>> {
   try {
     if ("listen" in request) {
-      if (!bare.register(podIP, request.listen, request.real, request.loopback))
-        return { code: "EADDRINUSE" };
+      if (!bare.register(podIP, request.listen, request.real, request.loopback)) return { code: "EADDRINUSE" };
       held.push({ port: request.listen, real: request.real });
       return { ok: true };
     }
@@ -180,8 +178,7 @@ async function connectFor(
     const result = await options.resolve(host, "A", namespace);
     if (result.kind === "outside") return { outside: true };
     const first = result.kind === "records" ? result.records[0] : undefined;
-    if (typeof first === "object" && first !== null && "cname" in first)
-      return { outside: true, host: first.cname };
+    if (typeof first === "object" && first !== null && "cname" in first) return { outside: true, host: first.cname };
     if (typeof first !== "string") return { code: "ENOTFOUND" };
     ip = first;
   }

@@ -1,13 +1,6 @@
 /** The dataplane's tables with the lookups that DNS, Services and the ingress need. */
 import { clusterAddresses, parseRange, type ClusterAddresses, type Range } from "../address.ts";
-import type {
-  DataplaneSettings,
-  Delta,
-  FrontConfig,
-  PodConfig,
-  ServiceConfig,
-  ServicePortConfig,
-} from "../config.ts";
+import type { DataplaneSettings, Delta, FrontConfig, PodConfig, ServiceConfig, ServicePortConfig } from "../config.ts";
 
 export interface ServicePort {
   readonly service: ServiceConfig;

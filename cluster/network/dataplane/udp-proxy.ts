@@ -56,8 +56,7 @@ export class UdpProxy {
   }
 
   #pass(listener: Listener, ip: string, port: number, message: Buffer, peer: dgram.RemoteInfo): void {
-    const flow =
-      listener.flows.get(`${peer.address}:${peer.port}`) ?? this.#newFlow(listener, ip, port, peer);
+    const flow = listener.flows.get(`${peer.address}:${peer.port}`) ?? this.#newFlow(listener, ip, port, peer);
     if (flow === undefined) return;
     flow.timer.refresh();
     flow.upstream.send(message, flow.endpoint.port, flow.endpoint.ip, () => {});

@@ -2,11 +2,7 @@
 import { clusterAddresses, EGRESS_PORT } from "../address.ts";
 
 /** Upper and lower case, since programs disagree; what is in the cluster goes direct. */
-export function egressEnv(cluster: {
-  podRange: string;
-  serviceRange: string;
-  domain: string;
-}): Record<string, string> {
+export function egressEnv(cluster: { podRange: string; serviceRange: string; domain: string }): Record<string, string> {
   const proxy = `http://${clusterAddresses(cluster.podRange, cluster.serviceRange).gateway}:${EGRESS_PORT}`;
   const direct = [
     "localhost",

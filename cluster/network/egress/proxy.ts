@@ -46,9 +46,7 @@ function connectOutside(host: string, port: number, loopbackAllowed: boolean): P
     if (!loopbackAllowed && (isLoopback(host) || host === "localhost")) return reject(refuse());
     const socket = net.connect({ host, port, allowHalfOpen: true });
     socket.setTimeout(10_000, () =>
-      socket.destroy(
-        Object.assign(new Error(`${host}:${port} did not answer in 10 s`), { code: "ETIMEDOUT" }),
-      ),
+      socket.destroy(Object.assign(new Error(`${host}:${port} did not answer in 10 s`), { code: "ETIMEDOUT" })),
     );
     socket.once("error", reject);
     socket.once("connect", () => {
@@ -124,11 +122,7 @@ async function tunnel(
   upstream.pipe(socket);
 }
 
-async function forward(
-  options: EgressOptions,
-  req: http.IncomingMessage,
-  res: http.ServerResponse,
-): Promise<void> {
+async function forward(options: EgressOptions, req: http.IncomingMessage, res: http.ServerResponse): Promise<void> {
   if (!/^http:\/\//i.test(req.url ?? "")) {
     return void res
       .writeHead(400, { "content-type": "text/plain" })

@@ -22,10 +22,8 @@ type Command =
 
 const servers = new Map<string, { close(): unknown }>();
 
-const about = (
-  name: string,
-  req: { url?: string; headers: object; socket: { remoteAddress?: string } },
-): string => JSON.stringify({ name, url: req.url, headers: req.headers, from: req.socket.remoteAddress });
+const about = (name: string, req: { url?: string; headers: object; socket: { remoteAddress?: string } }): string =>
+  JSON.stringify({ name, url: req.url, headers: req.headers, from: req.socket.remoteAddress });
 
 function serve(command: Extract<Command, { do: "http" | "h2c" | "echo" | "https" }>): net.Server {
   const { name } = command;

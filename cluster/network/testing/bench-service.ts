@@ -16,8 +16,7 @@ await lab.act({ do: "http", ip: POD, port: 8000, name: "a" });
 const client: Lab["act"] = await startActor(lab.host, path.join(import.meta.dirname, "bench-client.ts"));
 const rate = (host: string, port: number, connections: number): Promise<number> =>
   client<number>({ host, port, connections, ms: 800 });
-const median = (values: number[]): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+const median = (values: number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 
 const rows = [];
 for (const connections of [1, 16]) {

@@ -67,11 +67,7 @@ export const rule = (backends: readonly WeightedBackend[], extra: Partial<HttpRu
   ...extra,
 });
 
-export const host = (
-  hostname: string,
-  rules: readonly HttpRule[],
-  extra: Partial<HostConfig> = {},
-): HostConfig => ({
+export const host = (hostname: string, rules: readonly HttpRule[], extra: Partial<HostConfig> = {}): HostConfig => ({
   hostname,
   http: "serve",
   https: "serve",

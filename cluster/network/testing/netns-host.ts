@@ -30,10 +30,7 @@ export async function netnsHost(options: {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
   });
   const waiting = new Map<number, { resolve: (handle: unknown) => void; reject: (error: Error) => void }>();
-  const daemons = new Map<
-    number,
-    { message: (m: unknown) => void; exited: (code: number | string) => void }
-  >();
+  const daemons = new Map<number, { message: (m: unknown) => void; exited: (code: number | string) => void }>();
   let next = 1;
   init.on("message", (raw, handle) => {
     const reply = raw as Reply;
@@ -87,8 +84,7 @@ export function plainHost(): TestHost {
       });
       children.push(child);
       const daemon = daemonOf(
-        (message, handle) =>
-          child.connected && child.send(message as object, handle, undefined, () => handle?.close()),
+        (message, handle) => child.connected && child.send(message as object, handle, undefined, () => handle?.close()),
       );
       child.on("message", daemon.message);
       child.on("exit", (code, signal) => daemon.exited(code ?? signal ?? 0));

@@ -19,7 +19,7 @@ import { autoSync } from "./auto-sync.ts";
 import { compareAll, overallSync, type ResourceComparison } from "./comparison.ts";
 import { cascade, managedKinds } from "./deletion.ts";
 import { ensureNamespace } from "./namespace.ts";
-import { advance, newAttempt, retryWait, startOperation, type OperationOutcome } from "./operation.ts";
+import { advance, endSuperseded, newAttempt, retryWait, startOperation, type OperationOutcome } from "./operation.ts";
 import { destinationAllowed, IN_CLUSTER, kindAllowed, sourceAllowed } from "./project.ts";
 import { describeKey, keyOf, keyTextOf } from "./resource-key.ts";
 import { statusAfter, statusChanged, type PassResult } from "./status.ts";
@@ -114,16 +114,12 @@ export class ApplicationController {
 
   #checkSpec(application: Application): AppProject {
     const { spec } = application;
-    const project = this.#deps.projects.get(
-      this.#deps.namespace,
-      spec.project === "" ? "default" : spec.project,
-    );
+    const project = this.#deps.projects.get(this.#deps.namespace, spec.project === "" ? "default" : spec.project);
     if (project === undefined)
       throw new SpecError(`Application referencing project ${spec.project} which does not exist`);
     const source = singleSource(application);
     const { server, name } = spec.destination;
-    if (server === undefined && name === undefined)
-      throw new SpecError("spec.destination: server or name is needed");
+    if (server === undefined && name === undefined) throw new SpecError("spec.destination: server or name is needed");
     if (
       (server !== undefined && server !== IN_CLUSTER) ||
       (name !== undefined && name !== "" && name !== "in-cluster")
@@ -147,9 +143,7 @@ export class ApplicationController {
       const key = keyOf(object);
       const namespaced = object.metadata.namespace !== undefined;
       if (!kindAllowed(project, key, namespaced))
-        throw new SpecError(
-          `resource ${key.group}:${key.kind} is not permitted in project ${project.metadata.name}`,
-        );
+        throw new SpecError(`resource ${key.group}:${key.kind} is not permitted in project ${project.metadata.name}`);
       if (namespaced && !destinationAllowed(project, { server: IN_CLUSTER, namespace: key.namespace })) {
         throw new SpecError(
           `namespace ${key.namespace} of ${describeKey(key)} is not permitted in project ${project.metadata.name}`,
@@ -174,18 +168,13 @@ export class ApplicationController {
     );
   }
 
-  async #compare(
-    application: Application,
-    target: TargetState,
-    signal: AbortSignal,
-  ): Promise<ResourceComparison[]> {
+  async #compare(application: Application, target: TargetState, signal: AbortSignal): Promise<ResourceComparison[]> {
     const instance = this.#instance(application);
     const extraneous = this.#deps.live.list((object) => ownerInstance(object) === instance);
     const ignore = application.spec.ignoreDifferences ?? [];
     const dryRun = async (object: KubeObject): Promise<KubeObject> => {
       const resource = await this.#deps.resourceFor(object);
-      if (resource === undefined)
-        throw new SourceError(`the cluster serves no ${object.kind} of ${object.apiVersion}`);
+      if (resource === undefined) throw new SourceError(`the cluster serves no ${object.kind} of ${object.apiVersion}`);
       return this.#deps.client.apply(resource, object, {
         fieldManager: FIELD_MANAGER,
         force: true,
@@ -219,12 +208,9 @@ export class ApplicationController {
     const chosen = this.#choose(application, revision, entries, now);
     if ("wait" in chosen)
       return chosen.wait === undefined ? undefined : { state: chosen.state, requeueAfterMs: chosen.wait };
-    const options = syncOptions(
-      chosen.state.operation.sync?.syncOptions ?? application.spec.syncPolicy?.syncOptions,
-    );
+    const options = syncOptions(chosen.state.operation.sync?.syncOptions ?? application.spec.syncPolicy?.syncOptions);
     const executor = this.#executor(target, options, signal);
-    if (chosen.state !== application.status?.operationState)
-      this.#event(application, "OperationStarted", chosen.state);
+    if (chosen.state !== application.status?.operationState) this.#event(application, "OperationStarted", chosen.state);
     if (options.createNamespace) await ensureNamespace(this.#deps.client, application, signal);
     const outcome = await advance(
       {
@@ -270,6 +256,7 @@ export class ApplicationController {
     });
     if ("start" in decision) return { state: startOperation(application, decision.start, revision, now) };
     if ("waitMs" in decision && state !== undefined) return { state, wait: decision.waitMs };
+    if (state?.phase === "Running") return { state: endSuperseded(state, revision, now), wait: RECONCILE_MS };
     return { wait: undefined };
   }
 
@@ -320,12 +307,10 @@ export class ApplicationController {
     const status = statusAfter(application, pass, this.#deps.namespace, this.#deps.clock.now());
     const { namespace = "", name = "", annotations } = application.metadata;
     const refreshed = annotations?.[REFRESH] !== undefined;
-    if (!refreshed && application.operation === undefined && !statusChanged(application.status, status))
-      return;
+    if (!refreshed && application.operation === undefined && !statusChanged(application.status, status)) return;
     const patch: object[] = [{ op: "add", path: "/status", value: status }];
     if (application.operation !== undefined) patch.push({ op: "remove", path: "/operation" });
-    if (refreshed)
-      patch.push({ op: "remove", path: `/metadata/annotations/${REFRESH.replaceAll("/", "~1")}` });
+    if (refreshed) patch.push({ op: "remove", path: `/metadata/annotations/${REFRESH.replaceAll("/", "~1")}` });
     patch.unshift({ op: "test", path: "/metadata/uid", value: application.metadata.uid });
     await this.#deps.client.patch(APPLICATIONS, namespace, name, "application/json-patch+json", patch, {
       fieldManager: FIELD_MANAGER,

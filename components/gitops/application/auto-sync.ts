@@ -54,8 +54,7 @@ function attempted(application: Application, revision: string): boolean {
   return result?.revision === revision && isDeepStrictEqual(result.source, sourceOf(application));
 }
 
-export const sourceOf = (application: Application) =>
-  application.spec.source ?? application.spec.sources?.[0];
+export const sourceOf = (application: Application) => application.spec.source ?? application.spec.sources?.[0];
 
 /** Drift within this time after a heal counts as the same quarrel. */
 const FIGHT_MS = 1000;

@@ -41,8 +41,7 @@ export async function compareAll(
   return [...managed, ...extra].toSorted(byKey);
 }
 
-const byKey = (a: ResourceComparison, b: ResourceComparison): number =>
-  keyText(a.key) < keyText(b.key) ? -1 : 1;
+const byKey = (a: ResourceComparison, b: ResourceComparison): number => (keyText(a.key) < keyText(b.key) ? -1 : 1);
 
 function entry(
   key: ResourceKey,
@@ -60,11 +59,7 @@ function entry(
 export function overallSync(entries: readonly ResourceComparison[]): SyncCode {
   const counted = entries.filter(
     (each) =>
-      !(
-        each.requiresPruning &&
-        each.live !== undefined &&
-        (ignoresExtraneous(each.live) || pruneForbidden(each.live))
-      ),
+      !(each.requiresPruning && each.live !== undefined && (ignoresExtraneous(each.live) || pruneForbidden(each.live))),
   );
   return counted.every((each) => each.status === "Synced") ? "Synced" : "OutOfSync";
 }

@@ -2,11 +2,7 @@
 import { isAlreadyExists, type KubeClient } from "@travelops/kube";
 import { APP_PROJECTS } from "./types.ts";
 
-export async function ensureDefaultProject(
-  client: KubeClient,
-  namespace: string,
-  signal: AbortSignal,
-): Promise<void> {
+export async function ensureDefaultProject(client: KubeClient, namespace: string, signal: AbortSignal): Promise<void> {
   const project = {
     apiVersion: "argoproj.io/v1alpha1",
     kind: "AppProject",

@@ -21,9 +21,7 @@ export interface CascadeDeps {
 }
 
 /** undefined: no cascade was asked for. */
-function cascadePolicy(
-  application: Application,
-): { finalizer: string; propagation: Propagation } | undefined {
+function cascadePolicy(application: Application): { finalizer: string; propagation: Propagation } | undefined {
   for (const finalizer of application.metadata.finalizers ?? []) {
     if (finalizer === `${FINALIZER}/background`) return { finalizer, propagation: "Background" };
     if (finalizer === FINALIZER || finalizer === `${FINALIZER}/foreground`) {
@@ -66,11 +64,7 @@ export function managedKinds(application: Application): KubeObject[] {
   }));
 }
 
-async function followManaged(
-  deps: CascadeDeps,
-  application: Application,
-  signal: AbortSignal,
-): Promise<void> {
+async function followManaged(deps: CascadeDeps, application: Application, signal: AbortSignal): Promise<void> {
   for (const object of managedKinds(application)) {
     const resource = await deps.resourceFor(object);
     if (resource !== undefined) await deps.live.follow(resource, signal);

@@ -25,10 +25,8 @@ export async function ensureNamespace(
     await client.get(NAMESPACES, "", name, { signal });
   } catch (error) {
     if (!isNotFound(error)) throw error;
-    await client
-      .create(NAMESPACES, object, { fieldManager: FIELD_MANAGER, signal })
-      .catch((created: unknown) => {
-        if (!isAlreadyExists(created)) throw created;
-      });
+    await client.create(NAMESPACES, object, { fieldManager: FIELD_MANAGER, signal }).catch((created: unknown) => {
+      if (!isAlreadyExists(created)) throw created;
+    });
   }
 }

@@ -74,9 +74,7 @@ async function take(
   tasks: readonly SyncTask[],
 ): Promise<OperationState> {
   const results =
-    step.do === "dry-run"
-      ? await dryRunAll(facts.executor, step.tasks)
-      : await runGroup(facts.executor, step.tasks);
+    step.do === "dry-run" ? await dryRunAll(facts.executor, step.tasks) : await runGroup(facts.executor, step.tasks);
   if (step.do === "dry-run" && results.length === 0) return take(facts, state, firstGroup(tasks), tasks);
   return withResults(state, mergeResults(state.syncResult?.resources ?? [], results));
 }
@@ -106,17 +104,14 @@ async function finish(
   await deleteHooks(facts.executor, step.finishedHooks);
   const ended = endHooks(state, step.do === "succeed");
   const finishedAt = iso(facts.now());
-  if (step.do === "succeed")
-    return { state: { ...ended, phase: "Succeeded", message: step.message, finishedAt } };
+  if (step.do === "succeed") return { state: { ...ended, phase: "Succeeded", message: step.message, finishedAt } };
   return failed(ended, step.message, finishedAt);
 }
 
 /** Hooks that ran are told as ended, so that they are not looked at again. */
 function endHooks(state: OperationState, well: boolean): OperationState {
   const resources = (state.syncResult?.resources ?? []).map((each) =>
-    each.hookPhase === "Running"
-      ? { ...each, hookPhase: well ? ("Succeeded" as const) : ("Failed" as const) }
-      : each,
+    each.hookPhase === "Running" ? { ...each, hookPhase: well ? ("Succeeded" as const) : ("Failed" as const) } : each,
   );
   return withResults(state, resources);
 }
@@ -142,16 +137,19 @@ function failed(state: OperationState, message: string, finishedAt: string): Ope
   };
 }
 
+/** What waits for a retry of a revision that Git has left behind: it would wait for ever. */
+export const endSuperseded = (state: OperationState, revision: string, now: number): OperationState => ({
+  ...state,
+  phase: "Failed",
+  message: `ended, since ${revision} came: ${(state.message ?? "").replace(/ Retrying attempt .*$/s, "")}`,
+  finishedAt: iso(now),
+});
+
 /** Milliseconds until a failed attempt is tried again; 0: now; undefined: nothing waits for a retry. */
 export function retryWait(state: OperationState, now: number): number | undefined {
-  if (state.phase !== "Running" || state.finishedAt === undefined || state.retryCount === undefined)
-    return undefined;
+  if (state.phase !== "Running" || state.finishedAt === undefined || state.retryCount === undefined) return undefined;
   const delay =
-    retryDelay(
-      state.operation.retry,
-      state.operation.initiatedBy?.automated === true,
-      state.retryCount - 1,
-    ) ?? 0;
+    retryDelay(state.operation.retry, state.operation.initiatedBy?.automated === true, state.retryCount - 1) ?? 0;
   return Math.max(0, Date.parse(state.finishedAt) + delay - now);
 }
 

@@ -13,17 +13,13 @@ function globMatches(pattern: string, text: string): boolean {
 function allowed(patterns: readonly string[], text: string): boolean {
   const denied = patterns.some((pattern) => pattern.startsWith("!") && globMatches(pattern.slice(1), text));
   return (
-    !denied &&
-    patterns.some((pattern) => !pattern.startsWith("!") && (pattern === "*" || globMatches(pattern, text)))
+    !denied && patterns.some((pattern) => !pattern.startsWith("!") && (pattern === "*" || globMatches(pattern, text)))
   );
 }
 
 export const sourceAllowed = (project: AppProject, source: ApplicationSource): boolean => {
   const patterns = project.spec.sourceRepos ?? [];
-  return (
-    allowed(patterns, source.repoURL) ||
-    allowed(patterns.map(normalizePattern), normalizeRepoUrl(source.repoURL))
-  );
+  return allowed(patterns, source.repoURL) || allowed(patterns.map(normalizePattern), normalizeRepoUrl(source.repoURL));
 };
 
 const normalizePattern = (pattern: string): string =>
@@ -47,8 +43,7 @@ export function destinationAllowed(project: AppProject, destination: Destination
 function clusterMatches(entry: Destination, destination: Destination): boolean {
   const server = destination.server ?? (destination.name === "in-cluster" ? IN_CLUSTER : "");
   const name = destination.name ?? (server === IN_CLUSTER ? "in-cluster" : "");
-  if (entry.server !== undefined && entry.server !== "")
-    return globMatches(entry.server.replace(/^!/, ""), server);
+  if (entry.server !== undefined && entry.server !== "") return globMatches(entry.server.replace(/^!/, ""), server);
   return entry.name !== undefined && entry.name !== "" && globMatches(entry.name, name);
 }
 
@@ -60,8 +55,7 @@ const listed = (list: readonly { group: string; kind: string }[] | undefined, ke
 /** Cluster-scoped kinds must be on the white list; namespaced ones may be anything that is not forbidden. */
 export function kindAllowed(project: AppProject, key: ResourceKey, namespaced: boolean): boolean {
   const spec = project.spec;
-  if (!namespaced)
-    return listed(spec.clusterResourceWhitelist, key) && !listed(spec.clusterResourceBlacklist, key);
+  if (!namespaced) return listed(spec.clusterResourceWhitelist, key) && !listed(spec.clusterResourceBlacklist, key);
   const white = spec.namespaceResourceWhitelist;
   return (white === undefined || listed(white, key)) && !listed(spec.namespaceResourceBlacklist, key);
 }

@@ -51,7 +51,6 @@ export function ownerInstance(object: KubeObject): string | undefined {
   if (id === undefined) return undefined;
   const { group } = parseApiVersion(object.apiVersion);
   const sameNamespace = object.metadata.namespace === undefined || object.metadata.namespace === id.namespace;
-  const self =
-    id.group === group && id.kind === object.kind && id.name === object.metadata.name && sameNamespace;
+  const self = id.group === group && id.kind === object.kind && id.name === object.metadata.name && sameNamespace;
   return self ? id.application : undefined;
 }

@@ -214,17 +214,5 @@ export interface AppProject extends KubeObject {
   };
 }
 
-export const APPLICATIONS = customResource<Application>(
-  "argoproj.io",
-  "v1alpha1",
-  "applications",
-  "Application",
-  true,
-);
-export const APP_PROJECTS = customResource<AppProject>(
-  "argoproj.io",
-  "v1alpha1",
-  "appprojects",
-  "AppProject",
-  true,
-);
+export const APPLICATIONS = customResource<Application>("argoproj.io", "v1alpha1", "applications", "Application", true);
+export const APP_PROJECTS = customResource<AppProject>("argoproj.io", "v1alpha1", "appprojects", "AppProject", true);

@@ -37,8 +37,7 @@ async function create(client: KubeClient, crd: KubeObject, signal: AbortSignal):
 }
 
 function checkVersion(crd: KubeObject): void {
-  const versions =
-    (crd["spec"] as { versions?: { name?: string; served?: boolean }[] } | undefined)?.versions ?? [];
+  const versions = (crd["spec"] as { versions?: { name?: string; served?: boolean }[] } | undefined)?.versions ?? [];
   if (!versions.some((version) => version.name === ACCEPTED && version.served === true)) {
     throw new Error(
       `the CRD ${crd.metadata.name} on this cluster does not serve ${ACCEPTED}, the version this component speaks`,

@@ -14,8 +14,7 @@ interface Watched {
   stop: AbortController;
 }
 
-const resourceId = (resource: Resource): string =>
-  `${resource.group}/${resource.version}/${resource.resource}`;
+const resourceId = (resource: Resource): string => `${resource.group}/${resource.version}/${resource.resource}`;
 const revisionOf = (object: KubeObject): bigint => BigInt(object.metadata.resourceVersion ?? "0");
 
 export class LiveCache {
@@ -67,8 +66,7 @@ export class LiveCache {
   #settle(object: KubeObject, deleted: boolean): void {
     const key = keyText(keyOf(object));
     const recent = this.#recent.get(key);
-    if (recent !== undefined && (deleted || revisionOf(object) >= revisionOf(recent)))
-      this.#recent.delete(key);
+    if (recent !== undefined && (deleted || revisionOf(object) >= revisionOf(recent))) this.#recent.delete(key);
     if (deleted) this.#gone.delete(object.metadata.uid ?? "");
   }
 
@@ -87,8 +85,7 @@ export class LiveCache {
     for (const { informer } of new Set(this.#byKind.values())) {
       for (const object of informer.list()) {
         keys.add(keyText(keyOf(object)));
-        if (!this.#gone.has(object.metadata.uid ?? "") && owned(object))
-          found.push(this.get(keyOf(object)) ?? object);
+        if (!this.#gone.has(object.metadata.uid ?? "") && owned(object)) found.push(this.get(keyOf(object)) ?? object);
       }
     }
     for (const [key, object] of this.#recent) if (!keys.has(key) && owned(object)) found.push(object);

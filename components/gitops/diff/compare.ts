@@ -81,7 +81,5 @@ export class Comparer {
   }
 }
 
-const sameRules = (
-  a: readonly ResourceIgnoreDifferences[],
-  b: readonly ResourceIgnoreDifferences[],
-): boolean => a.length === b.length && a.every((rule, index) => rule === b[index]);
+const sameRules = (a: readonly ResourceIgnoreDifferences[], b: readonly ResourceIgnoreDifferences[]): boolean =>
+  a.length === b.length && a.every((rule, index) => rule === b[index]);

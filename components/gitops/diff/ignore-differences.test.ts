@@ -63,9 +63,9 @@ describe("ignoreDifferences", () => {
     ],
   ])("takes %j away", (rule, spec) => {
     const before = structuredClone(deployment);
-    expect(
-      withoutIgnored(deployment, [{ kind: "Deployment", group: "apps", ...rule }], deployment)["spec"],
-    ).toEqual(spec);
+    expect(withoutIgnored(deployment, [{ kind: "Deployment", group: "apps", ...rule }], deployment)["spec"]).toEqual(
+      spec,
+    );
     expect(deployment).toEqual(before);
   });
 

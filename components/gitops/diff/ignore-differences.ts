@@ -9,10 +9,7 @@ type RemovePath = readonly PathStep[];
 export class UnsupportedJqPath extends Error {}
 
 /** Rules that apply to an object. "*" and an empty group or kind match all. */
-export function rulesFor(
-  object: KubeObject,
-  rules: readonly ResourceIgnoreDifferences[],
-): ResourceIgnoreDifferences[] {
+export function rulesFor(object: KubeObject, rules: readonly ResourceIgnoreDifferences[]): ResourceIgnoreDifferences[] {
   const key = keyOf(object);
   return rules.filter(
     (rule) =>
@@ -100,8 +97,7 @@ function removeFields(target: unknown, fields: Record<string, unknown>): void {
   for (const [key, value] of Object.entries(fields)) {
     const nested = typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
     if (key.startsWith("f:")) removeMember(target as Record<string, unknown>, key.slice(2), nested);
-    else if (key.startsWith("k:") && Array.isArray(target))
-      removeFields(findItem(target, key.slice(2)), nested);
+    else if (key.startsWith("k:") && Array.isArray(target)) removeFields(findItem(target, key.slice(2)), nested);
     else if (key.startsWith("v:") && Array.isArray(target)) removeValue(target, key.slice(2));
   }
 }

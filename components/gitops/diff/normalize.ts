@@ -26,8 +26,7 @@ export function normalize(object: KubeObject): KubeObject {
   return { ...rest, apiVersion: object.apiVersion, kind: object.kind, metadata };
 }
 
-export const sameContent = (a: KubeObject, b: KubeObject): boolean =>
-  isDeepStrictEqual(normalize(a), normalize(b));
+export const sameContent = (a: KubeObject, b: KubeObject): boolean => isDeepStrictEqual(normalize(a), normalize(b));
 
 /**
  * Tells two live versions apart where it matters, so that a status write does not cost a comparison.
@@ -42,17 +41,13 @@ export function liveFingerprint(object: KubeObject): string {
 
 /** Secrets are written with data only: stringData is folded in, as the server does. */
 export function foldStringData(object: KubeObject): KubeObject {
-  if (object.kind !== "Secret" || object.apiVersion !== "v1" || object["stringData"] === undefined)
-    return object;
+  if (object.kind !== "Secret" || object.apiVersion !== "v1" || object["stringData"] === undefined) return object;
   const { stringData, ...rest } = object as KubeObject & {
     stringData?: Record<string, string>;
     data?: Record<string, string>;
   };
   const encoded = Object.fromEntries(
-    Object.entries(stringData ?? {}).map(([key, value]) => [
-      key,
-      Buffer.from(String(value)).toString("base64"),
-    ]),
+    Object.entries(stringData ?? {}).map(([key, value]) => [key, Buffer.from(String(value)).toString("base64")]),
   );
   return {
     ...rest,

@@ -11,30 +11,18 @@ const object = (
 ): KubeObject => ({ apiVersion, kind, metadata, spec, status });
 const deployment = (spec: object, status: object): KubeObject =>
   object("apps/v1", "Deployment", { replicas: 2, ...spec }, { observedGeneration: 1, ...status });
-const pod = (status: object, restartPolicy = "Always"): KubeObject =>
-  object("v1", "Pod", { restartPolicy }, status);
+const pod = (status: object, restartPolicy = "Always"): KubeObject => object("v1", "Pod", { restartPolicy }, status);
 
 describe("health", () => {
   it.each([
-    [
-      "a finished rollout",
-      deployment({}, { replicas: 2, updatedReplicas: 2, availableReplicas: 2 }),
-      "Healthy",
-    ],
+    ["a finished rollout", deployment({}, { replicas: 2, updatedReplicas: 2, availableReplicas: 2 }), "Healthy"],
     ["an unobserved change", deployment({}, { observedGeneration: 0 }), "Progressing"],
     ["replicas to come", deployment({}, { updatedReplicas: 1 }), "Progressing"],
-    [
-      "old replicas to go",
-      deployment({}, { replicas: 3, updatedReplicas: 2, availableReplicas: 2 }),
-      "Progressing",
-    ],
+    ["old replicas to go", deployment({}, { replicas: 3, updatedReplicas: 2, availableReplicas: 2 }), "Progressing"],
     ["a pause", deployment({ paused: true }, {}), "Suspended"],
     [
       "a missed deadline",
-      deployment(
-        {},
-        { conditions: [{ type: "Progressing", status: "False", reason: "ProgressDeadlineExceeded" }] },
-      ),
+      deployment({}, { conditions: [{ type: "Progressing", status: "False", reason: "ProgressDeadlineExceeded" }] }),
       "Degraded",
     ],
     [
@@ -69,11 +57,7 @@ describe("health", () => {
       object("batch/v1", "Job", {}, { conditions: [{ type: "Failed", status: "True", message: "no" }] }),
       "Degraded",
     ],
-    [
-      "a load balancer without an address",
-      object("v1", "Service", { type: "LoadBalancer" }, {}),
-      "Progressing",
-    ],
+    ["a load balancer without an address", object("v1", "Service", { type: "LoadBalancer" }, {}), "Progressing"],
     ["a plain service", object("v1", "Service", { type: "ClusterIP" }, {}), "Healthy"],
     ["a pending claim", object("v1", "PersistentVolumeClaim", {}, { phase: "Pending" }), "Healthy"],
     [

@@ -42,18 +42,10 @@ const RULES: Readonly<Record<string, HealthRule>> = {
   "argoproj.io/Application": appHealth,
 };
 
-const SEVERITY: readonly HealthCode[] = [
-  "Healthy",
-  "Suspended",
-  "Progressing",
-  "Missing",
-  "Degraded",
-  "Unknown",
-];
+const SEVERITY: readonly HealthCode[] = ["Healthy", "Suspended", "Progressing", "Missing", "Degraded", "Unknown"];
 
 export function healthOf(object: KubeObject): Health | undefined {
-  if (object.metadata.deletionTimestamp !== undefined)
-    return { status: "Progressing", message: "Pending deletion" };
+  if (object.metadata.deletionTimestamp !== undefined) return { status: "Progressing", message: "Pending deletion" };
   return RULES[`${parseApiVersion(object.apiVersion).group}/${object.kind}`]?.(object);
 }
 

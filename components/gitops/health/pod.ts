@@ -24,8 +24,8 @@ const FAILING = /^Err|Error$|BackOff$/;
 export function podHealth(object: KubeObject): Health {
   const status = (object["status"] ?? {}) as PodStatus;
   const restartPolicy = (object["spec"] as { restartPolicy?: string } | undefined)?.restartPolicy ?? "Always";
-  const waiting = [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])].find(
-    (container) => FAILING.test(container.state?.waiting?.reason ?? ""),
+  const waiting = [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])].find((container) =>
+    FAILING.test(container.state?.waiting?.reason ?? ""),
   );
   if (restartPolicy === "Always" && waiting !== undefined)
     return {
@@ -48,20 +48,16 @@ export function podHealth(object: KubeObject): Health {
   }
 }
 
-const withMessage = (message: string | undefined): { message?: string } =>
-  message === undefined ? {} : { message };
+const withMessage = (message: string | undefined): { message?: string } => (message === undefined ? {} : { message });
 
 function runningHealth(status: PodStatus): Health {
   const ready =
-    status.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True") ===
-    true;
+    status.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True") === true;
   return { status: ready ? "Healthy" : "Progressing", ...withMessage(status.message) };
 }
 
 function failure(status: PodStatus): string {
-  const ended = status.containerStatuses?.find(
-    (container) => (container.state?.terminated?.exitCode ?? 0) !== 0,
-  );
+  const ended = status.containerStatuses?.find((container) => (container.state?.terminated?.exitCode ?? 0) !== 0);
   const terminated = ended?.state?.terminated;
   return terminated === undefined
     ? (status.reason ?? "")

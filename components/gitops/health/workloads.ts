@@ -41,9 +41,7 @@ export function deploymentHealth(object: KubeObject): Health {
   const status = statusOf(object);
   if (spec.paused === true) return { status: "Suspended", message: "Deployment is paused" };
   if (!observed(object))
-    return progressing(
-      "Waiting for rollout to finish: observed deployment generation less than desired generation",
-    );
+    return progressing("Waiting for rollout to finish: observed deployment generation less than desired generation");
   const failing = status.conditions?.find(
     (condition) => condition.type === "Progressing" && condition.reason === "ProgressDeadlineExceeded",
   );
@@ -57,17 +55,11 @@ export function deploymentHealth(object: KubeObject): Health {
   const total = status.replicas ?? 0;
   const available = status.availableReplicas ?? 0;
   if (updated < wanted)
-    return progressing(
-      `Waiting for rollout to finish: ${updated} out of ${wanted} new replicas have been updated...`,
-    );
+    return progressing(`Waiting for rollout to finish: ${updated} out of ${wanted} new replicas have been updated...`);
   if (total > updated)
-    return progressing(
-      `Waiting for rollout to finish: ${total - updated} old replicas are pending termination...`,
-    );
+    return progressing(`Waiting for rollout to finish: ${total - updated} old replicas are pending termination...`);
   if (available < updated)
-    return progressing(
-      `Waiting for rollout to finish: ${available} of ${updated} updated replicas are available...`,
-    );
+    return progressing(`Waiting for rollout to finish: ${available} of ${updated} updated replicas are available...`);
   return healthy();
 }
 
@@ -98,9 +90,7 @@ export function statefulSetHealth(object: KubeObject): Health {
 export function daemonSetHealth(object: KubeObject): Health {
   const status = statusOf(object);
   if (!observed(object))
-    return progressing(
-      "Waiting for rollout to finish: observed daemon set generation less than desired generation",
-    );
+    return progressing("Waiting for rollout to finish: observed daemon set generation less than desired generation");
   const wanted = status.desiredNumberScheduled ?? 0;
   if (specOf(object).updateStrategy?.type !== "OnDelete") {
     const updated = status.updatedNumberScheduled ?? 0;
@@ -120,9 +110,7 @@ export function daemonSetHealth(object: KubeObject): Health {
 export function replicaSetHealth(object: KubeObject): Health {
   const status = statusOf(object);
   if (!observed(object))
-    return progressing(
-      "Waiting for rollout to finish: observed replica set generation less than desired generation",
-    );
+    return progressing("Waiting for rollout to finish: observed replica set generation less than desired generation");
   const failure = status.conditions?.find(
     (condition) => condition.type === "ReplicaFailure" && condition.status === "True",
   );
@@ -130,9 +118,7 @@ export function replicaSetHealth(object: KubeObject): Health {
   const wanted = specOf(object).replicas ?? 1;
   const available = status.availableReplicas ?? 0;
   return available < wanted
-    ? progressing(
-        `Waiting for rollout to finish: ${available} out of ${wanted} new replicas are available...`,
-      )
+    ? progressing(`Waiting for rollout to finish: ${available} out of ${wanted} new replicas are available...`)
     : healthy();
 }
 
@@ -158,9 +144,7 @@ export function hpaHealth(object: KubeObject): Health {
         (condition.type === "ScalingActive" && condition.reason !== "ScalingDisabled")),
   );
   if (failing !== undefined) return { status: "Degraded", message: failing.message ?? failing.type };
-  const able = conditions.find(
-    (condition) => condition.type === "AbleToScale" || condition.type === "ScalingLimited",
-  );
+  const able = conditions.find((condition) => condition.type === "AbleToScale" || condition.type === "ScalingLimited");
   return able === undefined ? progressing("Waiting to Autoscale") : healthy(able.message);
 }
 

@@ -7,11 +7,7 @@ import { SourceError } from "./source-error.ts";
 
 const MANIFEST = /\.(ya?ml|json)$/i;
 
-export async function renderDirectory(
-  root: string,
-  directory: string,
-  options: DirectorySource,
-): Promise<Manifest[]> {
+export async function renderDirectory(root: string, directory: string, options: DirectorySource): Promise<Manifest[]> {
   if (options.jsonnet !== undefined && Object.keys(options.jsonnet).length > 0)
     throw new SourceError("directory.jsonnet is not supported: render Jsonnet before it is committed");
   const files = await manifestFiles(directory, directory, options);
@@ -27,14 +23,11 @@ export async function renderDirectory(
 
 async function manifestFiles(base: string, directory: string, options: DirectorySource): Promise<string[]> {
   const files: string[] = [];
-  const entries = (await readdir(directory, { withFileTypes: true })).toSorted((a, b) =>
-    a.name < b.name ? -1 : 1,
-  );
+  const entries = (await readdir(directory, { withFileTypes: true })).toSorted((a, b) => (a.name < b.name ? -1 : 1));
   for (const entry of entries) {
     const file = path.join(directory, entry.name);
     if (entry.isDirectory()) {
-      if (options.recurse === true && entry.name !== ".git")
-        files.push(...(await manifestFiles(base, file, options)));
+      if (options.recurse === true && entry.name !== ".git") files.push(...(await manifestFiles(base, file, options)));
     } else if (included(path.relative(base, file), options)) files.push(file);
   }
   return files;

@@ -53,9 +53,7 @@ export class GitRepositories {
       refs.get(`refs/tags/${name}`) ??
       refs.get(name);
     if (found === undefined)
-      throw new SourceError(
-        `unable to resolve "${name}" of ${url} to a commit: no branch or tag has that name`,
-      );
+      throw new SourceError(`unable to resolve "${name}" of ${url} to a commit: no branch or tag has that name`);
     return found;
   }
 

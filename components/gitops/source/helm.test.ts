@@ -37,8 +37,14 @@ async function argumentsFor(options: HelmSource): Promise<readonly string[]> {
 
 describe("what an Application says to helm", () => {
   it("stays in its place among the arguments", async () => {
-    expect((await argumentsFor({ releaseName: "my-app.v2" })).slice(0, 3)).toEqual(["template", "my-app.v2", path.join(root, "chart")]);
-    expect(await argumentsFor({ fileParameters: [{ name: "text", path: "a,b" }] })).toContain(`text=${path.join(root, "chart", "a\\,b")}`);
+    expect((await argumentsFor({ releaseName: "my-app.v2" })).slice(0, 3)).toEqual([
+      "template",
+      "my-app.v2",
+      path.join(root, "chart"),
+    ]);
+    expect(await argumentsFor({ fileParameters: [{ name: "text", path: "a,b" }] })).toContain(
+      `text=${path.join(root, "chart", "a\\,b")}`,
+    );
   });
 
   it.each<[string, HelmSource]>([

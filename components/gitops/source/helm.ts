@@ -97,7 +97,9 @@ function checkedReleaseName(name: string): string {
 /** With a comma it would be several parameters, of which one could name a file outside of the repository. */
 function checkedFileParameter(name: string): string {
   if (!/[,=]/.test(name)) return name;
-  throw new SourceError(`helm.fileParameters: the name "${name}" has a comma or an equals sign: use one entry a parameter`);
+  throw new SourceError(
+    `helm.fileParameters: the name "${name}" has a comma or an equals sign: use one entry a parameter`,
+  );
 }
 
 async function valueFiles(render: HelmRender): Promise<string[]> {
@@ -107,7 +109,8 @@ async function valueFiles(render: HelmRender): Promise<string[]> {
     if (/^https?:\/\//.test(file))
       throw new SourceError(`helm.valueFiles: "${file}": values from a URL are not supported: commit the file`);
     // Helm splits the flag's value at commas.
-    if (file.includes(",")) throw new SourceError(`helm.valueFiles: "${file}" has a comma in its path: rename the file`);
+    if (file.includes(","))
+      throw new SourceError(`helm.valueFiles: "${file}" has a comma in its path: rename the file`);
     try {
       files.push(await resolveInside(render.root, render.chart, file, "helm.valueFiles"));
     } catch (error) {

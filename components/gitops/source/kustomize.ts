@@ -34,10 +34,9 @@ export async function renderKustomize(render: KustomizeRender): Promise<Manifest
     }));
   } catch (error) {
     if (!(error instanceof ToolError)) throw error;
-    throw new SourceError(
-      `${name}: ${error.message.replaceAll(`${render.root}/`, "").replaceAll(scratch, "")}`,
-      { cause: error },
-    );
+    throw new SourceError(`${name}: ${error.message.replaceAll(`${render.root}/`, "").replaceAll(scratch, "")}`, {
+      cause: error,
+    });
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
@@ -68,9 +67,7 @@ function overlayOf(options: KustomizeSource): Record<string, unknown> {
   if (options.nameSuffix) result["nameSuffix"] = options.nameSuffix;
   if (options.namespace) result["namespace"] = options.namespace;
   if (options.commonLabels)
-    result["labels"] = [
-      { pairs: options.commonLabels, includeSelectors: options.labelWithoutSelector !== true },
-    ];
+    result["labels"] = [{ pairs: options.commonLabels, includeSelectors: options.labelWithoutSelector !== true }];
   if (options.commonAnnotations) result["commonAnnotations"] = options.commonAnnotations;
   if (options.images?.length) result["images"] = options.images.map(parseImageOverride);
   if (options.replicas?.length)

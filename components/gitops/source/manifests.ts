@@ -55,8 +55,7 @@ function parseStream(
   return manifests;
 }
 
-const firstLine = (text: string): string =>
-  text.split("\n")[0]?.replace(/ at line \d+, column \d+:?$/, "") ?? text;
+const firstLine = (text: string): string => text.split("\n")[0]?.replace(/ at line \d+, column \d+:?$/, "") ?? text;
 
 function toManifests(
   value: unknown,
@@ -84,6 +83,4 @@ function toManifests(
 
 /** `charts/travel-agency/templates/cars.yaml:12` or "". */
 export const placeOf = (manifest: Pick<Manifest, "file" | "line">): string =>
-  manifest.file === undefined
-    ? ""
-    : `${manifest.file}${manifest.line === undefined ? "" : `:${manifest.line}`}`;
+  manifest.file === undefined ? "" : `${manifest.file}${manifest.line === undefined ? "" : `:${manifest.line}`}`;

@@ -3,16 +3,10 @@ import { readdir, realpath } from "node:fs/promises";
 import path from "node:path";
 import { SourceError } from "./source-error.ts";
 
-const isInside = (root: string, file: string): boolean =>
-  file === root || file.startsWith(`${root}${path.sep}`);
+const isInside = (root: string, file: string): boolean => file === root || file.startsWith(`${root}${path.sep}`);
 
 /** Absolute path of `relative` under `root`; a leading slash means the repository's root. */
-export async function resolveInside(
-  root: string,
-  base: string,
-  relative: string,
-  what: string,
-): Promise<string> {
+export async function resolveInside(root: string, base: string, relative: string, what: string): Promise<string> {
   const joined = relative.startsWith("/") ? path.join(root, relative) : path.resolve(base, relative);
   if (!isInside(root, joined)) throw new SourceError(`${what}: "${relative}" leaves the repository`);
   const real = await realpath(joined).catch(() => undefined);

@@ -33,11 +33,9 @@ export interface Rendered {
 
 export async function render(renderer: Renderer, request: RenderRequest): Promise<Rendered> {
   const { source, tree, application } = request;
-  if (source.plugin !== undefined)
-    throw new SourceError("source.plugin: config management plugins are not supported");
+  if (source.plugin !== undefined) throw new SourceError("source.plugin: config management plugins are not supported");
   const directory = await resolveInside(tree, tree, source.path ?? ".", "source.path");
-  if (!(await stat(directory)).isDirectory())
-    throw new SourceError(`source.path: "${source.path}" is no directory`);
+  if (!(await stat(directory)).isDirectory()) throw new SourceError(`source.path: "${source.path}" is no directory`);
   await refuseOutwardLinks(tree, directory);
   const type = await sourceType(source, directory);
   const { run } = renderer;
@@ -78,14 +76,9 @@ export async function sourceType(source: ApplicationSource, directory: string): 
   const explicit = [source.helm, source.kustomize, source.directory].filter(
     (options) => options !== undefined && Object.keys(options).length > 0,
   );
-  if (explicit.length > 1)
-    throw new SourceError("source: only one of helm, kustomize and directory can be set");
+  if (explicit.length > 1) throw new SourceError("source: only one of helm, kustomize and directory can be set");
   if (explicit.length === 1)
-    return explicit[0] === source.helm
-      ? "Helm"
-      : explicit[0] === source.kustomize
-        ? "Kustomize"
-        : "Directory";
+    return explicit[0] === source.helm ? "Helm" : explicit[0] === source.kustomize ? "Kustomize" : "Directory";
   if (await isFile(path.join(directory, "Chart.yaml"))) return "Helm";
   for (const name of KUSTOMIZATION_FILES) if (await isFile(path.join(directory, name))) return "Kustomize";
   return "Directory";

@@ -32,17 +32,19 @@ const read = (secret: KubeObject, key: string): string => {
 function isBelow(url: string, prefix: string): boolean {
   if (prefix === "" || !url.startsWith(prefix)) return false;
   const next = url.charAt(prefix.length);
-  return next === "" || next === "/" || prefix.endsWith("/") || prefix.endsWith(":") || (next === ":" && !prefix.includes("://"));
+  return (
+    next === "" ||
+    next === "/" ||
+    prefix.endsWith("/") ||
+    prefix.endsWith(":") ||
+    (next === ":" && !prefix.includes("://"))
+  );
 }
 
 /** The exact repository wins, then the longest matching prefix. Undefined: the repository is asked without credentials. */
-export function credentialsFor(
-  url: string,
-  secrets: readonly KubeObject[],
-): RepositoryCredentials | undefined {
+export function credentialsFor(url: string, secrets: readonly KubeObject[]): RepositoryCredentials | undefined {
   const wanted = normalizeRepoUrl(url);
-  const ofType = (type: string) =>
-    secrets.filter((secret) => secret.metadata.labels?.[SECRET_TYPE_LABEL] === type);
+  const ofType = (type: string) => secrets.filter((secret) => secret.metadata.labels?.[SECRET_TYPE_LABEL] === type);
   const exact = ofType("repository").find(
     (secret) => normalizeRepoUrl(read(secret, "url")) === wanted && read(secret, "password") !== "",
   );

@@ -81,15 +81,11 @@ async function dryRun(
 
 const namespaceIsComing = (object: KubeObject, tasks: readonly SyncTask[], options: SyncOptions): boolean =>
   options.createNamespace ||
-  tasks.some(
-    (other) => other.object.kind === "Namespace" && other.object.metadata.name === object.metadata.namespace,
-  );
+  tasks.some((other) => other.object.kind === "Namespace" && other.object.metadata.name === object.metadata.namespace);
 
 /** One group of tasks: prunes first, then kind by kind (in parallel within a kind). */
 export async function runGroup(executor: Executor, tasks: readonly SyncTask[]): Promise<ResourceResult[]> {
-  const prunes = await Promise.all(
-    tasks.filter((task) => task.kind === "prune").map((task) => prune(executor, task)),
-  );
+  const prunes = await Promise.all(tasks.filter((task) => task.kind === "prune").map((task) => prune(executor, task)));
   const results: ResourceResult[] = [...prunes];
   const rest = tasks.filter((task) => task.kind !== "prune");
   for (const kind of kindsInOrder(rest)) {
@@ -105,9 +101,7 @@ export async function runGroup(executor: Executor, tasks: readonly SyncTask[]): 
 }
 
 const kindsInOrder = (tasks: readonly SyncTask[]): string[] =>
-  [...new Set(tasks.map((task) => task.object.kind))].toSorted(
-    (a, b) => kindRank(a) - kindRank(b) || (a < b ? -1 : 1),
-  );
+  [...new Set(tasks.map((task) => task.object.kind))].toSorted((a, b) => kindRank(a) - kindRank(b) || (a < b ? -1 : 1));
 
 async function prune(executor: Executor, task: SyncTask): Promise<ResourceResult> {
   if (task.skip !== undefined) return result(task, { status: "PruneSkipped", message: task.skip });
@@ -148,15 +142,9 @@ async function applyTask(executor: Executor, task: SyncTask): Promise<ResourceRe
     executor.written(task.object, live);
     const { name = "" } = live.metadata;
     const plural =
-      resource.group === ""
-        ? resource.kind.toLowerCase()
-        : `${resource.kind.toLowerCase()}.${resource.group}`;
+      resource.group === "" ? resource.kind.toLowerCase() : `${resource.kind.toLowerCase()}.${resource.group}`;
     const outcome =
-      task.live === undefined
-        ? "created"
-        : before === live.metadata.resourceVersion
-          ? "unchanged"
-          : "configured";
+      task.live === undefined ? "created" : before === live.metadata.resourceVersion ? "unchanged" : "configured";
     return result(task, { status: "Synced", message: `${plural}/${name} ${outcome}` });
   } catch (error) {
     if (!(error instanceof StatusError)) throw error;
@@ -173,11 +161,7 @@ async function servedResource(executor: Executor, task: SyncTask): Promise<Resou
     const resource = await executor.resourceFor(task.object);
     if (resource !== undefined) return resource;
     if (waited >= SERVED_MAX_MS) {
-      throw new StatusError(
-        404,
-        "NotFound",
-        `the cluster serves no ${task.object.kind} of ${task.object.apiVersion}`,
-      );
+      throw new StatusError(404, "NotFound", `the cluster serves no ${task.object.kind} of ${task.object.apiVersion}`);
     }
     await executor.wait(SERVED_POLL_MS);
   }
@@ -194,8 +178,7 @@ async function write(executor: Executor, resource: Resource, task: SyncTask): Pr
   try {
     return await client.apply(resource, task.object, { fieldManager: FIELD_MANAGER, force: true, signal });
   } catch (error) {
-    const immutable =
-      error instanceof StatusError && error.reason === "Invalid" && /immutable/.test(error.message);
+    const immutable = error instanceof StatusError && error.reason === "Invalid" && /immutable/.test(error.message);
     if (!force || !immutable || task.live === undefined) throw error;
     const { namespace = "", name = "" } = task.object.metadata;
     await client.delete(resource, namespace, name, { propagationPolicy: "Background", signal });
@@ -249,10 +232,7 @@ export async function deleteHooks(executor: Executor, hooks: readonly KubeObject
 }
 
 /** New results replace those of the same resource and phase. */
-export function mergeResults(
-  before: readonly ResourceResult[],
-  after: readonly ResourceResult[],
-): ResourceResult[] {
+export function mergeResults(before: readonly ResourceResult[], after: readonly ResourceResult[]): ResourceResult[] {
   const id = (each: ResourceResult): string => `${each.syncPhase ?? "Sync"}|${keyText(each)}`;
   const replaced = new Set(after.map(id));
   return [...before.filter((each) => !replaced.has(id(each))), ...after];

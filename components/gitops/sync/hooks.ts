@@ -10,15 +10,7 @@ const DELETE_POLICY = "argocd.argoproj.io/hook-delete-policy";
 const HELM_HOOK = "helm.sh/hook";
 const HELM_DELETE_POLICY = "helm.sh/hook-delete-policy";
 
-const TYPES: readonly HookType[] = [
-  "PreSync",
-  "Sync",
-  "PostSync",
-  "SyncFail",
-  "Skip",
-  "PreDelete",
-  "PostDelete",
-];
+const TYPES: readonly HookType[] = ["PreSync", "Sync", "PostSync", "SyncFail", "Skip", "PreDelete", "PostDelete"];
 const HELM_TYPES: Readonly<Record<string, HookType>> = {
   "crd-install": "PreSync",
   "pre-install": "PreSync",
@@ -71,12 +63,7 @@ export const hookPhases = (object: KubeObject): SyncPhase[] =>
   );
 
 /** A hook with generateName gets a name that is the same in every pass of one operation. */
-export function hookName(
-  object: KubeObject,
-  revision: string,
-  phase: SyncPhase,
-  startedAtSeconds: number,
-): string {
+export function hookName(object: KubeObject, revision: string, phase: SyncPhase, startedAtSeconds: number): string {
   return (
     object.metadata.name ??
     `${object.metadata.generateName ?? ""}${revision.slice(0, 7)}-${phase}-${startedAtSeconds}`.toLowerCase()

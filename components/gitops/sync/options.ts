@@ -31,8 +31,7 @@ export function syncOptions(list: readonly string[] | undefined): SyncOptions {
     applyOutOfSyncOnly: has("ApplyOutOfSyncOnly=true"),
     respectIgnoreDifferences: has("RespectIgnoreDifferences=true"),
     failOnSharedResource: has("FailOnSharedResource=true"),
-    prunePropagationPolicy:
-      policy === "background" ? "Background" : policy === "orphan" ? "Orphan" : "Foreground",
+    prunePropagationPolicy: policy === "background" ? "Background" : policy === "orphan" ? "Orphan" : "Foreground",
   };
 }
 

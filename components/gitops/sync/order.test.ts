@@ -70,20 +70,17 @@ describe("the order of a sync", () => {
 
   it("loses nothing, is the same for every permutation, and puts each namespace before what lives in it", () => {
     fc.assert(
-      fc.property(
-        fc.uniqueArray(anyTask, { selector: (each) => names([each])[0] ?? "", maxLength: 12 }),
-        (tasks) => {
-          const ordered = orderTasks(tasks);
-          expect(names(ordered).toSorted()).toEqual(names(tasks).toSorted());
-          expect(names(orderTasks(tasks.toReversed()))).toEqual(names(ordered));
-          for (const [index, each] of ordered.entries()) {
-            if (each.object.kind !== "Namespace") continue;
-            expect(ordered.slice(0, index).some((before) => needs(before.object, each.object))).toBe(false);
-          }
-          const others = ordered.filter((each) => each.object.kind !== "Namespace");
-          expect(others).toEqual(others.toSorted(compareTasks));
-        },
-      ),
+      fc.property(fc.uniqueArray(anyTask, { selector: (each) => names([each])[0] ?? "", maxLength: 12 }), (tasks) => {
+        const ordered = orderTasks(tasks);
+        expect(names(ordered).toSorted()).toEqual(names(tasks).toSorted());
+        expect(names(orderTasks(tasks.toReversed()))).toEqual(names(ordered));
+        for (const [index, each] of ordered.entries()) {
+          if (each.object.kind !== "Namespace") continue;
+          expect(ordered.slice(0, index).some((before) => needs(before.object, each.object))).toBe(false);
+        }
+        const others = ordered.filter((each) => each.object.kind !== "Namespace");
+        expect(others).toEqual(others.toSorted(compareTasks));
+      }),
     );
   });
 });

@@ -94,9 +94,7 @@ const isPrerequisite = (object: KubeObject): boolean =>
 
 export function needs(object: KubeObject, prerequisite: KubeObject): boolean {
   if (prerequisite.kind === "Namespace")
-    return (
-      object.metadata.namespace === prerequisite.metadata.name && object.metadata.namespace !== undefined
-    );
+    return object.metadata.namespace === prerequisite.metadata.name && object.metadata.namespace !== undefined;
   const spec = prerequisite["spec"] as { group?: string; names?: { kind?: string } } | undefined;
   return parseApiVersion(object.apiVersion).group === spec?.group && object.kind === spec?.names?.kind;
 }

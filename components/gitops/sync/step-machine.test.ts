@@ -14,9 +14,7 @@ const job = (name: string, condition?: string, annotations?: Record<string, stri
   kind: "Job",
   metadata: { name, namespace: "ns", ...(annotations === undefined ? {} : { annotations }) },
   status:
-    condition === undefined
-      ? {}
-      : { conditions: [{ type: condition, status: "True", message: `${condition}!` }] },
+    condition === undefined ? {} : { conditions: [{ type: condition, status: "True", message: `${condition}!` }] },
 });
 
 const make = (object: KubeObject, fields: Partial<SyncTask> = {}): SyncTask => ({
@@ -38,8 +36,7 @@ const done = (
   live,
   result: { ...taskKey(task), version: "v1", syncPhase: task.phase, ...fields },
 });
-const hook = (phase: SyncTask["phase"], object: KubeObject): SyncTask =>
-  make(object, { kind: "hook", phase });
+const hook = (phase: SyncTask["phase"], object: KubeObject): SyncTask => make(object, { kind: "hook", phase });
 const ran = (task: SyncTask, live: KubeObject): SyncTask => done(task, { hookPhase: "Running" }, live);
 const names = (tasks: readonly SyncTask[]): string[] => tasks.map((task) => task.object.metadata.name ?? "");
 
@@ -69,10 +66,7 @@ describe("the steps of a sync", () => {
   });
 
   it("fails when a wave degrades, and does not take the next", () => {
-    const step = nextStep([
-      done(make(job("j")), { status: "Synced" }, job("j", "Failed")),
-      make(cm("b"), { wave: 1 }),
-    ]);
+    const step = nextStep([done(make(job("j")), { status: "Synced" }, job("j", "Failed")), make(cm("b"), { wave: 1 })]);
     expect(step).toMatchObject({ do: "fail", message: expect.stringContaining("Job ns/j: Failed!") });
   });
 

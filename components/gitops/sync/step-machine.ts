@@ -25,11 +25,7 @@ type Progress =
 /** Where a task is, by its recorded result and by the health of what it made. */
 function progressOf(task: SyncTask, multiStep: boolean): Progress {
   if (task.result === undefined) return { state: "pending" };
-  if (
-    task.result.status === "SyncFailed" ||
-    task.result.hookPhase === "Failed" ||
-    task.result.hookPhase === "Error"
-  )
+  if (task.result.status === "SyncFailed" || task.result.hookPhase === "Failed" || task.result.hookPhase === "Error")
     return { state: "failed", message: task.result.message ?? "" };
   if (task.kind === "prune") return pruneProgress(task);
   if (task.kind !== "hook" && !multiStep) return { state: "done" };
@@ -47,9 +43,7 @@ function pruneProgress(task: SyncTask): Progress {
 function healthProgress(task: SyncTask): Progress {
   const name = describeKey(taskKey(task));
   if (task.live === undefined)
-    return task.kind === "hook"
-      ? { state: "done" }
-      : { state: "running", message: `waiting for ${name} to appear` };
+    return task.kind === "hook" ? { state: "done" } : { state: "running", message: `waiting for ${name} to appear` };
   const health = healthOf(task.live);
   switch (health?.status) {
     case undefined:
@@ -94,9 +88,7 @@ export function nextStep(tasks: readonly SyncTask[]): Step {
   if (first !== undefined)
     return {
       do: "run",
-      tasks: main.filter(
-        (task) => groupOf(task) === groupOf(first) && progress.get(task)?.state === "pending",
-      ),
+      tasks: main.filter((task) => groupOf(task) === groupOf(first) && progress.get(task)?.state === "pending"),
     };
   return {
     do: "succeed",
@@ -127,9 +119,6 @@ function afterFailure(
 
 function finishedHooks(tasks: readonly SyncTask[], policy: "HookSucceeded" | "HookFailed"): KubeObject[] {
   return tasks
-    .filter(
-      (task) =>
-        task.kind === "hook" && task.live !== undefined && deletePolicies(task.object).includes(policy),
-    )
+    .filter((task) => task.kind === "hook" && task.live !== undefined && deletePolicies(task.object).includes(policy))
     .map((task) => task.object);
 }

@@ -52,9 +52,7 @@ export function buildTasks(request: TaskRequest): SyncTask[] {
     if (!wanted(entry.key)) continue;
     if (entry.target !== undefined) {
       if (request.options.applyOutOfSyncOnly && entry.status === "Synced") continue;
-      applies.push(
-        task("apply", "Sync", waveOf(entry.target), entry.target, entry.live, entry.version, request.state),
-      );
+      applies.push(task("apply", "Sync", waveOf(entry.target), entry.target, entry.live, entry.version, request.state));
     } else if (entry.live !== undefined && entry.requiresPruning)
       prunes.push(pruneTask(entry.live, entry.version, request));
   }
@@ -76,9 +74,7 @@ function task(
 
 function resultOf(state: OperationState, key: ResourceKey, phase: SyncPhase): ResourceResult | undefined {
   const text = keyText(key);
-  return state.syncResult?.resources?.find(
-    (each) => keyText(each) === text && (each.syncPhase ?? "Sync") === phase,
-  );
+  return state.syncResult?.resources?.find((each) => keyText(each) === text && (each.syncPhase ?? "Sync") === phase);
 }
 
 function pruneTask(live: KubeObject, version: string, request: TaskRequest): SyncTask {

@@ -39,9 +39,7 @@ export function isAuthentic(
   };
   const expected = createHmac("sha256", secret).update(body).digest("hex");
   const given =
-    header("x-hub-signature-256").replace(/^sha256=/, "") ||
-    header("x-gitea-signature") ||
-    header("x-gogs-signature");
+    header("x-hub-signature-256").replace(/^sha256=/, "") || header("x-gitea-signature") || header("x-gogs-signature");
   if (given !== "") return sameText(given, expected);
   return header("x-gitlab-token") !== "" && sameText(header("x-gitlab-token"), secret);
 }

@@ -1,13 +1,7 @@
 import { expect, test } from "vitest";
 import { fakeClock, formatMicroTime, formatTime, sleep } from "./clock.ts";
 import { createLogger } from "./logger.ts";
-import {
-  generateName,
-  isDns1035Label,
-  isDns1123Label,
-  isDns1123Subdomain,
-  isQualifiedName,
-} from "./names.ts";
+import { generateName, isDns1035Label, isDns1123Label, isDns1123Subdomain, isQualifiedName } from "./names.ts";
 
 test("a fake clock runs timers in order of their deadline, also those made meanwhile", () => {
   const clock = fakeClock(0);

@@ -41,11 +41,7 @@ export const fieldTypeInvalid = (field: string, value: unknown, detail: string):
   message: `Invalid value: ${show(value)}: ${detail}`,
 });
 
-export const fieldNotSupported = (
-  field: string,
-  value: unknown,
-  supported: readonly string[],
-): FieldError => ({
+export const fieldNotSupported = (field: string, value: unknown, supported: readonly string[]): FieldError => ({
   reason: "FieldValueNotSupported",
   field,
   message: `Unsupported value: ${show(value)}: supported values: ${supported.map((s) => JSON.stringify(s)).join(", ")}`,

@@ -4,12 +4,7 @@ import { canonicalJson, fnv32a, jsonEqual, mergePatchBetween } from "./json.ts";
 
 const value = fc.letrec((tie) => ({
   // A merge patch cannot set null: it means removal.
-  node: fc.oneof(
-    { maxDepth: 3 },
-    fc.constantFrom("a", 1, true),
-    fc.array(fc.integer(), { maxLength: 2 }),
-    tie("map"),
-  ),
+  node: fc.oneof({ maxDepth: 3 }, fc.constantFrom("a", 1, true), fc.array(fc.integer(), { maxLength: 2 }), tie("map")),
   map: fc.dictionary(fc.constantFrom("x", "y", "z"), tie("node"), { maxKeys: 3 }),
 })).map as fc.Arbitrary<unknown>;
 

@@ -51,12 +51,7 @@ export function createLogger(options: LoggerOptions = {}): Logger {
   return loggerWith(options.name === undefined ? {} : { name: options.name }, threshold, write, now);
 }
 
-function loggerWith(
-  bound: LogFields,
-  threshold: number,
-  write: (line: string) => void,
-  now: () => number,
-): Logger {
+function loggerWith(bound: LogFields, threshold: number, write: (line: string) => void, now: () => number): Logger {
   const at = (level: LogLevel) => {
     const number = LEVELS[level];
     if (number < threshold) return () => {};
@@ -78,8 +73,7 @@ function loggerWith(
   };
 }
 
-const bigints = (_key: string, value: unknown): unknown =>
-  typeof value === "bigint" ? value.toString() : value;
+const bigints = (_key: string, value: unknown): unknown => (typeof value === "bigint" ? value.toString() : value);
 
 /** Says nothing: for tests, and where no log is wanted. */
 export const silentLogger: Logger = createLogger({ level: "silent", write: () => {} });

@@ -52,9 +52,7 @@ function ceilDiv(value: bigint, by: bigint): bigint {
   return value % by === 0n ? value / by : value / by + 1n;
 }
 
-function scaleOf(
-  suffix: string,
-): { numerator: bigint; denominator: bigint; format: QuantityFormat } | undefined {
+function scaleOf(suffix: string): { numerator: bigint; denominator: bigint; format: QuantityFormat } | undefined {
   const binary = BINARY.get(suffix);
   if (binary !== undefined) return { numerator: binary, denominator: 1n, format: "BinarySI" };
   const decimal = DECIMAL.get(suffix);
@@ -74,10 +72,7 @@ export function parseQuantity(input: string | number): Quantity {
   if (match === null || scale === undefined) throw new QuantityError(text);
   const [whole = "", fraction = ""] = (match[2] ?? "").split(".");
   const digits = BigInt(whole + fraction || "0");
-  const magnitude = ceilDiv(
-    digits * scale.numerator * NANO,
-    scale.denominator * 10n ** BigInt(fraction.length),
-  );
+  const magnitude = ceilDiv(digits * scale.numerator * NANO, scale.denominator * 10n ** BigInt(fraction.length));
   const capped = magnitude > MAX * NANO ? MAX * NANO : magnitude;
   return { nano: match[1] === "-" ? -capped : capped, format: scale.format };
 }
@@ -101,8 +96,7 @@ export function formatQuantity(quantity: Quantity): string {
   // Upstream falls back to decimal for binary values that are small or not whole.
   if (quantity.format === "BinarySI" && size >= 1024n * NANO && size % NANO === 0n) {
     const value = size / NANO;
-    for (const [suffix, unit] of BINARY_BY_SIZE)
-      if (value % unit === 0n) return `${sign}${value / unit}${suffix}`;
+    for (const [suffix, unit] of BINARY_BY_SIZE) if (value % unit === 0n) return `${sign}${value / unit}${suffix}`;
     return `${sign}${value}`;
   }
   for (const [suffix, exponent] of DECIMAL_BY_SIZE) {

@@ -33,13 +33,7 @@ export interface Status {
 
 export class StatusError extends Error {
   readonly status: Status;
-  constructor(
-    code: number,
-    reason: string,
-    message: string,
-    details?: StatusDetails,
-    continueToken?: string,
-  ) {
+  constructor(code: number, reason: string, message: string, details?: StatusDetails, continueToken?: string) {
     super(message);
     this.name = "StatusError";
     this.status = {
@@ -76,8 +70,7 @@ export class StatusError extends Error {
   }
 }
 
-const qualified = (gr: GroupResource): string =>
-  gr.group === "" ? gr.resource : `${gr.resource}.${gr.group}`;
+const qualified = (gr: GroupResource): string => (gr.group === "" ? gr.resource : `${gr.resource}.${gr.group}`);
 const of = (gr: GroupResource, name: string): StatusDetails => ({
   ...(name === "" ? {} : { name }),
   ...(gr.group === "" ? {} : { group: gr.group }),
@@ -95,21 +88,14 @@ export const alreadyExists = (gr: GroupResource, name: string): StatusError =>
   new StatusError(409, "AlreadyExists", `${qualified(gr)} "${name}" already exists`, of(gr, name));
 
 export const conflict = (gr: GroupResource, name: string, why: string): StatusError =>
-  new StatusError(
-    409,
-    "Conflict",
-    `Operation cannot be fulfilled on ${qualified(gr)} "${name}": ${why}`,
-    of(gr, name),
-  );
+  new StatusError(409, "Conflict", `Operation cannot be fulfilled on ${qualified(gr)} "${name}": ${why}`, of(gr, name));
 
-export const MODIFIED =
-  "the object has been modified; please apply your changes to the latest version and try again";
+export const MODIFIED = "the object has been modified; please apply your changes to the latest version and try again";
 
 export const applyConflict = (causes: StatusCause[], message: string): StatusError =>
   new StatusError(409, "Conflict", message, { causes });
 
-export const unauthorized = (message = "Unauthorized"): StatusError =>
-  new StatusError(401, "Unauthorized", message);
+export const unauthorized = (message = "Unauthorized"): StatusError => new StatusError(401, "Unauthorized", message);
 
 export const forbidden = (gr: GroupResource, name: string, why: string): StatusError =>
   new StatusError(
@@ -121,12 +107,7 @@ export const forbidden = (gr: GroupResource, name: string, why: string): StatusE
 
 export const badRequest = (message: string): StatusError => new StatusError(400, "BadRequest", message);
 
-export const invalid = (
-  group: string,
-  kind: string,
-  name: string,
-  errors: readonly FieldError[],
-): StatusError => {
+export const invalid = (group: string, kind: string, name: string, errors: readonly FieldError[]): StatusError => {
   const texts = errors.map((e) => (e.field === "" ? e.message : `${e.field}: ${e.message}`));
   const joined = texts.length === 1 ? texts[0] : `[${[...new Set(texts)].join(", ")}]`;
   return new StatusError(
@@ -154,14 +135,9 @@ export const resourceVersionTooLarge = (wanted: number, current: number): Status
 export const unsupportedMediaType = (message: string): StatusError =>
   new StatusError(415, "UnsupportedMediaType", message);
 export const notAcceptable = (message: string): StatusError => new StatusError(406, "NotAcceptable", message);
-export const tooLarge = (message: string): StatusError =>
-  new StatusError(413, "RequestEntityTooLarge", message);
+export const tooLarge = (message: string): StatusError => new StatusError(413, "RequestEntityTooLarge", message);
 
-export const tooManyRequests = (
-  message: string,
-  retryAfterSeconds: number,
-  causes?: StatusCause[],
-): StatusError =>
+export const tooManyRequests = (message: string, retryAfterSeconds: number, causes?: StatusCause[]): StatusError =>
   new StatusError(429, "TooManyRequests", message, {
     retryAfterSeconds,
     ...(causes === undefined ? {} : { causes }),
@@ -170,8 +146,7 @@ export const tooManyRequests = (
 export const timeoutError = (message: string, retryAfterSeconds = 0): StatusError =>
   new StatusError(504, "Timeout", message, { retryAfterSeconds });
 
-export const serviceUnavailable = (message: string): StatusError =>
-  new StatusError(503, "ServiceUnavailable", message);
+export const serviceUnavailable = (message: string): StatusError => new StatusError(503, "ServiceUnavailable", message);
 
 export const internalError = (message: string): StatusError =>
   new StatusError(500, "InternalError", `Internal error occurred: ${message}`, { causes: [{ message }] });
@@ -180,11 +155,9 @@ export const internalError = (message: string): StatusError =>
 export const notImplemented = (feature: string): StatusError =>
   new StatusError(501, "NotImplemented", `${feature} is not supported by the embedded cluster`);
 
-export const isStatus = (error: unknown, code: number): boolean =>
-  error instanceof StatusError && error.code === code;
+export const isStatus = (error: unknown, code: number): boolean => error instanceof StatusError && error.code === code;
 export const isNotFound = (error: unknown): boolean => isStatus(error, 404);
-export const isConflict = (error: unknown): boolean =>
-  error instanceof StatusError && error.reason === "Conflict";
+export const isConflict = (error: unknown): boolean => error instanceof StatusError && error.reason === "Conflict";
 export const isAlreadyExists = (error: unknown): boolean =>
   error instanceof StatusError && error.reason === "AlreadyExists";
 export const isExpired = (error: unknown): boolean => isStatus(error, 410);

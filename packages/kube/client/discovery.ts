@@ -145,8 +145,7 @@ async function fromLegacy(transport: Transport, path: string, body: unknown): Pr
           g.versions
             .toSorted(
               (a, b) =>
-                Number(b.version === g.preferredVersion?.version) -
-                Number(a.version === g.preferredVersion?.version),
+                Number(b.version === g.preferredVersion?.version) - Number(a.version === g.preferredVersion?.version),
             )
             .map(({ version }) => ({ group: g.name, version, path: `${path}/${g.name}/${version}` })),
         );

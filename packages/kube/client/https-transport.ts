@@ -59,8 +59,7 @@ export function httpsTransport(options: HttpsTransportOptions): HttpsTransport {
     watch: (request) => watchFrames(open, request, server),
     async stream(request) {
       const response = await open(request);
-      if (response.status >= 400)
-        throw failure(response.status, await readText(response.body, request, server));
+      if (response.status >= 400) throw failure(response.status, await readText(response.body, request, server));
       return response.body;
     },
     close: () => connection.close(),
@@ -89,18 +88,8 @@ function tokenSource(options: HttpsTransportOptions, clock: Clock): TokenSource 
 
 type Open = (request: ApiRequest) => Promise<RawResponse>;
 
-function opener(
-  connection: HttpConnection,
-  server: URL,
-  base: string,
-  token: TokenSource,
-  userAgent: string,
-): Open {
-  const once = async (
-    request: ApiRequest,
-    body: Uint8Array | undefined,
-    fresh: boolean,
-  ): Promise<RawResponse> => {
+function opener(connection: HttpConnection, server: URL, base: string, token: TokenSource, userAgent: string): Open {
+  const once = async (request: ApiRequest, body: Uint8Array | undefined, fresh: boolean): Promise<RawResponse> => {
     const bearer = await token.get(fresh);
     const headers: Record<string, string> = {
       accept: "application/json",
@@ -185,12 +174,9 @@ function failure(code: number, text: string): StatusError {
 /** Milliseconds to wait when the server asks to come back; a disruption budget's 429 is an answer, not a throttle. */
 function throttled(response: RawResponse, error: StatusError, attempt: number): number | undefined {
   if (response.status !== 429 || attempt >= THROTTLED_TRIES) return undefined;
-  if (error.status.details?.causes?.some((cause) => cause.reason === "DisruptionBudget") === true)
-    return undefined;
+  if (error.status.details?.causes?.some((cause) => cause.reason === "DisruptionBudget") === true) return undefined;
   const seconds = Number(response.headers["retry-after"]);
-  return Number.isFinite(seconds) && seconds > 0
-    ? Math.min(seconds, LONGEST_RETRY_AFTER_S) * 1000
-    : undefined;
+  return Number.isFinite(seconds) && seconds > 0 ? Math.min(seconds, LONGEST_RETRY_AFTER_S) * 1000 : undefined;
 }
 
 const WARNING = /299 \S+ "((?:[^"\\]|\\.)*)"/g;
@@ -206,8 +192,7 @@ async function* watchFrames(open: Open, request: ApiRequest, server: URL): Async
   let response: RawResponse;
   try {
     response = await open(request);
-    if (response.status >= 400)
-      throw failure(response.status, await readText(response.body, request, server));
+    if (response.status >= 400) throw failure(response.status, await readText(response.body, request, server));
   } catch (error) {
     if (request.signal?.aborted === true) return;
     throw error;

@@ -67,9 +67,7 @@ test("a watch gives frames until it is aborted, and a refusal is a StatusError",
     for await (const frame of frames) return frame;
     return undefined;
   };
-  await expect(first(api.client.watch(CONFIG_MAPS, { labelSelector: "a b" }))).rejects.toBeInstanceOf(
-    StatusError,
-  );
+  await expect(first(api.client.watch(CONFIG_MAPS, { labelSelector: "a b" }))).rejects.toBeInstanceOf(StatusError);
 });
 
 test("a kubeconfig leads to the same API over HTTPS, on more streams than one session holds", async () => {
@@ -107,8 +105,6 @@ test("discovery finds kinds, and looks again for what it does not know", async (
   expect(await discovery.resourceFor({ group: "nowhere", version: "v1", kind: "Nothing" })).toBeUndefined();
   expect((await discovery.resourceByName("", "namespaces"))?.namespaced).toBe(false);
   expect(
-    (await discovery.all()).some(
-      (resource) => resource.resource === "pods" && resource.subresources.includes("log"),
-    ),
+    (await discovery.all()).some((resource) => resource.resource === "pods" && resource.subresources.includes("log")),
   ).toBe(true);
 });

@@ -30,8 +30,7 @@ function typedItems<T extends KubeObject>(resource: Resource<T>, list: KubeList<
 
 function nameOf(object: KubeObject): string {
   const { name } = object.metadata;
-  if (name === undefined || name === "")
-    throw new TypeError(`a ${object.kind} to be written needs metadata.name`);
+  if (name === undefined || name === "") throw new TypeError(`a ${object.kind} to be written needs metadata.name`);
   return name;
 }
 

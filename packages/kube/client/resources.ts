@@ -66,12 +66,7 @@ export const HORIZONTAL_POD_AUTOSCALERS = named<types.HorizontalPodAutoscaler>(
   "HorizontalPodAutoscaler",
 );
 
-export const ENDPOINT_SLICES = named<types.EndpointSlice>(
-  "discovery.k8s.io",
-  "v1",
-  "endpointslices",
-  "EndpointSlice",
-);
+export const ENDPOINT_SLICES = named<types.EndpointSlice>("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice");
 export const INGRESSES = named<types.Ingress>("networking.k8s.io", "v1", "ingresses", "Ingress");
 export const INGRESS_CLASSES = named<types.IngressClass>(
   "networking.k8s.io",
@@ -98,12 +93,7 @@ export const PRIORITY_CLASSES = named<types.PriorityClass>(
   false,
 );
 export const ROLES = named<types.Role>("rbac.authorization.k8s.io", "v1", "roles", "Role");
-export const ROLE_BINDINGS = named<types.RoleBinding>(
-  "rbac.authorization.k8s.io",
-  "v1",
-  "rolebindings",
-  "RoleBinding",
-);
+export const ROLE_BINDINGS = named<types.RoleBinding>("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding");
 export const CLUSTER_ROLES = named<types.ClusterRole>(
   "rbac.authorization.k8s.io",
   "v1",
@@ -161,8 +151,7 @@ export function customResource<T extends KubeObject = KubeObject>(
 
 /** `/api/v1/namespaces/NS/pods/NAME/SUB`: `namespace` "" means all, or cluster scope. */
 export function resourcePath(resource: Resource, namespace: string, name = "", subresource = ""): string {
-  let path =
-    resource.group === "" ? `/api/${resource.version}` : `/apis/${resource.group}/${resource.version}`;
+  let path = resource.group === "" ? `/api/${resource.version}` : `/apis/${resource.group}/${resource.version}`;
   if (resource.namespaced && namespace !== "") path += `/namespaces/${encodeURIComponent(namespace)}`;
   path += `/${resource.resource}`;
   if (name !== "") path += `/${encodeURIComponent(name)}`;

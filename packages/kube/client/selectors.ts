@@ -120,12 +120,7 @@ export function requirementsOf(selector: LabelSelector): readonly LabelRequireme
 }
 
 const isLabelOperator = (text: string): text is LabelOperator =>
-  text === "In" ||
-  text === "NotIn" ||
-  text === "Exists" ||
-  text === "DoesNotExist" ||
-  text === "Gt" ||
-  text === "Lt";
+  text === "In" || text === "NotIn" || text === "Exists" || text === "DoesNotExist" || text === "Gt" || text === "Lt";
 
 function matchesOne({ key, operator, values }: LabelRequirement, labels: Labels): boolean {
   const value = Object.hasOwn(labels, key) ? labels[key] : undefined;
@@ -146,10 +141,7 @@ function matchesOne({ key, operator, values }: LabelRequirement, labels: Labels)
 }
 
 /** Whether every requirement holds. */
-export function matchesLabels(
-  requirements: readonly LabelRequirement[],
-  labels: Labels | undefined,
-): boolean {
+export function matchesLabels(requirements: readonly LabelRequirement[], labels: Labels | undefined): boolean {
   const have = labels ?? {};
   return requirements.every((requirement) => matchesOne(requirement, have));
 }
@@ -231,13 +223,8 @@ const unescape = (text: string): string => text.replace(/\\([\\,=])/g, "$1");
 const escape = (text: string): string => text.replace(/[\\,=]/g, "\\$&");
 
 /** Whether every requirement holds; `valueOf` gives a field's text ("" where unset). */
-export function matchesFields(
-  requirements: readonly FieldRequirement[],
-  valueOf: (field: string) => string,
-): boolean {
-  return requirements.every(
-    ({ field, operator, value }) => (valueOf(field) === value) === (operator === "="),
-  );
+export function matchesFields(requirements: readonly FieldRequirement[], valueOf: (field: string) => string): boolean {
+  return requirements.every(({ field, operator, value }) => (valueOf(field) === value) === (operator === "="));
 }
 
 export function formatFieldSelector(requirements: readonly FieldRequirement[]): string {

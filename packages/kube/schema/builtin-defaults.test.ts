@@ -26,16 +26,24 @@ function rowOf(object: KubeObject): ResourceRow {
 const withDefaults = (object: KubeObject): KubeObject => defaultBuiltin(rowOf(object), object);
 
 const pod = (container: Record<string, unknown>, spec: Record<string, unknown> = {}): KubeObject =>
-  withDefaults({ apiVersion: "v1", kind: "Pod", metadata: { name: "p" }, spec: { containers: [{ name: "c", ...container }], ...spec } });
+  withDefaults({
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: "p" },
+    spec: { containers: [{ name: "c", ...container }], ...spec },
+  });
 
 const firstContainer = (object: KubeObject): unknown => (object["spec"] as { containers: unknown[] }).containers[0];
 
 describe("defaults of built-in kinds", () => {
-  it.each(cases.map((c) => [`${c.input.kind} ${c.input.metadata.name}`, c] as const))("fills in %s as the real server does", (_name, c) => {
-    const input = deepFreeze(c.input);
-    const stored = defaultBuiltin(rowOf(input), prune(rowOf(input).schema, input).value);
-    expect(stored).toEqual(c.expected);
-  });
+  it.each(cases.map((c) => [`${c.input.kind} ${c.input.metadata.name}`, c] as const))(
+    "fills in %s as the real server does",
+    (_name, c) => {
+      const input = deepFreeze(c.input);
+      const stored = defaultBuiltin(rowOf(input), prune(rowOf(input).schema, input).value);
+      expect(stored).toEqual(c.expected);
+    },
+  );
 
   it("changes nothing, and copies nothing, the second time", () => {
     for (const c of cases) expect(defaultBuiltin(rowOf(c.expected), deepFreeze(c.expected))).toBe(c.expected);
@@ -46,7 +54,12 @@ describe("defaults of built-in kinds", () => {
       const apiVersion = row.group === "" ? row.version : `${row.group}/${row.version}`;
       fc.assert(
         fc.property(arbitraryOf(row.schema), (value) => {
-          const object = deepFreeze({ ...(value as object), apiVersion, kind: row.kind, metadata: { name: "a" } }) as KubeObject;
+          const object = deepFreeze({
+            ...(value as object),
+            apiVersion,
+            kind: row.kind,
+            metadata: { name: "a" },
+          }) as KubeObject;
           const once = defaultBuiltin(row, object);
           expect(defaultBuiltin(row, once)).toEqual(once);
         }),
@@ -67,7 +80,11 @@ describe("defaults of built-in kinds", () => {
   });
 
   it("requests what is limited, in canonical quantities", () => {
-    expect(firstContainer(pod({ image: "a:b", resources: { limits: { cpu: "1000m", memory: "0.5Gi" }, requests: { cpu: 0.25 } } }))).toMatchObject({
+    expect(
+      firstContainer(
+        pod({ image: "a:b", resources: { limits: { cpu: "1000m", memory: "0.5Gi" }, requests: { cpu: 0.25 } } }),
+      ),
+    ).toMatchObject({
       resources: { limits: { cpu: "1", memory: "512Mi" }, requests: { cpu: "250m", memory: "512Mi" } },
     });
   });
@@ -80,11 +97,25 @@ describe("defaults of built-in kinds", () => {
   });
 
   it("turns a secret's texts into data, over what data says", () => {
-    const secret = withDefaults({ apiVersion: "v1", kind: "Secret", metadata: { name: "s" }, stringData: { a: "ü", b: "" }, data: { a: "eA==", c: "eQ==" } });
-    expect(secret).toEqual({ apiVersion: "v1", kind: "Secret", metadata: { name: "s" }, type: "Opaque", data: { a: "w7w=", b: "", c: "eQ==" } });
+    const secret = withDefaults({
+      apiVersion: "v1",
+      kind: "Secret",
+      metadata: { name: "s" },
+      stringData: { a: "ü", b: "" },
+      data: { a: "eA==", c: "eQ==" },
+    });
+    expect(secret).toEqual({
+      apiVersion: "v1",
+      kind: "Secret",
+      metadata: { name: "s" },
+      type: "Opaque",
+      data: { a: "w7w=", b: "", c: "eQ==" },
+    });
   });
 
   it("labels a namespace with its name", () => {
-    expect(withDefaults({ apiVersion: "v1", kind: "Namespace", metadata: { name: "n" } }).metadata.labels).toEqual({ "kubernetes.io/metadata.name": "n" });
+    expect(withDefaults({ apiVersion: "v1", kind: "Namespace", metadata: { name: "n" } }).metadata.labels).toEqual({
+      "kubernetes.io/metadata.name": "n",
+    });
   });
 });

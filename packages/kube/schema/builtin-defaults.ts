@@ -3,7 +3,17 @@ import type { KubeObject } from "../api/object.ts";
 import type { Rule } from "./builtin-defaults/combinators.ts";
 import { core } from "./builtin-defaults/core.ts";
 import {
-  admission, authentication, devices, discovery, extensions, flowControl, networking, rbac, registration, scheduling, storage,
+  admission,
+  authentication,
+  devices,
+  discovery,
+  extensions,
+  flowControl,
+  networking,
+  rbac,
+  registration,
+  scheduling,
+  storage,
 } from "./builtin-defaults/cluster-services.ts";
 import { apps, autoscalingV1, autoscalingV2, batch } from "./builtin-defaults/workloads.ts";
 import type { ResourceRow } from "./node.ts";

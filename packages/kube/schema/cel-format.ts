@@ -19,10 +19,15 @@ export interface NamedFormat {
   readonly faults: (text: string) => string[];
 }
 
-const limited = (pattern: RegExp, max: number, fault: string, prefix = false) => (text: string): string[] => {
-  const whole = prefix && text.endsWith("-") ? `${text.slice(0, -1)}a` : text;
-  return [...(text.length > max ? [`must be no more than ${max} characters`] : []), ...(pattern.test(whole) ? [] : [fault])];
-};
+const limited =
+  (pattern: RegExp, max: number, fault: string, prefix = false) =>
+  (text: string): string[] => {
+    const whole = prefix && text.endsWith("-") ? `${text.slice(0, -1)}a` : text;
+    return [
+      ...(text.length > max ? [`must be no more than ${max} characters`] : []),
+      ...(pattern.test(whole) ? [] : [fault]),
+    ];
+  };
 
 const LABEL_PATTERN = new RegExp(`^${LABEL}$`);
 const SUBDOMAIN_PATTERN = new RegExp(`^${LABEL}(\\.${LABEL})*$`);
@@ -32,17 +37,26 @@ const NAME_PATTERN = /^([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$/;
 function qualifiedName(text: string): string[] {
   const parts = text.split("/");
   const name = parts.at(-1) ?? "";
-  if (parts.length > 2) return [`a qualified name ${NAME_FAULT.slice("name part ".length)} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`];
+  if (parts.length > 2)
+    return [
+      `a qualified name ${NAME_FAULT.slice("name part ".length)} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`,
+    ];
   const faults: string[] = [];
   if (parts.length === 2 && parts[0] === "") faults.push("prefix part must be non-empty");
-  else if (parts.length === 2) faults.push(...limited(SUBDOMAIN_PATTERN, 253, SUBDOMAIN_FAULT)(parts[0] ?? "").map((fault) => `prefix part ${fault}`));
+  else if (parts.length === 2)
+    faults.push(
+      ...limited(SUBDOMAIN_PATTERN, 253, SUBDOMAIN_FAULT)(parts[0] ?? "").map((fault) => `prefix part ${fault}`),
+    );
   if (name === "") faults.push("name part must be non-empty");
   if (name.length > 63) faults.push("name part must be no more than 63 characters");
   if (!NAME_PATTERN.test(name)) faults.push(NAME_FAULT);
   return faults;
 }
 
-const checked = (format: string, fault: string) => (text: string): string[] => (formatCheck(format)?.(text) === false ? [fault] : []);
+const checked =
+  (format: string, fault: string) =>
+  (text: string): string[] =>
+    formatCheck(format)?.(text) === false ? [fault] : [];
 
 const FORMATS: ReadonlyMap<string, (text: string) => string[]> = new Map([
   ["dns1123Label", limited(LABEL_PATTERN, 63, LABEL_FAULT)],

@@ -4,7 +4,18 @@ import { addQuantity, compareQuantity, parseQuantity, subQuantity, tryParseQuant
 import type { Quantity } from "../api/quantity.ts";
 import { FORMAT_NAMES, namedFormat } from "./cel-format.ts";
 import type { NamedFormat } from "./cel-format.ts";
-import { Cidr, CelUrl, IpAddress, isGlobalUnicast, isLinkLocalMulticast, isLinkLocalUnicast, isLoopback, parseCidr, parseIp, parseUrl } from "./cel-network.ts";
+import {
+  Cidr,
+  CelUrl,
+  IpAddress,
+  isGlobalUnicast,
+  isLinkLocalMulticast,
+  isLinkLocalUnicast,
+  isLoopback,
+  parseCidr,
+  parseIp,
+  parseUrl,
+} from "./cel-network.ts";
 import { addStrings } from "./cel-strings.ts";
 import { equalJson } from "./json-value.ts";
 
@@ -54,7 +65,8 @@ export function addLibraries(env: Environment, optional: Optionals): void {
 
 /** Order of values of one type; of different types there is none. */
 function compare(a: unknown, b: unknown): number {
-  if ((typeof a === "bigint" || typeof a === "number") && (typeof b === "bigint" || typeof b === "number")) return a < b ? -1 : a > b ? 1 : 0;
+  if ((typeof a === "bigint" || typeof a === "number") && (typeof b === "bigint" || typeof b === "number"))
+    return a < b ? -1 : a > b ? 1 : 0;
   if (typeof a === "string" && typeof b === "string") return a < b ? -1 : a > b ? 1 : 0;
   if (typeof a === "boolean" && typeof b === "boolean") return Number(a) - Number(b);
   if (a instanceof Date && b instanceof Date) return a.getTime() - b.getTime();
@@ -69,9 +81,17 @@ function compare(a: unknown, b: unknown): number {
 function same(a: unknown, b: unknown): boolean {
   const numbers = (typeof a === "bigint" || typeof a === "number") && (typeof b === "bigint" || typeof b === "number");
   if (numbers) return compare(a, b) === 0;
-  if (a instanceof Map && b instanceof Map) return a.size === b.size && [...a].every(([key, value]) => b.has(key) && same(value, b.get(key)));
+  if (a instanceof Map && b instanceof Map)
+    return a.size === b.size && [...a].every(([key, value]) => b.has(key) && same(value, b.get(key)));
   if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((item, i) => same(item, b[i]));
-  if (typeof a === "object" && typeof b === "object" && a !== null && b !== null && !(a instanceof Map) && !(b instanceof Map)) {
+  if (
+    typeof a === "object" &&
+    typeof b === "object" &&
+    a !== null &&
+    b !== null &&
+    !(a instanceof Map) &&
+    !(b instanceof Map)
+  ) {
     const [left, right] = [Object.entries(a), b as Record<string, unknown>];
     return left.length === Object.keys(right).length && left.every(([key, value]) => same(value, right[key]));
   }
@@ -79,7 +99,9 @@ function same(a: unknown, b: unknown): boolean {
 }
 
 const ends = (list: readonly unknown[], sign: 1 | -1, name: string): unknown =>
-  list.length === 0 ? fail(`${name} called on empty list`) : list.reduce((best, item) => (compare(item, best) * sign < 0 ? item : best));
+  list.length === 0
+    ? fail(`${name} called on empty list`)
+    : list.reduce((best, item) => (compare(item, best) * sign < 0 ? item : best));
 
 function sum(list: readonly unknown[]): unknown {
   let total: bigint | number = 0n;
@@ -97,26 +119,46 @@ const flatten = (list: readonly unknown[], depth: number): unknown[] =>
 const MAX_RANGE = 100_000n;
 
 function addLists(env: Environment, optional: Optionals): void {
-  const distinct = (list: readonly unknown[]): unknown[] => list.filter((item, i) => list.findIndex((other) => same(item, other)) === i);
+  const distinct = (list: readonly unknown[]): unknown[] =>
+    list.filter((item, i) => list.findIndex((other) => same(item, other)) === i);
   env
-    .registerFunction("list.isSorted(): bool", (list: unknown[]) => list.every((item, i) => i === 0 || compare(list[i - 1], item) <= 0))
+    .registerFunction("list.isSorted(): bool", (list: unknown[]) =>
+      list.every((item, i) => i === 0 || compare(list[i - 1], item) <= 0),
+    )
     .registerFunction("list.sum(): dyn", sum)
     .registerFunction("list.min(): dyn", (list: unknown[]) => ends(list, 1, "min"))
     .registerFunction("list.max(): dyn", (list: unknown[]) => ends(list, -1, "max"))
-    .registerFunction("list.indexOf(dyn): int", (list: unknown[], item: unknown) => BigInt(list.findIndex((other) => same(other, item))))
-    .registerFunction("list.lastIndexOf(dyn): int", (list: unknown[], item: unknown) => BigInt(list.findLastIndex((other) => same(other, item))))
+    .registerFunction("list.indexOf(dyn): int", (list: unknown[], item: unknown) =>
+      BigInt(list.findIndex((other) => same(other, item))),
+    )
+    .registerFunction("list.lastIndexOf(dyn): int", (list: unknown[], item: unknown) =>
+      BigInt(list.findLastIndex((other) => same(other, item))),
+    )
     .registerFunction("list.distinct(): list", distinct)
     .registerFunction("list.reverse(): list", (list: unknown[]) => list.toReversed())
     .registerFunction("list.sort(): list", (list: unknown[]) => list.toSorted(compare))
     .registerFunction("list.flatten(): list", (list: unknown[]) => flatten(list, 1))
-    .registerFunction("list.flatten(int): list", (list: unknown[], depth: bigint) => (depth < 0n ? fail("level must be non-negative") : flatten(list, Number(depth))))
+    .registerFunction("list.flatten(int): list", (list: unknown[], depth: bigint) =>
+      depth < 0n ? fail("level must be non-negative") : flatten(list, Number(depth)),
+    )
     .registerFunction("list.slice(int, int): list", (list: unknown[], from: bigint, to: bigint) =>
-      from < 0n || to > BigInt(list.length) || from > to ? fail(`cannot slice(${from}, ${to}), list length ${list.length}`) : list.slice(Number(from), Number(to)))
-    .registerFunction("list.first(): optional<dyn>", (list: unknown[]) => (list.length === 0 ? optional.none() : optional.of(list[0])))
-    .registerFunction("list.last(): optional<dyn>", (list: unknown[]) => (list.length === 0 ? optional.none() : optional.of(list.at(-1))))
+      from < 0n || to > BigInt(list.length) || from > to
+        ? fail(`cannot slice(${from}, ${to}), list length ${list.length}`)
+        : list.slice(Number(from), Number(to)),
+    )
+    .registerFunction("list.first(): optional<dyn>", (list: unknown[]) =>
+      list.length === 0 ? optional.none() : optional.of(list[0]),
+    )
+    .registerFunction("list.last(): optional<dyn>", (list: unknown[]) =>
+      list.length === 0 ? optional.none() : optional.of(list.at(-1)),
+    )
     .registerType("ListsNamespace", ListsNamespace)
     .registerConstant("lists", "ListsNamespace", new ListsNamespace())
-    .registerFunction("ListsNamespace.range(int): list", (_: unknown, size: bigint) => (size > MAX_RANGE ? fail(`range exceeds ${MAX_RANGE}`) : Array.from({ length: Math.max(0, Number(size)) }, (_, i) => BigInt(i))));
+    .registerFunction("ListsNamespace.range(int): list", (_: unknown, size: bigint) =>
+      size > MAX_RANGE
+        ? fail(`range exceeds ${MAX_RANGE}`)
+        : Array.from({ length: Math.max(0, Number(size)) }, (_, i) => BigInt(i)),
+    );
 }
 
 function addSets(env: Environment): void {
@@ -124,9 +166,16 @@ function addSets(env: Environment): void {
   env
     .registerType("SetsNamespace", SetsNamespace)
     .registerConstant("sets", "SetsNamespace", new SetsNamespace())
-    .registerFunction("SetsNamespace.contains(list, list): bool", (_: unknown, a: unknown[], b: unknown[]) => b.every((item) => has(a, item)))
-    .registerFunction("SetsNamespace.intersects(list, list): bool", (_: unknown, a: unknown[], b: unknown[]) => b.some((item) => has(a, item)))
-    .registerFunction("SetsNamespace.equivalent(list, list): bool", (_: unknown, a: unknown[], b: unknown[]) => b.every((item) => has(a, item)) && a.every((item) => has(b, item)));
+    .registerFunction("SetsNamespace.contains(list, list): bool", (_: unknown, a: unknown[], b: unknown[]) =>
+      b.every((item) => has(a, item)),
+    )
+    .registerFunction("SetsNamespace.intersects(list, list): bool", (_: unknown, a: unknown[], b: unknown[]) =>
+      b.some((item) => has(a, item)),
+    )
+    .registerFunction(
+      "SetsNamespace.equivalent(list, list): bool",
+      (_: unknown, a: unknown[], b: unknown[]) => b.every((item) => has(a, item)) && a.every((item) => has(b, item)),
+    );
 }
 
 const NANO = 1_000_000_000n;
@@ -140,22 +189,54 @@ function addQuantities(env: Environment): void {
     .registerType("kubernetes.Quantity", CelQuantity)
     .registerFunction("quantity(string): kubernetes.Quantity", (text: string) => made(parseQuantity(text)))
     .registerFunction("isQuantity(string): bool", (text: string) => tryParseQuantity(text) !== undefined)
-    .registerFunction("kubernetes.Quantity.sign(): int", (q: CelQuantity) => (q.value.nano > 0n ? 1n : q.value.nano < 0n ? -1n : 0n))
+    .registerFunction("kubernetes.Quantity.sign(): int", (q: CelQuantity) =>
+      q.value.nano > 0n ? 1n : q.value.nano < 0n ? -1n : 0n,
+    )
     .registerFunction("kubernetes.Quantity.isInteger(): bool", (q: CelQuantity) => isInt64(q.value))
-    .registerFunction("kubernetes.Quantity.asInteger(): int", (q: CelQuantity) => (isInt64(q.value) ? q.value.nano / NANO : fail("cannot convert value to integer")))
-    .registerFunction("kubernetes.Quantity.asApproximateFloat(): double", (q: CelQuantity) => Number(q.value.nano) / 1e9)
-    .registerFunction("kubernetes.Quantity.add(kubernetes.Quantity): kubernetes.Quantity", (a: CelQuantity, b: CelQuantity) => made(addQuantity(a.value, b.value)))
-    .registerFunction("kubernetes.Quantity.add(int): kubernetes.Quantity", (a: CelQuantity, b: bigint) => made(addQuantity(a.value, ofInteger(b))))
-    .registerFunction("kubernetes.Quantity.sub(kubernetes.Quantity): kubernetes.Quantity", (a: CelQuantity, b: CelQuantity) => made(subQuantity(a.value, b.value)))
-    .registerFunction("kubernetes.Quantity.sub(int): kubernetes.Quantity", (a: CelQuantity, b: bigint) => made(subQuantity(a.value, ofInteger(b))))
-    .registerFunction("kubernetes.Quantity.isGreaterThan(kubernetes.Quantity): bool", (a: CelQuantity, b: CelQuantity) => compareQuantity(a.value, b.value) > 0)
-    .registerFunction("kubernetes.Quantity.isLessThan(kubernetes.Quantity): bool", (a: CelQuantity, b: CelQuantity) => compareQuantity(a.value, b.value) < 0)
-    .registerFunction("kubernetes.Quantity.compareTo(kubernetes.Quantity): int", (a: CelQuantity, b: CelQuantity) => BigInt(compareQuantity(a.value, b.value)))
-    .registerOperator("kubernetes.Quantity == kubernetes.Quantity", (a: CelQuantity, b: CelQuantity) => compareQuantity(a.value, b.value) === 0);
+    .registerFunction("kubernetes.Quantity.asInteger(): int", (q: CelQuantity) =>
+      isInt64(q.value) ? q.value.nano / NANO : fail("cannot convert value to integer"),
+    )
+    .registerFunction(
+      "kubernetes.Quantity.asApproximateFloat(): double",
+      (q: CelQuantity) => Number(q.value.nano) / 1e9,
+    )
+    .registerFunction(
+      "kubernetes.Quantity.add(kubernetes.Quantity): kubernetes.Quantity",
+      (a: CelQuantity, b: CelQuantity) => made(addQuantity(a.value, b.value)),
+    )
+    .registerFunction("kubernetes.Quantity.add(int): kubernetes.Quantity", (a: CelQuantity, b: bigint) =>
+      made(addQuantity(a.value, ofInteger(b))),
+    )
+    .registerFunction(
+      "kubernetes.Quantity.sub(kubernetes.Quantity): kubernetes.Quantity",
+      (a: CelQuantity, b: CelQuantity) => made(subQuantity(a.value, b.value)),
+    )
+    .registerFunction("kubernetes.Quantity.sub(int): kubernetes.Quantity", (a: CelQuantity, b: bigint) =>
+      made(subQuantity(a.value, ofInteger(b))),
+    )
+    .registerFunction(
+      "kubernetes.Quantity.isGreaterThan(kubernetes.Quantity): bool",
+      (a: CelQuantity, b: CelQuantity) => compareQuantity(a.value, b.value) > 0,
+    )
+    .registerFunction(
+      "kubernetes.Quantity.isLessThan(kubernetes.Quantity): bool",
+      (a: CelQuantity, b: CelQuantity) => compareQuantity(a.value, b.value) < 0,
+    )
+    .registerFunction("kubernetes.Quantity.compareTo(kubernetes.Quantity): int", (a: CelQuantity, b: CelQuantity) =>
+      BigInt(compareQuantity(a.value, b.value)),
+    )
+    .registerOperator(
+      "kubernetes.Quantity == kubernetes.Quantity",
+      (a: CelQuantity, b: CelQuantity) => compareQuantity(a.value, b.value) === 0,
+    );
 }
 
 function addNetwork(env: Environment): void {
-  const ip = (text: string): IpAddress => parseIp(text) ?? fail(`IP Address ${JSON.stringify(text)} parse error during conversion from string: ParseAddr(${JSON.stringify(text)}): unable to parse IP`);
+  const ip = (text: string): IpAddress =>
+    parseIp(text) ??
+    fail(
+      `IP Address ${JSON.stringify(text)} parse error during conversion from string: ParseAddr(${JSON.stringify(text)}): unable to parse IP`,
+    );
   const cidr = (text: string): Cidr => parseCidr(text) ?? fail(`network address parse error: ${JSON.stringify(text)}`);
   env
     .registerType("net.IP", IpAddress)
@@ -164,7 +245,10 @@ function addNetwork(env: Environment): void {
     .registerConstant("ip", "IpNamespace", new IpNamespace())
     .registerFunction("ip(string): net.IP", ip)
     .registerFunction("isIP(string): bool", (text: string) => parseIp(text) !== undefined)
-    .registerFunction("IpNamespace.isCanonical(string): bool", (_: unknown, text: string) => ip(text).toString() === text)
+    .registerFunction(
+      "IpNamespace.isCanonical(string): bool",
+      (_: unknown, text: string) => ip(text).toString() === text,
+    )
     .registerFunction("net.IP.family(): int", (address: IpAddress) => BigInt(address.family))
     .registerFunction("net.IP.isUnspecified(): bool", (address: IpAddress) => address.value === 0n)
     .registerFunction("net.IP.isLoopback(): bool", isLoopback)
@@ -189,7 +273,12 @@ function addNetwork(env: Environment): void {
 function addUrls(env: Environment): void {
   env
     .registerType("net.URL", CelUrl)
-    .registerFunction("url(string): net.URL", (text: string) => parseUrl(text) ?? fail(`URL parse error during conversion from string: parse ${JSON.stringify(text)}: invalid URI for request`))
+    .registerFunction(
+      "url(string): net.URL",
+      (text: string) =>
+        parseUrl(text) ??
+        fail(`URL parse error during conversion from string: parse ${JSON.stringify(text)}: invalid URI for request`),
+    )
     .registerFunction("isURL(string): bool", (text: string) => parseUrl(text) !== undefined)
     .registerFunction("net.URL.getScheme(): string", (url: CelUrl) => url.scheme)
     .registerFunction("net.URL.getHost(): string", (url: CelUrl) => url.host)
@@ -204,18 +293,27 @@ function addFormats(env: Environment, optional: Optionals): void {
     const format = namedFormat(name);
     return format === undefined ? fail(`unknown format ${name}`) : new CelFormat(format);
   };
-  env.registerType("kubernetes.NamedFormat", CelFormat).registerType("FormatNamespace", FormatNamespace).registerConstant("format", "FormatNamespace", new FormatNamespace());
-  for (const name of FORMAT_NAMES) env.registerFunction(`FormatNamespace.${name}(): kubernetes.NamedFormat`, () => named(name));
+  env
+    .registerType("kubernetes.NamedFormat", CelFormat)
+    .registerType("FormatNamespace", FormatNamespace)
+    .registerConstant("format", "FormatNamespace", new FormatNamespace());
+  for (const name of FORMAT_NAMES)
+    env.registerFunction(`FormatNamespace.${name}(): kubernetes.NamedFormat`, () => named(name));
   env
     .registerFunction("FormatNamespace.named(string): optional<kubernetes.NamedFormat>", (_: unknown, name: string) =>
-      namedFormat(name) === undefined ? optional.none() : optional.of(named(name)))
-    .registerFunction("kubernetes.NamedFormat.validate(string): optional<list>", ({ format }: CelFormat, text: string) => {
-      const faults = format.faults(text);
-      return faults.length === 0 ? optional.none() : optional.of(faults);
-    });
+      namedFormat(name) === undefined ? optional.none() : optional.of(named(name)),
+    )
+    .registerFunction(
+      "kubernetes.NamedFormat.validate(string): optional<list>",
+      ({ format }: CelFormat, text: string) => {
+        const faults = format.faults(text);
+        return faults.length === 0 ? optional.none() : optional.of(faults);
+      },
+    );
 }
 
-const SEMVER = /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?$/;
+const SEMVER =
+  /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?$/;
 
 function parseSemver(text: string): SemanticVersion | undefined {
   const match = SEMVER.exec(text);
@@ -243,13 +341,27 @@ function addSemver(env: Environment): void {
   const sign = (value: number): bigint => (value > 0 ? 1n : value < 0 ? -1n : 0n);
   env
     .registerType("kubernetes.Semver", SemanticVersion)
-    .registerFunction("semver(string): kubernetes.Semver", (text: string) => parseSemver(text) ?? fail(`semver parse error: ${JSON.stringify(text)}`))
+    .registerFunction(
+      "semver(string): kubernetes.Semver",
+      (text: string) => parseSemver(text) ?? fail(`semver parse error: ${JSON.stringify(text)}`),
+    )
     .registerFunction("isSemver(string): bool", (text: string) => parseSemver(text) !== undefined)
     .registerFunction("kubernetes.Semver.major(): int", (version: SemanticVersion) => version.parts[0])
     .registerFunction("kubernetes.Semver.minor(): int", (version: SemanticVersion) => version.parts[1])
     .registerFunction("kubernetes.Semver.patch(): int", (version: SemanticVersion) => version.parts[2])
-    .registerFunction("kubernetes.Semver.isGreaterThan(kubernetes.Semver): bool", (a: SemanticVersion, b: SemanticVersion) => compareSemver(a, b) > 0)
-    .registerFunction("kubernetes.Semver.isLessThan(kubernetes.Semver): bool", (a: SemanticVersion, b: SemanticVersion) => compareSemver(a, b) < 0)
-    .registerFunction("kubernetes.Semver.compareTo(kubernetes.Semver): int", (a: SemanticVersion, b: SemanticVersion) => sign(compareSemver(a, b)))
-    .registerOperator("kubernetes.Semver == kubernetes.Semver", (a: SemanticVersion, b: SemanticVersion) => compareSemver(a, b) === 0);
+    .registerFunction(
+      "kubernetes.Semver.isGreaterThan(kubernetes.Semver): bool",
+      (a: SemanticVersion, b: SemanticVersion) => compareSemver(a, b) > 0,
+    )
+    .registerFunction(
+      "kubernetes.Semver.isLessThan(kubernetes.Semver): bool",
+      (a: SemanticVersion, b: SemanticVersion) => compareSemver(a, b) < 0,
+    )
+    .registerFunction("kubernetes.Semver.compareTo(kubernetes.Semver): int", (a: SemanticVersion, b: SemanticVersion) =>
+      sign(compareSemver(a, b)),
+    )
+    .registerOperator(
+      "kubernetes.Semver == kubernetes.Semver",
+      (a: SemanticVersion, b: SemanticVersion) => compareSemver(a, b) === 0,
+    );
 }

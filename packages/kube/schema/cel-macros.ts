@@ -37,7 +37,8 @@ export interface StepCounter {
 }
 
 const nameOf = (node: Node | undefined): string => {
-  if (node?.op !== "id" || typeof node.args !== "string") throw new Error("a macro needs a simple name for its variable");
+  if (node?.op !== "id" || typeof node.args !== "string")
+    throw new Error("a macro needs a simple name for its variable");
   return node.args;
 };
 
@@ -55,7 +56,11 @@ function entriesOf(range: unknown): Entry[] {
   throw new Error("only lists and maps can be gone through");
 }
 
-type Combine = (entries: readonly Entry[], run: (entry: Entry, body: Node) => unknown, bodies: readonly Node[]) => unknown;
+type Combine = (
+  entries: readonly Entry[],
+  run: (entry: Entry, body: Node) => unknown,
+  bodies: readonly Node[],
+) => unknown;
 
 /** A macro with two variables: index and item of a list, key and value of a map. */
 function twoVariables(result: string, combine: Combine, counter: StepCounter) {
@@ -78,7 +83,10 @@ function twoVariables(result: string, combine: Combine, counter: StepCounter) {
       evaluate(evaluator: Evaluator, _macro: unknown, scope: Scope): unknown {
         const run = ([k, v]: Entry, body: Node): unknown => {
           counter.take(steps);
-          return evaluator.run(body, inner.reuse(outer.reuse(scope).setIterValue(k, evaluator)).setIterValue(v, evaluator));
+          return evaluator.run(
+            body,
+            inner.reuse(outer.reuse(scope).setIterValue(k, evaluator)).setIterValue(v, evaluator),
+          );
         };
         return combine(entriesOf(evaluator.run(receiver, scope)), run, bodies);
       },
@@ -91,10 +99,15 @@ const count: Combine = (entries, run, bodies) => entries.filter((entry) => truth
 const all: Combine = (entries, run, bodies) => entries.every((entry) => truth(run(entry, one(bodies))));
 const exists: Combine = (entries, run, bodies) => entries.some((entry) => truth(run(entry, one(bodies))));
 /** With two bodies the first picks and the second transforms. */
-const picked = (entries: readonly Entry[], run: (entry: Entry, body: Node) => unknown, bodies: readonly Node[]): Entry[] =>
-  bodies.length === 1 ? [...entries] : entries.filter((entry) => truth(run(entry, one(bodies))));
-const transformList: Combine = (entries, run, bodies) => picked(entries, run, bodies).map((entry) => run(entry, bodies.at(-1) as Node));
-const transformMap: Combine = (entries, run, bodies) => new Map(picked(entries, run, bodies).map((entry) => [entry[0], run(entry, bodies.at(-1) as Node)] as const));
+const picked = (
+  entries: readonly Entry[],
+  run: (entry: Entry, body: Node) => unknown,
+  bodies: readonly Node[],
+): Entry[] => (bodies.length === 1 ? [...entries] : entries.filter((entry) => truth(run(entry, one(bodies)))));
+const transformList: Combine = (entries, run, bodies) =>
+  picked(entries, run, bodies).map((entry) => run(entry, bodies.at(-1) as Node));
+const transformMap: Combine = (entries, run, bodies) =>
+  new Map(picked(entries, run, bodies).map((entry) => [entry[0], run(entry, bodies.at(-1) as Node)] as const));
 
 function takeAll<T>(counter: StepCounter, items: readonly T[]): readonly T[] {
   counter.take(items.length);
@@ -116,8 +129,14 @@ function sortBy(compare: (a: unknown, b: unknown) => number, counter: StepCounte
         return checker.getType("list");
       },
       evaluate(evaluator: Evaluator, _macro: unknown, scope: Scope): unknown {
-        const items = takeAll(counter, entriesOf(evaluator.run(receiver, scope)).map(([, item]) => item));
-        const keyed = items.map((item) => ({ item, key: evaluator.run(key, inner.reuse(scope).setIterValue(item, evaluator)) }));
+        const items = takeAll(
+          counter,
+          entriesOf(evaluator.run(receiver, scope)).map(([, item]) => item),
+        );
+        const keyed = items.map((item) => ({
+          item,
+          key: evaluator.run(key, inner.reuse(scope).setIterValue(item, evaluator)),
+        }));
         return keyed.sort((a, b) => compare(a.key, b.key)).map(({ item }) => item);
       },
     };
@@ -170,7 +189,8 @@ export function addMacros(
   register("optional.optFlatMap(ast, ast): optional<dyn>", optionalMap(true, optionalOf));
 }
 
-const isNode = (value: unknown): value is Node => typeof value === "object" && value !== null && "op" in value && "args" in value;
+const isNode = (value: unknown): value is Node =>
+  typeof value === "object" && value !== null && "op" in value && "args" in value;
 
 function childrenOf(node: Node): Node[] {
   const out: Node[] = [];
@@ -201,7 +221,8 @@ function loopOf(node: Node): Comprehension | undefined {
 export function prepare(ast: unknown, counter: StepCounter): void {
   if (!isNode(ast)) return;
   for (const child of childrenOf(ast)) prepare(child, counter);
-  if (Array.isArray(ast.args) && (ast.op === "rcall" || ast.op === "call") && ast.args[0] === "matches") ast.args[0] = "re2Matches";
+  if (Array.isArray(ast.args) && (ast.op === "rcall" || ast.op === "call") && ast.args[0] === "matches")
+    ast.args[0] = "re2Matches";
   const loop = loopOf(ast);
   if (loop === undefined) return;
   const steps = sizeOf(ast);
@@ -236,7 +257,13 @@ export function unknownField(ast: unknown, has: (path: readonly string[]) => boo
 /** `self.a.b` → `["a", "b"]`; undefined for what is no such path. */
 function pathOf(node: Node): string[] | undefined {
   if (node.op === "id") return node.args === "self" || node.args === "oldSelf" ? [] : undefined;
-  if ((node.op !== "." && node.op !== ".?") || !Array.isArray(node.args) || !isNode(node.args[0]) || typeof node.args[1] !== "string") return undefined;
+  if (
+    (node.op !== "." && node.op !== ".?") ||
+    !Array.isArray(node.args) ||
+    !isNode(node.args[0]) ||
+    typeof node.args[1] !== "string"
+  )
+    return undefined;
   const parent = pathOf(node.args[0]);
   return parent === undefined ? undefined : [...parent, node.args[1]];
 }

@@ -45,11 +45,16 @@ function printV6(value: bigint): string {
 export function parseIp(text: string): IpAddress | undefined {
   const family = isIP(text);
   if (family === 0 || text.includes("%") || (family === 6 && text.includes("."))) return undefined;
-  if (family === 4) return new IpAddress(text.split(".").reduce((value, part) => (value << 8n) | BigInt(part), 0n), 4);
+  if (family === 4)
+    return new IpAddress(
+      text.split(".").reduce((value, part) => (value << 8n) | BigInt(part), 0n),
+      4,
+    );
   const [head = "", tail] = text.split("::");
   const left = head === "" ? [] : head.split(":");
   const right = tail === undefined || tail === "" ? [] : tail.split(":");
-  const words = tail === undefined ? left : [...left, ...Array<string>(8 - left.length - right.length).fill("0"), ...right];
+  const words =
+    tail === undefined ? left : [...left, ...Array<string>(8 - left.length - right.length).fill("0"), ...right];
   const value = words.reduce((sum, word) => (sum << 16n) | BigInt(`0x${word}`), 0n);
   return value >> 32n === 0xffffn ? undefined : new IpAddress(value, 6);
 }
@@ -87,13 +92,16 @@ export class Cidr {
 export function parseCidr(text: string): Cidr | undefined {
   const [address = "", length = "", ...rest] = text.split("/");
   const ip = parseIp(address);
-  if (ip === undefined || rest.length > 0 || !/^(?:0|[1-9]\d*)$/.test(length) || Number(length) > ip.bits) return undefined;
+  if (ip === undefined || rest.length > 0 || !/^(?:0|[1-9]\d*)$/.test(length) || Number(length) > ip.bits)
+    return undefined;
   return new Cidr(ip, Number(length));
 }
 
 export const isLoopback = (ip: IpAddress): boolean => (ip.family === 4 ? ip.value >> 24n === 127n : ip.value === 1n);
-export const isLinkLocalMulticast = (ip: IpAddress): boolean => (ip.family === 4 ? ip.value >> 8n === 0xe00000n : ip.value >> 112n === 0xff02n);
-export const isLinkLocalUnicast = (ip: IpAddress): boolean => (ip.family === 4 ? ip.value >> 16n === 0xa9fen : ip.value >> 118n === 0x3fan);
+export const isLinkLocalMulticast = (ip: IpAddress): boolean =>
+  ip.family === 4 ? ip.value >> 8n === 0xe00000n : ip.value >> 112n === 0xff02n;
+export const isLinkLocalUnicast = (ip: IpAddress): boolean =>
+  ip.family === 4 ? ip.value >> 16n === 0xa9fen : ip.value >> 118n === 0x3fan;
 
 export function isGlobalUnicast(ip: IpAddress): boolean {
   const multicast = ip.family === 4 ? ip.value >> 28n === 0xen : ip.value >> 120n === 0xffn;
@@ -138,6 +146,7 @@ export function parseUrl(text: string): CelUrl | undefined {
   const [, scheme = "", authority = "", path = "", query = ""] = URI.exec(text) ?? [];
   if (scheme === "" && !path.startsWith("/")) return undefined;
   const host = authority.slice(authority.lastIndexOf("@") + 1);
-  if (/%(?![0-9a-fA-F]{2})/.test(path) || !/^(?:\[[0-9a-fA-F:.%\w-]+\]|[^\s<>"[\]{}|\\^`:]*)(?::\d*)?$/.test(host)) return undefined;
+  if (/%(?![0-9a-fA-F]{2})/.test(path) || !/^(?:\[[0-9a-fA-F:.%\w-]+\]|[^\s<>"[\]{}|\\^`:]*)(?::\d*)?$/.test(host))
+    return undefined;
   return new CelUrl(scheme.toLowerCase(), host, path, query);
 }

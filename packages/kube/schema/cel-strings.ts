@@ -41,19 +41,26 @@ function replace(text: string, from: string, to: string, limit: bigint): string 
 /** `"%s has %d".format([name, count])` */
 function format(template: string, values: readonly unknown[]): string {
   let next = 0;
-  return template.replace(/%(?:%|(?:\.(\d+))?([sdfxXobe]))/g, (whole, precision: string | undefined, verb: string | undefined) => {
-    if (whole === "%%") return "%";
-    if (next >= values.length) return fail(`index ${next} out of range`);
-    return formatOne(values[next++], verb ?? "s", precision === undefined ? undefined : Number(precision));
-  });
+  return template.replace(
+    /%(?:%|(?:\.(\d+))?([sdfxXobe]))/g,
+    (whole, precision: string | undefined, verb: string | undefined) => {
+      if (whole === "%%") return "%";
+      if (next >= values.length) return fail(`index ${next} out of range`);
+      return formatOne(values[next++], verb ?? "s", precision === undefined ? undefined : Number(precision));
+    },
+  );
 }
 
 function formatOne(value: unknown, verb: string, precision: number | undefined): string {
   switch (verb) {
     case "d":
-      return typeof value === "bigint" || typeof value === "number" ? String(value) : fail("decimal clause can only be used on integers");
+      return typeof value === "bigint" || typeof value === "number"
+        ? String(value)
+        : fail("decimal clause can only be used on integers");
     case "f":
-      return typeof value === "number" || typeof value === "bigint" ? Number(value).toFixed(precision ?? 6) : fail("fixed-point clause can only be used on doubles");
+      return typeof value === "number" || typeof value === "bigint"
+        ? Number(value).toFixed(precision ?? 6)
+        : fail("fixed-point clause can only be used on doubles");
     case "e":
       return Number(value).toExponential(precision ?? 6);
     case "x":
@@ -64,7 +71,11 @@ function formatOne(value: unknown, verb: string, precision: number | undefined):
     case "o":
       return typeof value === "bigint" ? value.toString(8) : fail("octal clause can only be used on integers");
     case "b":
-      return typeof value === "bigint" ? value.toString(2) : typeof value === "boolean" ? String(Number(value)) : fail("binary clause can only be used on integers and bools");
+      return typeof value === "bigint"
+        ? value.toString(2)
+        : typeof value === "boolean"
+          ? String(Number(value))
+          : fail("binary clause can only be used on integers and bools");
     default:
       return show(value);
   }
@@ -81,11 +92,18 @@ export function addStrings(env: Environment): void {
   env
     .registerFunction("string.re2Matches(string): bool", matches)
     .registerFunction("re2Matches(string, string): bool", matches)
-    .registerFunction("string.find(string): string", (text: string, pattern: string) => findAll(text, pattern, 1)[0] ?? "")
+    .registerFunction(
+      "string.find(string): string",
+      (text: string, pattern: string) => findAll(text, pattern, 1)[0] ?? "",
+    )
     .registerFunction("string.findAll(string): list", (text: string, pattern: string) => findAll(text, pattern, -1))
-    .registerFunction("string.findAll(string, int): list", (text: string, pattern: string, limit: bigint) => findAll(text, pattern, Number(limit)))
+    .registerFunction("string.findAll(string, int): list", (text: string, pattern: string, limit: bigint) =>
+      findAll(text, pattern, Number(limit)),
+    )
     .registerFunction("string.charAt(int): string", charAt)
-    .registerFunction("string.replace(string, string): string", (text: string, from: string, to: string) => replace(text, from, to, -1n))
+    .registerFunction("string.replace(string, string): string", (text: string, from: string, to: string) =>
+      replace(text, from, to, -1n),
+    )
     .registerFunction("string.replace(string, string, int): string", replace)
     .registerFunction("string.format(list): string", format);
 }

@@ -6,8 +6,27 @@ import type { ScalarNode, SchemaNode, StructNode } from "./node.ts";
 
 /** Words that cannot be field names in an expression. */
 const RESERVED: ReadonlySet<string> = new Set([
-  "true", "false", "null", "in", "as", "break", "const", "continue", "else", "for", "function", "if", "import", "let",
-  "loop", "package", "namespace", "return", "var", "void", "while",
+  "true",
+  "false",
+  "null",
+  "in",
+  "as",
+  "break",
+  "const",
+  "continue",
+  "else",
+  "for",
+  "function",
+  "if",
+  "import",
+  "let",
+  "loop",
+  "package",
+  "namespace",
+  "return",
+  "var",
+  "void",
+  "while",
 ]);
 const ESCAPES: readonly (readonly [RegExp, string])[] = [
   [/__/g, "__underscores__"],
@@ -26,7 +45,16 @@ export function celName(name: string): string {
 export type MakeDuration = (nanoseconds: bigint) => unknown;
 
 const HAS_DURATION = /(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)/g;
-const NANOSECONDS: Readonly<Record<string, number>> = { ns: 1, us: 1e3, "µs": 1e3, "μs": 1e3, ms: 1e6, s: 1e9, m: 60e9, h: 3600e9 };
+const NANOSECONDS: Readonly<Record<string, number>> = {
+  ns: 1,
+  us: 1e3,
+  µs: 1e3,
+  μs: 1e3,
+  ms: 1e6,
+  s: 1e9,
+  m: 60e9,
+  h: 3600e9,
+};
 
 function durationOf(text: string): bigint | undefined {
   let total = 0;

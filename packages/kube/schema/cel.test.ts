@@ -14,32 +14,85 @@ function faults(properties: object, spec: object, old?: object, more: object = {
   const node = fromStructuralSchema({ type: "object", properties: { spec: { type: "object", properties, ...more } } });
   const value = { apiVersion: "x/v1", kind: "X", metadata: { name: "x" }, spec };
   const before = validateSchema(node, value);
-  return validateRules(node, value, old === undefined ? undefined : { ...value, spec: old }, before).map(({ reason, field, message }) => `${reason} ${field}: ${message}`);
+  return validateRules(node, value, old === undefined ? undefined : { ...value, spec: old }, before).map(
+    ({ reason, field, message }) => `${reason} ${field}: ${message}`,
+  );
 }
 
 const PROPERTIES = {
-  a: integer, b: integer, s: string, t: string, l: { type: "array", items: integer }, m: { type: "object", additionalProperties: string },
-  d: { type: "string", format: "duration" }, ts: { type: "string", format: "date-time" }, n: { type: "number" }, o: { type: "object", properties: { "x-y": integer, in: integer } },
+  a: integer,
+  b: integer,
+  s: string,
+  t: string,
+  l: { type: "array", items: integer },
+  m: { type: "object", additionalProperties: string },
+  d: { type: "string", format: "duration" },
+  ts: { type: "string", format: "date-time" },
+  n: { type: "number" },
+  o: { type: "object", properties: { "x-y": integer, in: integer } },
 };
-const SPEC = { a: 1, b: 2, s: "hello", t: "10.0.0.1", l: [1, 2, 3], m: { k: "v" }, d: "1h", ts: "2020-01-01T00:00:00Z", n: 1.5, o: { "x-y": 2, in: 3 } };
+const SPEC = {
+  a: 1,
+  b: 2,
+  s: "hello",
+  t: "10.0.0.1",
+  l: [1, 2, 3],
+  m: { k: "v" },
+  d: "1h",
+  ts: "2020-01-01T00:00:00Z",
+  n: 1.5,
+  o: { "x-y": 2, in: 3 },
+};
 
 describe("expressions", () => {
   test.each([
-    "self.a < self.b", "!has(self.zz)", "self.l.exists_one(x, x == 2)", "self.l.map(x, x * 2) == [2, 4, 6]", "self.l.sum() == 6", "self.l.isSorted()", "self.l.max() == 3",
-    "self.m['k'] == 'v'", "self.d > duration('30m')", "self.ts < timestamp('2021-01-01T00:00:00Z')", "self.n == 1.5", "self.o.x__dash__y == 2 && self.o.__in__ == 3",
-    "ip(self.t).family() == 4", "cidr('10.0.0.0/8').containsIP(self.t)", "ip.isCanonical('2001:db8::abcd')", "!isIP('::ffff:1.2.3.4')", "url('https://a.b:80/p?q=1').getHostname() == 'a.b'",
-    "quantity('1Gi').isGreaterThan(quantity('1G'))", "quantity('100m').add(quantity('900m')) == quantity('1')", "!format.dns1123Label().validate(self.s).hasValue()",
-    "self.s.find('l+') == 'll'", "self.s.replace('l', 'L') == 'heLLo'", "'%s-%d'.format([self.s, self.a]) == 'hello-1'", "sets.equivalent(self.l, [3, 2, 1])",
-    "self.l.all(i, v, v == i + 1)", "self.?nope.orValue(9) == 9", "self.?a.optMap(x, x + 1).orValue(0) == 2", "semver('1.2.3').isLessThan(semver('1.10.0'))", "[3, 1].sortBy(x, x) == [1, 3]",
+    "self.a < self.b",
+    "!has(self.zz)",
+    "self.l.exists_one(x, x == 2)",
+    "self.l.map(x, x * 2) == [2, 4, 6]",
+    "self.l.sum() == 6",
+    "self.l.isSorted()",
+    "self.l.max() == 3",
+    "self.m['k'] == 'v'",
+    "self.d > duration('30m')",
+    "self.ts < timestamp('2021-01-01T00:00:00Z')",
+    "self.n == 1.5",
+    "self.o.x__dash__y == 2 && self.o.__in__ == 3",
+    "ip(self.t).family() == 4",
+    "cidr('10.0.0.0/8').containsIP(self.t)",
+    "ip.isCanonical('2001:db8::abcd')",
+    "!isIP('::ffff:1.2.3.4')",
+    "url('https://a.b:80/p?q=1').getHostname() == 'a.b'",
+    "quantity('1Gi').isGreaterThan(quantity('1G'))",
+    "quantity('100m').add(quantity('900m')) == quantity('1')",
+    "!format.dns1123Label().validate(self.s).hasValue()",
+    "self.s.find('l+') == 'll'",
+    "self.s.replace('l', 'L') == 'heLLo'",
+    "'%s-%d'.format([self.s, self.a]) == 'hello-1'",
+    "sets.equivalent(self.l, [3, 2, 1])",
+    "self.l.all(i, v, v == i + 1)",
+    "self.?nope.orValue(9) == 9",
+    "self.?a.optMap(x, x + 1).orValue(0) == 2",
+    "semver('1.2.3').isLessThan(semver('1.10.0'))",
+    "[3, 1].sortBy(x, x) == [1, 3]",
   ])("%s", (text) => {
     expect(faults(PROPERTIES, SPEC, undefined, rule(text))).toEqual([]);
   });
 
   test.each([
     ["self.a > self.b", ["FieldValueInvalid spec: Invalid value: failed rule: self.a > self.b"]],
-    ["self.l[5] == 1", ['FieldValueInvalid spec: Invalid value: "object": index out of bounds: 5 evaluating rule: self.l[5] == 1']],
-    ["self.a / (self.b - 2) == 1", ['FieldValueInvalid spec: Invalid value: "object": division by zero evaluating rule: self.a / (self.b - 2) == 1']],
-    ["self.zz == 1", ['FieldValueInvalid spec: Invalid value: "object": no such key: zz evaluating rule: self.zz == 1']],
+    [
+      "self.l[5] == 1",
+      ['FieldValueInvalid spec: Invalid value: "object": index out of bounds: 5 evaluating rule: self.l[5] == 1'],
+    ],
+    [
+      "self.a / (self.b - 2) == 1",
+      ['FieldValueInvalid spec: Invalid value: "object": division by zero evaluating rule: self.a / (self.b - 2) == 1'],
+    ],
+    [
+      "self.zz == 1",
+      ['FieldValueInvalid spec: Invalid value: "object": no such key: zz evaluating rule: self.zz == 1'],
+    ],
   ])("%s is told", (text, expected) => {
     expect(faults(PROPERTIES, SPEC, undefined, rule(text))).toEqual(expected);
   });
@@ -47,23 +100,65 @@ describe("expressions", () => {
 
 describe("rules", () => {
   test("say message, reason and field", () => {
-    expect(faults({ a: integer }, { a: 5 }, undefined, rule("self.a < 3", { message: " too big ", reason: "FieldValueForbidden", fieldPath: ".a" }))).toEqual(["FieldValueForbidden spec.a: Forbidden: too big"]);
-    expect(faults({ s: { ...string, ...rule("self.size() > 2", { messageExpression: "'only ' + self" }) } }, { s: "a" })).toEqual(['FieldValueInvalid spec.s: Invalid value: "a": only a']);
-    expect(faults({ s: { ...string, ...rule("self != 'x'", { reason: "FieldValueDuplicate" }) } }, { s: "x" })).toEqual(['FieldValueDuplicate spec.s: Duplicate value: "x"']);
+    expect(
+      faults(
+        { a: integer },
+        { a: 5 },
+        undefined,
+        rule("self.a < 3", { message: " too big ", reason: "FieldValueForbidden", fieldPath: ".a" }),
+      ),
+    ).toEqual(["FieldValueForbidden spec.a: Forbidden: too big"]);
+    expect(
+      faults({ s: { ...string, ...rule("self.size() > 2", { messageExpression: "'only ' + self" }) } }, { s: "a" }),
+    ).toEqual(['FieldValueInvalid spec.s: Invalid value: "a": only a']);
+    expect(faults({ s: { ...string, ...rule("self != 'x'", { reason: "FieldValueDuplicate" }) } }, { s: "x" })).toEqual(
+      ['FieldValueDuplicate spec.s: Duplicate value: "x"'],
+    );
   });
 
   test("stand on items and values too", () => {
-    expect(faults({ l: { type: "array", items: { ...integer, ...rule("self < 10") } } }, { l: [1, 20] })).toEqual(["FieldValueInvalid spec.l[1]: Invalid value: 20: failed rule: self < 10"]);
-    expect(faults({ m: { type: "object", additionalProperties: { ...string, ...rule("self != ''") } } }, { m: { k: "" } })).toEqual(["FieldValueInvalid spec.m[k]: Invalid value: \"\": failed rule: self != ''"]);
+    expect(faults({ l: { type: "array", items: { ...integer, ...rule("self < 10") } } }, { l: [1, 20] })).toEqual([
+      "FieldValueInvalid spec.l[1]: Invalid value: 20: failed rule: self < 10",
+    ]);
+    expect(
+      faults({ m: { type: "object", additionalProperties: { ...string, ...rule("self != ''") } } }, { m: { k: "" } }),
+    ).toEqual(["FieldValueInvalid spec.m[k]: Invalid value: \"\": failed rule: self != ''"]);
   });
 
   test("on transitions are asked only where there was a value; items of keyed lists are told apart by key", () => {
     const immutable = { s: { ...string, ...rule("self == oldSelf", { message: "is immutable" }) } };
     expect(faults(immutable, { s: "a" })).toEqual([]);
     expect(faults(immutable, { s: "a" }, {})).toEqual([]);
-    expect(faults(immutable, { s: "b" }, { s: "a" })).toEqual(['FieldValueInvalid spec.s: Invalid value: "b": is immutable']);
-    const growing = { l: { ...keyed, items: { type: "object", required: ["name"], properties: { name: string, v: { ...integer, ...rule("self >= oldSelf") } } } } };
-    expect(faults(growing, { l: [{ name: "b", v: 1 }, { name: "a", v: 1 }] }, { l: [{ name: "a", v: 5 }, { name: "b", v: 0 }] })).toEqual(["FieldValueInvalid spec.l[1].v: Invalid value: 1: failed rule: self >= oldSelf"]);
+    expect(faults(immutable, { s: "b" }, { s: "a" })).toEqual([
+      'FieldValueInvalid spec.s: Invalid value: "b": is immutable',
+    ]);
+    const growing = {
+      l: {
+        ...keyed,
+        items: {
+          type: "object",
+          required: ["name"],
+          properties: { name: string, v: { ...integer, ...rule("self >= oldSelf") } },
+        },
+      },
+    };
+    expect(
+      faults(
+        growing,
+        {
+          l: [
+            { name: "b", v: 1 },
+            { name: "a", v: 1 },
+          ],
+        },
+        {
+          l: [
+            { name: "a", v: 5 },
+            { name: "b", v: 0 },
+          ],
+        },
+      ),
+    ).toEqual(["FieldValueInvalid spec.l[1].v: Invalid value: 1: failed rule: self >= oldSelf"]);
     const optional = { s: { ...string, ...rule("oldSelf.hasValue() || self == 'first'", { optionalOldSelf: true }) } };
     expect(faults(optional, { s: "x" })).toHaveLength(1);
     expect(faults(optional, { s: "x" }, { s: "first" })).toEqual([]);
@@ -83,14 +178,25 @@ describe("rules", () => {
 
   test("may not run for ever", () => {
     const l = Array.from({ length: 300 }, (_, i) => i);
-    const [fault] = faults({ l: { type: "array", items: integer } }, { l }, undefined, rule("self.l.all(x, self.l.all(y, self.l.all(z, x + y + z >= 0)))"));
+    const [fault] = faults(
+      { l: { type: "array", items: integer } },
+      { l },
+      undefined,
+      rule("self.l.all(x, self.l.all(y, self.l.all(z, x + y + z >= 0)))"),
+    );
     expect(fault).toContain("operation cancelled: actual cost limit exceeded");
-    expect(faults({ s: string }, { s: `${"a".repeat(5000)}!` }, undefined, rule("self.s.matches('^(a+)+$')"))).toHaveLength(1);
+    expect(
+      faults({ s: string }, { s: `${"a".repeat(5000)}!` }, undefined, rule("self.s.matches('^(a+)+$')")),
+    ).toHaveLength(1);
   });
 });
 
 describe("rules of a CRD", () => {
-  const at = (text: string, more: object = {}): string[] => checkRules({ type: "object", properties: { spec: { type: "object", properties: PROPERTIES, ...rule(text, more) } } }, "s").map(({ field, message }) => `${field}: ${message}`);
+  const at = (text: string, more: object = {}): string[] =>
+    checkRules(
+      { type: "object", properties: { spec: { type: "object", properties: PROPERTIES, ...rule(text, more) } } },
+      "s",
+    ).map(({ field, message }) => `${field}: ${message}`);
 
   test("that can be read are fine", () => {
     expect(at("self.a < self.b", { messageExpression: "'a is ' + string(self.a)" })).toEqual([]);
@@ -110,12 +216,51 @@ describe("rules of a CRD", () => {
   });
 
   test("whatever a rule says, it is answered", () => {
-    const word = fc.constantFrom("self", ".a", "oldSelf", ".all(x, ", ")", "(", "==", "1", "'s'", "[", "]", "{", "}", "?", ":", ".l", "has(", "matches", ".", ",", "in", "ip(", "null");
+    const word = fc.constantFrom(
+      "self",
+      ".a",
+      "oldSelf",
+      ".all(x, ",
+      ")",
+      "(",
+      "==",
+      "1",
+      "'s'",
+      "[",
+      "]",
+      "{",
+      "}",
+      "?",
+      ":",
+      ".l",
+      "has(",
+      "matches",
+      ".",
+      ",",
+      "in",
+      "ip(",
+      "null",
+    );
     fc.assert(
-      fc.property(fc.oneof(fc.array(word, { maxLength: 12 }).map((words) => words.join("")), fc.string()), fc.jsonValue(), (text, value) => {
-        const free = fromStructuralSchema({ type: "object", properties: { spec: { "x-kubernetes-preserve-unknown-fields": true, ...rule(text) } } });
-        for (const answer of [at(text), faults(PROPERTIES, SPEC, undefined, rule(text)), validateRules(free, { spec: value }, undefined, [])]) expect(Array.isArray(answer)).toBe(true);
-      }),
+      fc.property(
+        fc.oneof(
+          fc.array(word, { maxLength: 12 }).map((words) => words.join("")),
+          fc.string(),
+        ),
+        fc.jsonValue(),
+        (text, value) => {
+          const free = fromStructuralSchema({
+            type: "object",
+            properties: { spec: { "x-kubernetes-preserve-unknown-fields": true, ...rule(text) } },
+          });
+          for (const answer of [
+            at(text),
+            faults(PROPERTIES, SPEC, undefined, rule(text)),
+            validateRules(free, { spec: value }, undefined, []),
+          ])
+            expect(Array.isArray(answer)).toBe(true);
+        },
+      ),
       { numRuns: 300 },
     );
   });

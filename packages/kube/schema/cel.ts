@@ -40,7 +40,8 @@ class Budget {
 
   /** The engine may have taken the error for that of one of several operands, so it is asked for again at the end. */
   check(): void {
-    if (this.#expression < 0 || this.#object < 0) throw new OutOfSteps("operation cancelled: actual cost limit exceeded");
+    if (this.#expression < 0 || this.#object < 0)
+      throw new OutOfSteps("operation cancelled: actual cost limit exceeded");
   }
 }
 
@@ -60,8 +61,13 @@ function engine(): Engine {
 
 function loadEngine(): Engine {
   const require = createRequire(import.meta.url);
-  const core = require("@marcbachmann/cel-js") as { Environment: typeof Environment; Optional: { of(value: unknown): unknown; none(): unknown } };
-  const { Duration } = require("@marcbachmann/cel-js/evaluator") as { Duration: new (seconds: bigint, nanos: number) => unknown };
+  const core = require("@marcbachmann/cel-js") as {
+    Environment: typeof Environment;
+    Optional: { of(value: unknown): unknown; none(): unknown };
+  };
+  const { Duration } = require("@marcbachmann/cel-js/evaluator") as {
+    Duration: new (seconds: bigint, nanos: number) => unknown;
+  };
   const { Optional } = core;
   const budget = new Budget();
   const environment = new core.Environment({ enableOptionalTypes: true, homogeneousAggregateLiterals: false });
@@ -92,7 +98,11 @@ interface Rule {
 }
 
 /** A runnable expression, or what is wrong with it. With `schema`, fields that it does not have are a fault. */
-function compile(expression: string, result: "bool" | "string", schema?: JsonObject): { program: Program | string; usesOldSelf: boolean } {
+function compile(
+  expression: string,
+  result: "bool" | "string",
+  schema?: JsonObject,
+): { program: Program | string; usesOldSelf: boolean } {
   const { environment, budget } = engine();
   try {
     const parsed = environment.parse(expression);
@@ -102,7 +112,8 @@ function compile(expression: string, result: "bool" | "string", schema?: JsonObj
     prepare(parsed.ast, budget);
     const checked = parsed.check();
     if (!checked.valid) return { program: firstLine(checked.error), usesOldSelf };
-    if (checked.type !== result && checked.type !== "dyn") return { program: `cel expression must evaluate to a ${result}`, usesOldSelf };
+    if (checked.type !== result && checked.type !== "dyn")
+      return { program: `cel expression must evaluate to a ${result}`, usesOldSelf };
     return { program: parsed as Program, usesOldSelf };
   } catch (error) {
     return { program: firstLine(error), usesOldSelf: false };
@@ -114,7 +125,12 @@ function hasField(schema: JsonObject, path: readonly string[]): boolean {
   let at: JsonObject = schema;
   for (const name of path) {
     const properties = own(at, "properties");
-    if (!isObject(properties) || at["x-kubernetes-preserve-unknown-fields"] === true || at["x-kubernetes-embedded-resource"] === true) return true;
+    if (
+      !isObject(properties) ||
+      at["x-kubernetes-preserve-unknown-fields"] === true ||
+      at["x-kubernetes-embedded-resource"] === true
+    )
+      return true;
     const found = Object.keys(properties).find((property) => celName(property) === name);
     const next = found === undefined ? undefined : properties[found];
     if (!isObject(next)) return false;
@@ -123,7 +139,8 @@ function hasField(schema: JsonObject, path: readonly string[]): boolean {
   return true;
 }
 
-const firstLine = (error: unknown): string => (error instanceof Error ? error.message : String(error)).split("\n", 1)[0] ?? "";
+const firstLine = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error)).split("\n", 1)[0] ?? "";
 const text = (value: unknown): string => (typeof value === "string" ? value : "");
 
 const rulesOfNode = new WeakMap<SchemaNode, readonly Rule[]>();
@@ -179,13 +196,30 @@ function childrenOf(node: SchemaNode): SchemaNode[] {
 }
 
 /** Schema faults after which the rules are not run, since they could not trust what they see. */
-const BLOCKING: ReadonlySet<string> = new Set(["FieldValueRequired", "FieldValueTooLong", "FieldValueTooMany", "FieldValueTypeInvalid"]);
+const BLOCKING: ReadonlySet<string> = new Set([
+  "FieldValueRequired",
+  "FieldValueTooLong",
+  "FieldValueTooMany",
+  "FieldValueTypeInvalid",
+]);
 
 /** All faults that the rules of a schema find, after those that `validateSchema` found (`before`). */
-export function validateRules(node: SchemaNode, value: unknown, old: unknown, before: readonly FieldError[], path = ""): FieldError[] {
+export function validateRules(
+  node: SchemaNode,
+  value: unknown,
+  old: unknown,
+  before: readonly FieldError[],
+  path = "",
+): FieldError[] {
   if (!hasRules(node)) return [];
   if (before.some(({ reason }) => BLOCKING.has(reason))) {
-    return [fieldInvalid("<nil>", null, "some validation rules were not checked because the object was invalid; correct the existing errors to complete validation")];
+    return [
+      fieldInvalid(
+        "<nil>",
+        null,
+        "some validation rules were not checked because the object was invalid; correct the existing errors to complete validation",
+      ),
+    ];
   }
   const run = new RuleRun(engine());
   run.check(node, value, old, path, old !== undefined && equalJson(value, old));
@@ -207,7 +241,8 @@ class RuleRun {
     if (this.#stopped || value === null || value === undefined || !hasRules(node)) return;
     const rules = rulesOf(node);
     if (rules.length > 0) this.#checkRules(node, rules, value, old ?? undefined, path, unchanged);
-    const same = (after: unknown, before: unknown): boolean => unchanged || (before !== undefined && equalJson(after, before));
+    const same = (after: unknown, before: unknown): boolean =>
+      unchanged || (before !== undefined && equalJson(after, before));
     if (node.kind === "list" && Array.isArray(value)) {
       const before = oldItems(node, old);
       value.forEach((item, i) => this.check(node.items, item, before(item), `${path}[${i}]`, same(item, before(item))));
@@ -215,12 +250,20 @@ class RuleRun {
       const was = isObject(old) ? old : {};
       for (const key of Object.keys(value)) {
         const child = node.kind === "map" ? node.values : node.fields.get(key)?.node;
-        if (child !== undefined) this.check(child, value[key], own(was, key), childPath(node, path, key), same(value[key], own(was, key)));
+        if (child !== undefined)
+          this.check(child, value[key], own(was, key), childPath(node, path, key), same(value[key], own(was, key)));
       }
     }
   }
 
-  #checkRules(node: SchemaNode, rules: readonly Rule[], value: unknown, old: unknown, path: string, unchanged: boolean): void {
+  #checkRules(
+    node: SchemaNode,
+    rules: readonly Rule[],
+    value: unknown,
+    old: unknown,
+    path: string,
+    unchanged: boolean,
+  ): void {
     const { duration, some, none } = this.#engine;
     const self = toCel(node, value, duration);
     const oldSelf = old === undefined ? undefined : toCel(node, old, duration);
@@ -232,9 +275,17 @@ class RuleRun {
     }
   }
 
-  #checkRule(node: SchemaNode, rule: Rule, value: unknown, variables: Record<string, unknown>, path: string, unchanged: boolean): void {
+  #checkRule(
+    node: SchemaNode,
+    rule: Rule,
+    value: unknown,
+    variables: Record<string, unknown>,
+    path: string,
+    unchanged: boolean,
+  ): void {
     const type = JSON.stringify(typeName(node));
-    const fault = (detail: string): void => void this.errors.push({ reason: "FieldValueInvalid", field: path, message: `Invalid value: ${type}: ${detail}` });
+    const fault = (detail: string): void =>
+      void this.errors.push({ reason: "FieldValueInvalid", field: path, message: `Invalid value: ${type}: ${detail}` });
     const shown = rule.message === "" ? rule.text : rule.message;
     if (typeof rule.program === "string") {
       fault(`rule compile error: ${rule.program}`);
@@ -247,13 +298,22 @@ class RuleRun {
       if (holds) return;
     } catch (error) {
       if (error instanceof OutOfSteps) {
-        fault(`'${error.message}': no further validation rules will be run due to call cost exceeds limit for rule: ${shown}`);
+        fault(
+          `'${error.message}': no further validation rules will be run due to call cost exceeds limit for rule: ${shown}`,
+        );
         this.#stopped = true;
       } else fault(`${engineText(error)} evaluating rule: ${shown}`);
       return;
     }
     if (!rule.usesOldSelf && unchanged) return;
-    this.errors.push(ruleError(rule, errorPath(path, rule.fieldPath), scalarOf(value), this.#message(rule, variables) ?? (rule.message === "" ? `failed rule: ${rule.text}` : rule.message)));
+    this.errors.push(
+      ruleError(
+        rule,
+        errorPath(path, rule.fieldPath),
+        scalarOf(value),
+        this.#message(rule, variables) ?? (rule.message === "" ? `failed rule: ${rule.text}` : rule.message),
+      ),
+    );
   }
 
   #message(rule: Rule, variables: Record<string, unknown>): string | undefined {
@@ -272,7 +332,9 @@ class RuleRun {
 /** The engine's words for what the Go engine says otherwise. */
 function engineText(error: unknown): string {
   const line = firstLine(error);
-  return line.replace(/^No such key: (?!index)/, "no such key: ").replace(/^No such key: index out of bounds, index (\d+).*$/, "index out of bounds: $1");
+  return line
+    .replace(/^No such key: (?!index)/, "no such key: ")
+    .replace(/^No such key: index out of bounds, index (\d+).*$/, "index out of bounds: $1");
 }
 
 const typeName = (node: SchemaNode): string => {
@@ -289,34 +351,50 @@ const typeName = (node: SchemaNode): string => {
   }
 };
 
-const childPath = (node: SchemaNode, path: string, key: string): string => (node.kind === "map" ? `${path}[${key}]` : path === "" ? key : `${path}.${key}`);
+const childPath = (node: SchemaNode, path: string, key: string): string =>
+  node.kind === "map" ? `${path}[${key}]` : path === "" ? key : `${path}.${key}`;
 
 /** Containers are not shown in errors. */
-const scalarOf = (value: unknown): { readonly value: unknown } | undefined => (typeof value === "object" ? undefined : { value });
+const scalarOf = (value: unknown): { readonly value: unknown } | undefined =>
+  typeof value === "object" ? undefined : { value };
 
-function ruleError(rule: Rule, field: string, shown: { readonly value: unknown } | undefined, detail: string): FieldError {
+function ruleError(
+  rule: Rule,
+  field: string,
+  shown: { readonly value: unknown } | undefined,
+  detail: string,
+): FieldError {
   switch (rule.reason) {
     case "FieldValueForbidden":
       return fieldForbidden(field, detail);
     case "FieldValueRequired":
       return fieldRequired(field, detail);
     case "FieldValueDuplicate":
-      return { reason: "FieldValueDuplicate", field, message: shown === undefined ? "Duplicate value" : `Duplicate value: ${JSON.stringify(shown.value)}` };
+      return {
+        reason: "FieldValueDuplicate",
+        field,
+        message: shown === undefined ? "Duplicate value" : `Duplicate value: ${JSON.stringify(shown.value)}`,
+      };
     default:
-      return shown === undefined ? { reason: "FieldValueInvalid", field, message: `Invalid value: ${detail}` } : fieldInvalid(field, shown.value, detail);
+      return shown === undefined
+        ? { reason: "FieldValueInvalid", field, message: `Invalid value: ${detail}` }
+        : fieldInvalid(field, shown.value, detail);
   }
 }
 
 /** `.a.b` and `['x.y']` as field paths are written. */
 function errorPath(path: string, fieldPath: string): string {
   if (fieldPath === "") return path;
-  const relative = fieldPath.replace(/\['((?:[^'\\]|\\.)*)'\]/g, (_, key: string) => `.${key.replace(/\\(.)/g, "$1")}`).replace(/^\./, "");
+  const relative = fieldPath
+    .replace(/\['((?:[^'\\]|\\.)*)'\]/g, (_, key: string) => `.${key.replace(/\\(.)/g, "$1")}`)
+    .replace(/^\./, "");
   return path === "<nil>" ? relative : `${path}.${relative}`;
 }
 
 function oldItems(node: ListNode, old: unknown): (item: unknown) => unknown {
   if (node.listType !== "map" || !Array.isArray(old)) return () => undefined;
-  const keyOf = (item: unknown): string => JSON.stringify(node.listKeys.map((key) => (isObject(item) ? (own(item, key) ?? null) : null)));
+  const keyOf = (item: unknown): string =>
+    JSON.stringify(node.listKeys.map((key) => (isObject(item) ? (own(item, key) ?? null) : null)));
   const byKey = new Map(old.map((item: unknown) => [keyOf(item), item]));
   return (item) => byKey.get(keyOf(item));
 }
@@ -332,15 +410,25 @@ export function checkRules(schema: unknown, path: string): FieldError[] {
 function withIdentity(schema: JsonObject): JsonObject {
   const names = { type: "object", properties: { name: { type: "string" }, generateName: { type: "string" } } };
   const properties = own(schema, "properties");
-  return { ...schema, properties: { apiVersion: { type: "string" }, kind: { type: "string" }, ...(isObject(properties) ? properties : {}), metadata: names } };
+  return {
+    ...schema,
+    properties: {
+      apiVersion: { type: "string" },
+      kind: { type: "string" },
+      ...(isObject(properties) ? properties : {}),
+      metadata: names,
+    },
+  };
 }
 
 function collectFaults(errors: FieldError[], schema: JsonObject, path: string): void {
   const rules = own(schema, "x-kubernetes-validations");
-  if (Array.isArray(rules)) rules.forEach((rule: unknown, i) => checkRule(errors, schema, rule, `${path}.x-kubernetes-validations[${i}]`));
+  if (Array.isArray(rules))
+    rules.forEach((rule: unknown, i) => checkRule(errors, schema, rule, `${path}.x-kubernetes-validations[${i}]`));
   const properties = own(schema, "properties");
   if (isObject(properties)) {
-    for (const [name, property] of Object.entries(properties)) if (isObject(property)) collectFaults(errors, property, `${path}.properties[${name}]`);
+    for (const [name, property] of Object.entries(properties))
+      if (isObject(property)) collectFaults(errors, property, `${path}.properties[${name}]`);
   }
   for (const key of ["items", "additionalProperties"]) {
     const child = own(schema, key);
@@ -356,10 +444,12 @@ function checkRule(errors: FieldError[], schema: JsonObject, rule: unknown, path
   }
   const { program, usesOldSelf } = compile(expression, "bool", schema);
   if (typeof program === "string") errors.push(fieldInvalid(`${path}.rule`, rule, `compilation failed: ${program}`));
-  else if (rule["optionalOldSelf"] === true && !usesOldSelf) errors.push(fieldInvalid(`${path}.optionalOldSelf`, true, "may not be set if oldSelf is not used in rule"));
+  else if (rule["optionalOldSelf"] === true && !usesOldSelf)
+    errors.push(fieldInvalid(`${path}.optionalOldSelf`, true, "may not be set if oldSelf is not used in rule"));
   const messageExpression = text(rule["messageExpression"]);
   if (messageExpression !== "") {
     const compiled = compile(messageExpression, "string", schema).program;
-    if (typeof compiled === "string") errors.push(fieldInvalid(`${path}.messageExpression`, rule, `messageExpression compilation failed: ${compiled}`));
+    if (typeof compiled === "string")
+      errors.push(fieldInvalid(`${path}.messageExpression`, rule, `messageExpression compilation failed: ${compiled}`));
   }
 }

@@ -26,7 +26,9 @@ export function checkStructural(schema: unknown, path: string): FieldError[] {
 const isTrue = (schema: JsonObject, key: string): boolean => own(schema, key) === true;
 const typeOf = (schema: JsonObject): string => (typeof schema["type"] === "string" ? schema["type"] : "");
 const propertiesOf = (schema: JsonObject): [string, JsonObject][] =>
-  isObject(schema["properties"]) ? Object.entries(schema["properties"]).filter((entry): entry is [string, JsonObject] => isObject(entry[1])) : [];
+  isObject(schema["properties"])
+    ? Object.entries(schema["properties"]).filter((entry): entry is [string, JsonObject] => isObject(entry[1]))
+    : [];
 const listOf = (schema: JsonObject, key: string): JsonObject[] => {
   const list = own(schema, key);
   return Array.isArray(list) ? list.filter(isObject) : [];
@@ -38,11 +40,14 @@ function checkNode(errors: FieldError[], schema: JsonObject, level: Level, path:
   const additional = own(schema, "additionalProperties");
   if (type === "array" && !isObject(items)) errors.push(fieldRequired(`${path}.items`, "must be specified"));
   if (isObject(items)) checkNode(errors, items, "items", `${path}.items`);
-  for (const [name, property] of propertiesOf(schema)) checkNode(errors, property, "field", `${path}.properties[${name}]`);
+  for (const [name, property] of propertiesOf(schema))
+    checkNode(errors, property, "field", `${path}.properties[${name}]`);
   if (additional !== undefined) {
     if (level === "root") errors.push(fieldForbidden(`${path}.additionalProperties`, "must not be used at the root"));
     if (isObject(schema["properties"]) && Object.keys(schema["properties"]).length > 0 && additional !== false) {
-      errors.push(fieldForbidden(`${path}.additionalProperties`, "additionalProperties and properties are mutual exclusive"));
+      errors.push(
+        fieldForbidden(`${path}.additionalProperties`, "additionalProperties and properties are mutual exclusive"),
+      );
     }
     if (isObject(additional)) checkNode(errors, additional, "field", `${path}.additionalProperties`);
   }
@@ -62,11 +67,18 @@ function checkType(errors: FieldError[], schema: JsonObject, level: Level, path:
   if (embedded && type !== "object") {
     const why = "must be object if x-kubernetes-embedded-resource is true";
     errors.push(type === "" ? fieldRequired(`${path}.type`, why) : fieldInvalid(`${path}.type`, type, why));
-  } else if (type === "" && !isTrue(schema, "x-kubernetes-int-or-string") && !isTrue(schema, "x-kubernetes-preserve-unknown-fields")) {
-    const where = { root: "at the root", items: "for specified array items", field: "for specified object fields" }[level];
+  } else if (
+    type === "" &&
+    !isTrue(schema, "x-kubernetes-int-or-string") &&
+    !isTrue(schema, "x-kubernetes-preserve-unknown-fields")
+  ) {
+    const where = { root: "at the root", items: "for specified array items", field: "for specified object fields" }[
+      level
+    ];
     errors.push(fieldRequired(`${path}.type`, `must not be empty ${where}`));
   }
-  if (level === "root" && type !== "" && type !== "object") errors.push(fieldInvalid(`${path}.type`, type, "must be object at the root"));
+  if (level === "root" && type !== "" && type !== "object")
+    errors.push(fieldInvalid(`${path}.type`, type, "must be object at the root"));
 }
 
 function checkMarkers(errors: FieldError[], schema: JsonObject, path: string): void {
@@ -78,10 +90,17 @@ function checkMarkers(errors: FieldError[], schema: JsonObject, path: string): v
     if (embedded) errors.push(fieldInvalid(`${path}.x-kubernetes-embedded-resource`, true, why));
   }
   if (embedded && own(schema, "additionalProperties") !== undefined) {
-    errors.push(fieldForbidden(`${path}.additionalProperties`, "must not be used if x-kubernetes-embedded-resource is set"));
+    errors.push(
+      fieldForbidden(`${path}.additionalProperties`, "must not be used if x-kubernetes-embedded-resource is set"),
+    );
   }
   if (embedded && !preserve && propertiesOf(schema).length === 0) {
-    errors.push(fieldRequired(`${path}.properties`, "must not be empty if x-kubernetes-embedded-resource is true without x-kubernetes-preserve-unknown-fields"));
+    errors.push(
+      fieldRequired(
+        `${path}.properties`,
+        "must not be empty if x-kubernetes-embedded-resource is true without x-kubernetes-preserve-unknown-fields",
+      ),
+    );
   }
   checkListMarkers(errors, schema, path);
   checkMapType(errors, schema, path);
@@ -90,26 +109,39 @@ function checkMarkers(errors: FieldError[], schema: JsonObject, path: string): v
 function checkListMarkers(errors: FieldError[], schema: JsonObject, path: string): void {
   const listType = own(schema, "x-kubernetes-list-type");
   const keys = own(schema, "x-kubernetes-list-map-keys");
-  if (listType !== undefined && typeOf(schema) !== "array") errors.push(fieldInvalid(`${path}.type`, typeOf(schema), "must be array if x-kubernetes-list-type is specified"));
+  if (listType !== undefined && typeOf(schema) !== "array")
+    errors.push(fieldInvalid(`${path}.type`, typeOf(schema), "must be array if x-kubernetes-list-type is specified"));
   if (listType !== undefined && listType !== "atomic" && listType !== "set" && listType !== "map") {
     errors.push(fieldNotSupported(`${path}.x-kubernetes-list-type`, listType, ["atomic", "set", "map"]));
   }
   if (listType !== "map") {
     if (Array.isArray(keys) && keys.length > 0) {
       const why = "must be map if x-kubernetes-list-map-keys is non-empty";
-      errors.push(listType === undefined ? fieldRequired(`${path}.x-kubernetes-list-type`, why) : fieldInvalid(`${path}.x-kubernetes-list-type`, listType, why));
+      errors.push(
+        listType === undefined
+          ? fieldRequired(`${path}.x-kubernetes-list-type`, why)
+          : fieldInvalid(`${path}.x-kubernetes-list-type`, listType, why),
+      );
     }
     checkSetItems(errors, schema, path);
     return;
   }
   if (!Array.isArray(keys) || keys.length === 0) {
-    errors.push(fieldRequired(`${path}.x-kubernetes-list-map-keys`, "must not be empty if x-kubernetes-list-type is map"));
+    errors.push(
+      fieldRequired(`${path}.x-kubernetes-list-map-keys`, "must not be empty if x-kubernetes-list-type is map"),
+    );
     return;
   }
   const items = own(schema, "items");
   if (!isObject(items)) return;
   if (typeOf(items) !== "object") {
-    errors.push(fieldInvalid(`${path}.items.type`, typeOf(items), "must be object if parent array's x-kubernetes-list-type is map"));
+    errors.push(
+      fieldInvalid(
+        `${path}.items.type`,
+        typeOf(items),
+        "must be object if parent array's x-kubernetes-list-type is map",
+      ),
+    );
     return;
   }
   const required = new Set<unknown>(Array.isArray(items["required"]) ? items["required"] : []);
@@ -117,11 +149,27 @@ function checkListMarkers(errors: FieldError[], schema: JsonObject, path: string
   keys.forEach((key: unknown) => {
     const property = properties.get(String(key));
     if (property === undefined) {
-      errors.push(fieldInvalid(`${path}.x-kubernetes-list-map-keys`, keys, "entries must all be names of item properties"));
-    } else if (!["string", "integer", "number", "boolean"].includes(typeOf(property)) && !isTrue(property, "x-kubernetes-int-or-string")) {
-      errors.push(fieldInvalid(`${path}.items.properties[${String(key)}].type`, typeOf(property), "must be a scalar type if parent array's x-kubernetes-list-type is map"));
+      errors.push(
+        fieldInvalid(`${path}.x-kubernetes-list-map-keys`, keys, "entries must all be names of item properties"),
+      );
+    } else if (
+      !["string", "integer", "number", "boolean"].includes(typeOf(property)) &&
+      !isTrue(property, "x-kubernetes-int-or-string")
+    ) {
+      errors.push(
+        fieldInvalid(
+          `${path}.items.properties[${String(key)}].type`,
+          typeOf(property),
+          "must be a scalar type if parent array's x-kubernetes-list-type is map",
+        ),
+      );
     } else if (!required.has(key) && own(property, "default") === undefined) {
-      errors.push(fieldRequired(`${path}.items.properties[${String(key)}].default`, "this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property"));
+      errors.push(
+        fieldRequired(
+          `${path}.items.properties[${String(key)}].default`,
+          "this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property",
+        ),
+      );
     }
   });
 }
@@ -137,14 +185,23 @@ const FORBIDDEN: ReadonlyMap<string, string> = new Map([
 ]);
 
 function checkUnsupported(errors: FieldError[], schema: JsonObject, path: string): void {
-  for (const [key, why] of FORBIDDEN) if (own(schema, key) !== undefined) errors.push(fieldForbidden(`${path}.${key}`, why));
-  if (isTrue(schema, "uniqueItems")) errors.push(fieldForbidden(`${path}.uniqueItems`, "uniqueItems cannot be set to true since the runtime complexity becomes quadratic"));
+  for (const [key, why] of FORBIDDEN)
+    if (own(schema, key) !== undefined) errors.push(fieldForbidden(`${path}.${key}`, why));
+  if (isTrue(schema, "uniqueItems"))
+    errors.push(
+      fieldForbidden(
+        `${path}.uniqueItems`,
+        "uniqueItems cannot be set to true since the runtime complexity becomes quadratic",
+      ),
+    );
   const items = own(schema, "items");
-  if (Array.isArray(items)) errors.push(fieldForbidden(`${path}.items`, "items must be a schema object and not an array"));
+  if (Array.isArray(items))
+    errors.push(fieldForbidden(`${path}.items`, "items must be a schema object and not an array"));
   if (isObject(items)) checkUnsupported(errors, items, `${path}.items`);
   const additional = own(schema, "additionalProperties");
   if (isObject(additional)) checkUnsupported(errors, additional, `${path}.additionalProperties`);
-  for (const [name, property] of propertiesOf(schema)) checkUnsupported(errors, property, `${path}.properties[${name}]`);
+  for (const [name, property] of propertiesOf(schema))
+    checkUnsupported(errors, property, `${path}.properties[${name}]`);
 }
 
 /** A default must itself be a value that the schema allows. */
@@ -157,7 +214,8 @@ function checkDefault(errors: FieldError[], schema: JsonObject, path: string): v
 function checkMapType(errors: FieldError[], schema: JsonObject, path: string): void {
   const mapType = own(schema, "x-kubernetes-map-type");
   if (mapType === undefined) return;
-  if (typeOf(schema) !== "object") errors.push(fieldInvalid(`${path}.type`, typeOf(schema), "must be object if x-kubernetes-map-type is specified"));
+  if (typeOf(schema) !== "object")
+    errors.push(fieldInvalid(`${path}.type`, typeOf(schema), "must be object if x-kubernetes-map-type is specified"));
   if (mapType !== "atomic" && mapType !== "granular") {
     errors.push(fieldNotSupported(`${path}.x-kubernetes-map-type`, mapType, ["atomic", "granular"]));
   }
@@ -168,10 +226,26 @@ function checkSetItems(errors: FieldError[], schema: JsonObject, path: string): 
   const items = own(schema, "items");
   if (schema["x-kubernetes-list-type"] !== "set" || !isObject(items)) return;
   if (typeOf(items) === "object" && items["x-kubernetes-map-type"] !== "atomic") {
-    errors.push(fieldInvalid(`${path}.items.x-kubernetes-map-type`, own(items, "x-kubernetes-map-type") ?? null, "must be atomic as item of a list with x-kubernetes-list-type=set"));
+    errors.push(
+      fieldInvalid(
+        `${path}.items.x-kubernetes-map-type`,
+        own(items, "x-kubernetes-map-type") ?? null,
+        "must be atomic as item of a list with x-kubernetes-list-type=set",
+      ),
+    );
   }
-  if (typeOf(items) === "array" && items["x-kubernetes-list-type"] !== undefined && items["x-kubernetes-list-type"] !== "atomic") {
-    errors.push(fieldInvalid(`${path}.items.x-kubernetes-list-type`, items["x-kubernetes-list-type"], "must be atomic as item of a list with x-kubernetes-list-type=set"));
+  if (
+    typeOf(items) === "array" &&
+    items["x-kubernetes-list-type"] !== undefined &&
+    items["x-kubernetes-list-type"] !== "atomic"
+  ) {
+    errors.push(
+      fieldInvalid(
+        `${path}.items.x-kubernetes-list-type`,
+        items["x-kubernetes-list-type"],
+        "must be atomic as item of a list with x-kubernetes-list-type=set",
+      ),
+    );
   }
 }
 
@@ -182,7 +256,8 @@ function checkIdentity(errors: FieldError[], schema: JsonObject, level: Level, p
   if (!whole) return;
   for (const name of ["kind", "apiVersion"]) {
     const property = properties.get(name);
-    if (property !== undefined && typeOf(property) !== "string") errors.push(fieldInvalid(`${path}.properties[${name}].type`, typeOf(property), "must be string"));
+    if (property !== undefined && typeOf(property) !== "string")
+      errors.push(fieldInvalid(`${path}.properties[${name}].type`, typeOf(property), "must be string"));
   }
   const metadata = properties.get("metadata");
   if (metadata === undefined) return;
@@ -192,7 +267,12 @@ function checkIdentity(errors: FieldError[], schema: JsonObject, level: Level, p
   const { type: _type, description: _description, properties: restricted, ...rest } = metadata;
   const names = isObject(restricted) ? Object.keys(restricted) : [];
   if (Object.keys(rest).length > 0 || names.some((name) => name !== "name" && name !== "generateName")) {
-    errors.push(fieldForbidden(at, "must not specify anything other than name and generateName, but metadata is implicitly specified"));
+    errors.push(
+      fieldForbidden(
+        at,
+        "must not specify anything other than name and generateName, but metadata is implicitly specified",
+      ),
+    );
   }
 }
 
@@ -201,7 +281,9 @@ function checkJunctors(errors: FieldError[], schema: JsonObject, path: string): 
   if (!equalJson(own(schema, "anyOf"), INT_OR_STRING)) {
     listOf(schema, "anyOf").forEach((nested, i) => checkNested(errors, nested, false, `${path}.anyOf[${i}]`));
   }
-  allOf.forEach((nested, i) => checkNested(errors, nested, i === 0 && equalJson(own(nested, "anyOf"), INT_OR_STRING), `${path}.allOf[${i}]`));
+  allOf.forEach((nested, i) =>
+    checkNested(errors, nested, i === 0 && equalJson(own(nested, "anyOf"), INT_OR_STRING), `${path}.allOf[${i}]`),
+  );
   listOf(schema, "oneOf").forEach((nested, i) => checkNested(errors, nested, false, `${path}.oneOf[${i}]`));
   const not = own(schema, "not");
   if (isObject(not)) checkNested(errors, not, false, `${path}.not`);
@@ -236,21 +318,37 @@ function checkNested(errors: FieldError[], schema: JsonObject, intOrString: bool
   if (isObject(items)) checkNested(errors, items, false, `${path}.items`);
   for (const [name, property] of propertiesOf(schema)) {
     checkNested(errors, property, false, `${path}.properties[${name}]`);
-    if (name === "metadata") errors.push(fieldForbidden(`${path}.properties[metadata]`, "must not be specified in a nested context"));
+    if (name === "metadata")
+      errors.push(fieldForbidden(`${path}.properties[metadata]`, "must not be specified in a nested context"));
   }
-  for (const [key, why, isSet] of SHAPING) if (isSet(own(schema, key))) errors.push(fieldForbidden(`${path}.${key}`, why));
+  for (const [key, why, isSet] of SHAPING)
+    if (isSet(own(schema, key))) errors.push(fieldForbidden(`${path}.${key}`, why));
 }
 
 /** Every field and list that a validation names must stand in the schema outside of it too. */
-function checkComplete(errors: FieldError[], validation: JsonObject, schema: JsonObject | undefined, at: string, from: string): void {
+function checkComplete(
+  errors: FieldError[],
+  validation: JsonObject,
+  schema: JsonObject | undefined,
+  at: string,
+  from: string,
+): void {
   for (const junctor of ["allOf", "anyOf", "oneOf"]) {
-    listOf(validation, junctor).forEach((nested, i) => checkNestedComplete(errors, nested, schema, at, `${from}.${junctor}[${i}]`));
+    listOf(validation, junctor).forEach((nested, i) =>
+      checkNestedComplete(errors, nested, schema, at, `${from}.${junctor}[${i}]`),
+    );
   }
   const not = own(validation, "not");
   if (isObject(not)) checkNestedComplete(errors, not, schema, at, `${from}.not`);
 }
 
-function checkNestedComplete(errors: FieldError[], nested: JsonObject, schema: JsonObject | undefined, at: string, from: string): void {
+function checkNestedComplete(
+  errors: FieldError[],
+  nested: JsonObject,
+  schema: JsonObject | undefined,
+  at: string,
+  from: string,
+): void {
   if (schema === undefined) {
     errors.push(fieldRequired(at, `because it is defined in ${from}`));
     return;
@@ -263,6 +361,12 @@ function checkNestedComplete(errors: FieldError[], nested: JsonObject, schema: J
   }
   const properties = new Map(propertiesOf(schema));
   for (const [name, property] of propertiesOf(nested)) {
-    checkNestedComplete(errors, property, properties.get(name), `${at}.properties[${name}]`, `${from}.properties[${name}]`);
+    checkNestedComplete(
+      errors,
+      property,
+      properties.get(name),
+      `${at}.properties[${name}]`,
+      `${from}.properties[${name}]`,
+    );
   }
 }

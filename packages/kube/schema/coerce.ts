@@ -24,7 +24,13 @@ function pathTo(place: Place): string {
 }
 
 const jsonType = (value: unknown): string =>
-  Array.isArray(value) ? "array" : typeof value === "object" ? "object" : typeof value === "boolean" ? "bool" : typeof value;
+  Array.isArray(value)
+    ? "array"
+    : typeof value === "object"
+      ? "object"
+      : typeof value === "boolean"
+        ? "bool"
+        : typeof value;
 
 const goStruct = (node: StructNode): string => node.typeName?.split(".").at(-1) ?? "Object";
 
@@ -63,13 +69,15 @@ function goScalar(node: ScalarNode): string {
 }
 
 function mismatch(node: SchemaNode, value: unknown, place: Place | undefined, detail = ""): string {
-  const where = place === undefined ? "Go value" : `Go struct field ${goStruct(place.holder ?? place.node)}.${pathTo(place)}`;
+  const where =
+    place === undefined ? "Go value" : `Go struct field ${goStruct(place.holder ?? place.node)}.${pathTo(place)}`;
   return `json: cannot unmarshal ${jsonType(value)}${detail} into ${where} of type ${goType(node)}`;
 }
 
 function integerError(node: SchemaNode, value: unknown, place: Place | undefined, bits: number): string | undefined {
   if (typeof value !== "number") return mismatch(node, value, place);
-  const fits = Number.isInteger(value) && value >= -(2 ** (bits - 1)) && value <= 2 ** (bits - 1) - (bits === 32 ? 1 : 0);
+  const fits =
+    Number.isInteger(value) && value >= -(2 ** (bits - 1)) && value <= 2 ** (bits - 1) - (bits === 32 ? 1 : 0);
   return fits ? undefined : mismatch(node, value, place, ` ${value}`);
 }
 
@@ -188,10 +196,22 @@ function scalarFits(node: ScalarNode, value: unknown): boolean {
 }
 
 const openApiType = (value: unknown): string =>
-  value === null ? "null" : typeof value === "number" ? (Number.isInteger(value) ? "integer" : "number") : typeof value === "boolean" ? "boolean" : jsonType(value);
+  value === null
+    ? "null"
+    : typeof value === "number"
+      ? Number.isInteger(value)
+        ? "integer"
+        : "number"
+      : typeof value === "boolean"
+        ? "boolean"
+        : jsonType(value);
 
 const wrongType = (path: string, value: unknown, wanted: string): FieldError =>
-  fieldTypeInvalid(path, openApiType(value), `${path} in body must be of type ${wanted}: ${JSON.stringify(openApiType(value))}`);
+  fieldTypeInvalid(
+    path,
+    openApiType(value),
+    `${path} in body must be of type ${wanted}: ${JSON.stringify(openApiType(value))}`,
+  );
 
 /** Values of the wrong type as field errors, in the words of an OpenAPI validation (custom resources). */
 export function checkTypes(node: SchemaNode, value: unknown, path = ""): FieldError[] {
@@ -201,7 +221,9 @@ export function checkTypes(node: SchemaNode, value: unknown, path = ""): FieldEr
     case "scalar":
       return scalarFits(node, value) ? [] : [wrongType(path, value, SCALAR_TYPES[node.type])];
     case "list":
-      return Array.isArray(value) ? value.flatMap((item, i) => checkTypes(node.items, item, `${path}[${i}]`)) : [wrongType(path, value, "array")];
+      return Array.isArray(value)
+        ? value.flatMap((item, i) => checkTypes(node.items, item, `${path}[${i}]`))
+        : [wrongType(path, value, "array")];
     case "map":
       if (!isObject(value)) return [wrongType(path, value, "object")];
       return Object.keys(value).flatMap((key) => checkTypes(node.values, value[key], `${path}.${key}`));

@@ -26,11 +26,14 @@ const YAML_11: ScalarTag[] = [
 /** YAML 1.1 values only JSON can carry, and every key a string. */
 function toJson(value: unknown, depth: number): unknown {
   if (depth > MAX_DEPTH) throw badRequest("exceeded max depth");
-  if (typeof value === "number" && !Number.isFinite(value)) throw badRequest(`json: unsupported value: ${goFloat(value)}`);
+  if (typeof value === "number" && !Number.isFinite(value))
+    throw badRequest(`json: unsupported value: ${goFloat(value)}`);
   if (typeof value === "bigint") return Number(value);
   if (Array.isArray(value)) return value.map((item) => toJson(item, depth + 1));
   if (value instanceof Map) {
-    return Object.fromEntries([...value].map(([key, item]) => [key === null ? "null" : String(key), toJson(item, depth + 1)]));
+    return Object.fromEntries(
+      [...value].map(([key, item]) => [key === null ? "null" : String(key), toJson(item, depth + 1)]),
+    );
   }
   return value ?? null;
 }
@@ -62,6 +65,7 @@ export function decodeYaml(body: string | Uint8Array): Decoded {
   return { value: toJson(value, 0), duplicates };
 }
 
-const yamlFault = (line: number, message: string): StatusError => badRequest(`yaml: line ${line}: ${message.split("\n")[0]?.replace(/ at line .*$/, "") ?? ""}`);
+const yamlFault = (line: number, message: string): StatusError =>
+  badRequest(`yaml: line ${line}: ${message.split("\n")[0]?.replace(/ at line .*$/, "") ?? ""}`);
 
 const keyAt = (text: string, at: number): string => /^["']?([^:"'\n]*)/.exec(text.slice(at))?.[1]?.trim() ?? "";

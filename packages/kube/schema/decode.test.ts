@@ -21,19 +21,41 @@ function outcome(read: () => unknown): unknown {
 describe("JSON bodies", () => {
   // The texts on the right are what kube-apiserver 1.35 answers.
   it.each([
-    ['{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","foo":1},"data":{"a":"b","a":"c"},"bar":{"x":1}}', configMap,
-      ['unknown field "metadata.foo"', 'duplicate field "data.a"', 'unknown field "bar"']],
-    ['{"spec":{"foo":1,"containers":[{"name":"x","image":"y","bar":1,"env":[{"name":"a","value":"b","zip":1}],"name":"x","resources":{"limits":{"cpu":"1","cpu":"1"}}}]}}', pod,
-      ['unknown field "spec.foo"', 'unknown field "spec.containers[0].bar"', 'unknown field "spec.containers[0].env[0].zip"',
-        'duplicate field "spec.containers[0].name"', 'duplicate field "spec.containers[0].resources.limits.cpu"']],
-    ['{"spec":{"containers":[{"name":"x"},{"name":"y","name":"z"}]}}', pod, ['duplicate field "spec.containers[1].name"']],
-    ['{ "metadata" : { "n\\u0061me" : "\\"}" , "name":"b" } , "x\\"y" : [ {} , [ "]" ] ] }', pod, ['duplicate field "metadata.name"', 'unknown field "x\\"y"']],
+    [
+      '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","foo":1},"data":{"a":"b","a":"c"},"bar":{"x":1}}',
+      configMap,
+      ['unknown field "metadata.foo"', 'duplicate field "data.a"', 'unknown field "bar"'],
+    ],
+    [
+      '{"spec":{"foo":1,"containers":[{"name":"x","image":"y","bar":1,"env":[{"name":"a","value":"b","zip":1}],"name":"x","resources":{"limits":{"cpu":"1","cpu":"1"}}}]}}',
+      pod,
+      [
+        'unknown field "spec.foo"',
+        'unknown field "spec.containers[0].bar"',
+        'unknown field "spec.containers[0].env[0].zip"',
+        'duplicate field "spec.containers[0].name"',
+        'duplicate field "spec.containers[0].resources.limits.cpu"',
+      ],
+    ],
+    [
+      '{"spec":{"containers":[{"name":"x"},{"name":"y","name":"z"}]}}',
+      pod,
+      ['duplicate field "spec.containers[1].name"'],
+    ],
+    [
+      '{ "metadata" : { "n\\u0061me" : "\\"}" , "name":"b" } , "x\\"y" : [ {} , [ "]" ] ] }',
+      pod,
+      ['duplicate field "metadata.name"', 'unknown field "x\\"y"'],
+    ],
   ])("finds unknown and duplicate fields in the order of the text: %s", (text, node, faults) => {
     expect(strictFaults(node, text)).toEqual(faults);
   });
 
   it("finds duplicates without a schema, when asked", () => {
-    expect(decodeJson('{"a":{"b":1,"b":2},"a":1}', { duplicates: true })).toEqual({ value: { a: 1 }, duplicates: ["a.b", "a"] });
+    expect(decodeJson('{"a":{"b":1,"b":2},"a":1}', { duplicates: true })).toEqual({
+      value: { a: 1 },
+      duplicates: ["a.b", "a"],
+    });
     expect(decodeJson('{"a":1,"a":2}').duplicates).toEqual([]);
   });
 
@@ -60,13 +82,20 @@ describe("JSON bodies", () => {
 
   it("takes any text as a value or as 400, and walks every value", () => {
     fc.assert(
-      fc.property(fc.oneof(fc.string(), fc.json(), fc.json().map((text) => text.slice(0, -1))), (text) => {
-        const read = (): unknown => {
-          strictFaults(pod, JSON.stringify(decodeJson(text, { duplicates: true }).value));
-          return decodeJson(text).value;
-        };
-        expect(outcome(read)).toEqual(outcome(() => JSON.parse(text) as unknown));
-      }),
+      fc.property(
+        fc.oneof(
+          fc.string(),
+          fc.json(),
+          fc.json().map((text) => text.slice(0, -1)),
+        ),
+        (text) => {
+          const read = (): unknown => {
+            strictFaults(pod, JSON.stringify(decodeJson(text, { duplicates: true }).value));
+            return decodeJson(text).value;
+          };
+          expect(outcome(read)).toEqual(outcome(() => JSON.parse(text) as unknown));
+        },
+      ),
       { numRuns: 500 },
     );
   });
@@ -74,9 +103,19 @@ describe("JSON bodies", () => {
 
 describe("YAML bodies", () => {
   it("reads scalars as the server does", () => {
-    const text = "mode: 0644\nhex: 0x1F\nbig: 1_000\nyes1: yes\noff1: off\nword: 'yes'\nport: 1:30\ndate: 2001-01-01\nnone: ~\n80: eighty\n";
+    const text =
+      "mode: 0644\nhex: 0x1F\nbig: 1_000\nyes1: yes\noff1: off\nword: 'yes'\nport: 1:30\ndate: 2001-01-01\nnone: ~\n80: eighty\n";
     expect(decodeYaml(text).value).toEqual({
-      mode: 0o644, hex: 31, big: 1000, yes1: true, off1: false, word: "yes", port: "1:30", date: "2001-01-01", none: null, "80": "eighty",
+      mode: 0o644,
+      hex: 31,
+      big: 1000,
+      yes1: true,
+      off1: false,
+      word: "yes",
+      port: "1:30",
+      date: "2001-01-01",
+      none: null,
+      "80": "eighty",
     });
   });
 
@@ -85,7 +124,10 @@ describe("YAML bodies", () => {
   });
 
   it("names the line of a duplicate key, and keeps the last value", () => {
-    expect(decodeYaml("kind: ConfigMap\ndata:\n  a: b\n  a: c\n")).toEqual({ value: { kind: "ConfigMap", data: { a: "c" } }, duplicates: ['line 4: key "a" already set in map'] });
+    expect(decodeYaml("kind: ConfigMap\ndata:\n  a: b\n  a: c\n")).toEqual({
+      value: { kind: "ConfigMap", data: { a: "c" } },
+      duplicates: ['line 4: key "a" already set in map'],
+    });
   });
 
   it("names the line of a syntax fault", () => {
@@ -95,15 +137,21 @@ describe("YAML bodies", () => {
   });
 
   it("refuses a bomb of aliases", () => {
-    const bomb = ["a: &a [x,x,x,x,x,x,x,x,x]", ..."bcdefghi".split("").map((c, i) => `${c}: &${c} [${Array(9).fill(`*${"abcdefgh"[i]}`).join(",")}]`)].join("\n");
+    const bomb = [
+      "a: &a [x,x,x,x,x,x,x,x,x]",
+      ..."bcdefghi".split("").map((c, i) => `${c}: &${c} [${Array(9).fill(`*${"abcdefgh"[i]}`).join(",")}]`),
+    ].join("\n");
     expect(() => decodeYaml(bomb)).toThrow(StatusError);
   });
 
   it("takes any text as a value or as 400", () => {
     fc.assert(
-      fc.property(fc.oneof(fc.string(), fc.string({ unit: fc.constantFrom(..."ab: -[]{}*&!|>\n\t\"'#%@?,1".split("")) })), (text) => {
-        expect(outcome(() => typeof decodeYaml(text))).toMatch(/^(object|400)$/);
-      }),
+      fc.property(
+        fc.oneof(fc.string(), fc.string({ unit: fc.constantFrom(..."ab: -[]{}*&!|>\n\t\"'#%@?,1".split("")) })),
+        (text) => {
+          expect(outcome(() => typeof decodeYaml(text))).toMatch(/^(object|400)$/);
+        },
+      ),
       { numRuns: 500 },
     );
   });

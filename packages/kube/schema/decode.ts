@@ -47,4 +47,5 @@ export function decodeJson(body: string | Uint8Array, options?: { duplicates?: b
  * Unknown and duplicate fields of a JSON body of a built-in kind, in the order of the text,
  * worded as the strict decoder words them. The body must have been accepted by `decodeJson`.
  */
-export const strictFaults = (node: SchemaNode, body: string | Uint8Array): string[] => scanJson(utf8(body), node).map(faultText);
+export const strictFaults = (node: SchemaNode, body: string | Uint8Array): string[] =>
+  scanJson(utf8(body), node).map(faultText);

@@ -7,7 +7,8 @@ function defaultStruct(node: StructNode, value: JsonObject): JsonObject {
   for (const [key, field] of node.fields) {
     const given = Object.hasOwn(value, key) ? value[key] : undefined;
     // A null where null is no value counts as absent, so that it takes the default (or goes).
-    const before = given === null && field.node.nullable !== true && field.node.default !== undefined ? undefined : given;
+    const before =
+      given === null && field.node.nullable !== true && field.node.default !== undefined ? undefined : given;
     const start = before === undefined ? field.node.default : before;
     if (start === undefined) continue;
     const after = applyDefaults(field.node, start);

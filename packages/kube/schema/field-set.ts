@@ -150,7 +150,9 @@ export function pathsOf(set: FieldSet): string[][] {
 }
 
 function collect(set: FieldSet, prefix: readonly string[], out: string[][]): void {
-  const elements = Object.keys(set).filter((element) => element !== ".").sort(compareElements);
+  const elements = Object.keys(set)
+    .filter((element) => element !== ".")
+    .sort(compareElements);
   for (const element of elements) if (isMember(set[element] as FieldSet)) out.push([...prefix, element]);
   for (const element of elements) collect(set[element] as FieldSet, [...prefix, element], out);
 }

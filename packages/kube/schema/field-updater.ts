@@ -57,10 +57,15 @@ function at(context: UpdaterContext, object: KubeObject, apiVersion: string): Ty
   return context.convert(object, apiVersion);
 }
 
-const withFields = (entry: ManagerEntry, fields: FieldSet): ManagerEntry => (fields === entry.fields ? entry : { ...entry, fields });
+const withFields = (entry: ManagerEntry, fields: FieldSet): ManagerEntry =>
+  fields === entry.fields ? entry : { ...entry, fields };
 
 /** Brings what was owned under older schemas in line with today's; drops versions that are no longer served. */
-function reconcileManagers(context: UpdaterContext, live: KubeObject, managers: ManagerTable): Map<string, ManagerEntry> {
+function reconcileManagers(
+  context: UpdaterContext,
+  live: KubeObject,
+  managers: ManagerTable,
+): Map<string, ManagerEntry> {
   const out = new Map<string, ManagerEntry>();
   for (const [id, entry] of managers) {
     const typed = at(context, live, entry.apiVersion);
@@ -69,15 +74,25 @@ function reconcileManagers(context: UpdaterContext, live: KubeObject, managers: 
   return out;
 }
 
-const without = (set: FieldSet, reset: FieldSet | undefined): FieldSet => (reset === undefined ? set : recursiveDifference(set, reset));
+const without = (set: FieldSet, reset: FieldSet | undefined): FieldSet =>
+  reset === undefined ? set : recursiveDifference(set, reset);
 
-function compareAt(context: UpdaterContext, before: KubeObject, after: KubeObject, apiVersion: string): Comparison | undefined {
+function compareAt(
+  context: UpdaterContext,
+  before: KubeObject,
+  after: KubeObject,
+  apiVersion: string,
+): Comparison | undefined {
   const left = at(context, before, apiVersion);
   const right = at(context, after, apiVersion);
   if (left === undefined || right === undefined) return undefined;
   const { added, modified, removed } = compareTyped(left.node, left.object, right.object);
   const { resetFields } = context;
-  return { added: without(added, resetFields), modified: without(modified, resetFields), removed: without(removed, resetFields) };
+  return {
+    added: without(added, resetFields),
+    modified: without(modified, resetFields),
+    removed: without(removed, resetFields),
+  };
 }
 
 /**
@@ -102,7 +117,8 @@ function moveOwnership(
       out.set(id, entry);
       continue;
     }
-    if (!comparisons.has(entry.apiVersion)) comparisons.set(entry.apiVersion, compareAt(context, before, after, entry.apiVersion));
+    if (!comparisons.has(entry.apiVersion))
+      comparisons.set(entry.apiVersion, compareAt(context, before, after, entry.apiVersion));
     const comparison = comparisons.get(entry.apiVersion);
     if (comparison === undefined) continue;
     const lost = union(intersection(entry.fields, comparison.modified), intersection(entry.fields, comparison.added));
@@ -125,7 +141,10 @@ export function updateOwnership(
   const reconciled = reconcileManagers(context, before, managers);
   const { managers: out, comparison } = moveOwnership(context, before, after, reconciled, self.id, true);
   const previous = out.get(self.id)?.fields ?? EMPTY_SET;
-  const fields = without(union(union(difference(previous, comparison.removed), comparison.modified), comparison.added), context.resetFields);
+  const fields = without(
+    union(union(difference(previous, comparison.removed), comparison.modified), comparison.added),
+    context.resetFields,
+  );
   if (isEmptySet(fields)) out.delete(self.id);
   else {
     const { id, ...entry } = self;
@@ -181,9 +200,16 @@ function prune(
 }
 
 /** Puts back what any manager owns, the applier's new configuration included. */
-function addBackOwned(context: UpdaterContext, merged: Typed, pruned: KubeObject, apiVersion: string, managers: ManagerTable): KubeObject {
+function addBackOwned(
+  context: UpdaterContext,
+  merged: Typed,
+  pruned: KubeObject,
+  apiVersion: string,
+  managers: ManagerTable,
+): KubeObject {
   const owned = new Map<string, FieldSet>([[apiVersion, EMPTY_SET]]);
-  for (const entry of managers.values()) owned.set(entry.apiVersion, union(owned.get(entry.apiVersion) ?? EMPTY_SET, entry.fields));
+  for (const entry of managers.values())
+    owned.set(entry.apiVersion, union(owned.get(entry.apiVersion) ?? EMPTY_SET, entry.fields));
   let out = pruned;
   for (const [version, set] of owned) {
     const whole = at(context, merged.object, version);
@@ -200,7 +226,13 @@ function addBackOwned(context: UpdaterContext, merged: Typed, pruned: KubeObject
 const namedFieldsOf = ({ node, object }: Typed): FieldSet => withNamedFields(node, fieldsOf(node, object));
 
 /** Puts back what went only because something above it went: nobody, or an updater, had set it. */
-function addBackDangling(context: UpdaterContext, merged: Typed, pruned: KubeObject, apiVersion: string, last: FieldSet): KubeObject {
+function addBackDangling(
+  context: UpdaterContext,
+  merged: Typed,
+  pruned: KubeObject,
+  apiVersion: string,
+  last: FieldSet,
+): KubeObject {
   const part = at(context, pruned, apiVersion);
   if (part === undefined) return merged.object;
   const gone = intersection(difference(namedFieldsOf(merged), namedFieldsOf(part)), last);

@@ -7,11 +7,14 @@ const HOSTNAME =
   /^([a-zA-Z0-9\p{S}\p{L}]((-?[a-zA-Z0-9\p{S}\p{L}]{0,62})?)|([a-zA-Z0-9\p{S}\p{L}](([a-zA-Z0-9\-\p{S}\p{L}]{0,61}[a-zA-Z0-9\p{S}\p{L}])?)(\.)){1,}([a-zA-Z\p{L}]){2,63})$/u;
 const CREDIT_CARD =
   /^(?:4[0-9]{12}(?:[0-9]{3})?|5[1-5][0-9]{14}|6(?:011|5[0-9][0-9])[0-9]{12}|3[47][0-9]{13}|3(?:0[0-5]|[68][0-9])[0-9]{11}|(?:2131|1800|35\d{3})\d{11})$/;
-const RGB = /^rgb\(\s*(0|[1-9]\d?|1\d\d?|2[0-4]\d|25[0-5])\s*,\s*(0|[1-9]\d?|1\d\d?|2[0-4]\d|25[0-5])\s*,\s*(0|[1-9]\d?|1\d\d?|2[0-4]\d|25[0-5])\s*\)$/;
+const RGB =
+  /^rgb\(\s*(0|[1-9]\d?|1\d\d?|2[0-4]\d|25[0-5])\s*,\s*(0|[1-9]\d?|1\d\d?|2[0-4]\d|25[0-5])\s*,\s*(0|[1-9]\d?|1\d\d?|2[0-4]\d|25[0-5])\s*\)$/;
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{4})$/;
-const MAC = /^(?:[0-9a-f]{2}([:-])(?:[0-9a-f]{2}\1){4}(?:[0-9a-f]{2}\1){0,14}[0-9a-f]{2}|[0-9a-f]{4}(?:\.[0-9a-f]{4})+)$/i;
+const MAC =
+  /^(?:[0-9a-f]{2}([:-])(?:[0-9a-f]{2}\1){4}(?:[0-9a-f]{2}\1){0,14}[0-9a-f]{2}|[0-9a-f]{4}(?:\.[0-9a-f]{4})+)$/i;
 const MAC_DIGITS: ReadonlySet<number> = new Set([12, 16, 40]);
-const uuid = (version: string, variant: string): RegExp => new RegExp(`^[0-9a-f]{8}-?[0-9a-f]{4}-?${version}-?${variant}-?[0-9a-f]{12}$`, "i");
+const uuid = (version: string, variant: string): RegExp =>
+  new RegExp(`^[0-9a-f]{8}-?[0-9a-f]{4}-?${version}-?${variant}-?[0-9a-f]{12}$`, "i");
 
 export function isDate(value: string): boolean {
   const match = DATE.exec(value);
@@ -53,8 +56,11 @@ function isUri(value: string): boolean {
   return /^(?:\[[0-9a-fA-F:.%\w-]+\]|[^\s<>"[\]{}|\\^`:]*)(?::\d*)?$/.test(host);
 }
 
-const ATOM = "[^\\s()<>\\[\\]:;@\\\\,.\"]+";
-const ADDRESS = new RegExp(`^(?:${ATOM}(?:\\.${ATOM})*|"(?:[^"\\\\\\r\\n]|\\\\.)*")@(?:${ATOM}(?:\\.${ATOM})*|\\[[^\\[\\]\\\\]*\\])$`, "u");
+const ATOM = '[^\\s()<>\\[\\]:;@\\\\,."]+';
+const ADDRESS = new RegExp(
+  `^(?:${ATOM}(?:\\.${ATOM})*|"(?:[^"\\\\\\r\\n]|\\\\.)*")@(?:${ATOM}(?:\\.${ATOM})*|\\[[^\\[\\]\\\\]*\\])$`,
+  "u",
+);
 
 function isEmail(value: string): boolean {
   const angle = /^[^<>]*<([^<>]*)>\s*$/.exec(value);
@@ -62,7 +68,9 @@ function isEmail(value: string): boolean {
 }
 
 const isHostname = (value: string): boolean =>
-  HOSTNAME.test(value) && Buffer.byteLength(value) <= 255 && value.split(".").every((label) => Buffer.byteLength(label) <= 63);
+  HOSTNAME.test(value) &&
+  Buffer.byteLength(value) <= 255 &&
+  value.split(".").every((label) => Buffer.byteLength(label) <= 63);
 
 function isIsbn10(value: string): boolean {
   const digits = value.replace(/[\s-]+/g, "");
@@ -93,7 +101,14 @@ function isCreditCard(value: string): boolean {
 
 const GO_DURATION = /^[-+]?(?:0|(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)$/;
 const UNITS: readonly (readonly string[])[] = [
-  ["ns", "nano"], ["us", "µs", "micro"], ["ms", "milli"], ["s", "sec"], ["m", "min"], ["h", "hr", "hour"], ["d", "day"], ["w", "wk", "week"],
+  ["ns", "nano"],
+  ["us", "µs", "micro"],
+  ["ms", "milli"],
+  ["s", "sec"],
+  ["m", "min"],
+  ["h", "hr", "hour"],
+  ["d", "day"],
+  ["w", "wk", "week"],
 ];
 
 /** Go's durations (`1h30m`), or words (`2 weeks`). */
@@ -107,7 +122,10 @@ function isDuration(value: string): boolean {
 }
 
 const SHORT_NAME = /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?$/;
-const matches = (pattern: RegExp) => (value: string): boolean => pattern.test(value);
+const matches =
+  (pattern: RegExp) =>
+  (value: string): boolean =>
+    pattern.test(value);
 
 const FORMATS: ReadonlyMap<string, (value: string) => boolean> = new Map([
   ["bsonobjectid", matches(/^[0-9a-f]{24}$/i)],
@@ -139,4 +157,5 @@ const FORMATS: ReadonlyMap<string, (value: string) => boolean> = new Map([
 ]);
 
 /** The check of a format; undefined for formats that are not known, which say nothing. */
-export const formatCheck = (format: string): ((value: string) => boolean) | undefined => FORMATS.get(format.replaceAll("-", ""));
+export const formatCheck = (format: string): ((value: string) => boolean) | undefined =>
+  FORMATS.get(format.replaceAll("-", ""));

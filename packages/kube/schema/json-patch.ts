@@ -43,7 +43,9 @@ function readOperations(operations: unknown): Operation[] {
 function readOperation(operation: unknown): Operation {
   if (operation === null) return { op: undefined, path: undefined, from: undefined, value: undefined };
   if (!isObject(operation)) {
-    throw badRequest(`error decoding patch: json: cannot unmarshal ${goKind(operation)} into Go value of type handlers.jsonPatchOp`);
+    throw badRequest(
+      `error decoding patch: json: cannot unmarshal ${goKind(operation)} into Go value of type handlers.jsonPatchOp`,
+    );
   }
   return {
     op: textField(operation, "op"),
@@ -57,7 +59,9 @@ function textField(operation: JsonObject, name: string): string | undefined {
   const value = own(operation, name);
   if (value === undefined || value === null) return undefined;
   if (typeof value === "string") return value;
-  throw badRequest(`error decoding patch: json: cannot unmarshal ${goKind(value)} into Go struct field jsonPatchOp.${name} of type string`);
+  throw badRequest(
+    `error decoding patch: json: cannot unmarshal ${goKind(value)} into Go struct field jsonPatchOp.${name} of type string`,
+  );
 }
 
 /** Upstream's message says nothing; the cause says what. */
@@ -106,60 +110,71 @@ class PatchedDocument {
   #add({ path, value }: Operation): void {
     const at = required(path, "add operation failed to decode path: missing value");
     const found = this.#find(at, true);
-    if (found === undefined) throw unprocessable(`add operation does not apply: doc is missing path: "${at}": missing value`);
+    if (found === undefined)
+      throw unprocessable(`add operation does not apply: doc is missing path: "${at}": missing value`);
     insert(found.container, found.key, value ?? null, `error in add for path: '${at}'`);
   }
 
   #remove({ path }: Operation): void {
     const at = required(path, "remove operation failed to decode path: missing value");
     const found = this.#find(at, true);
-    if (found === undefined) throw unprocessable(`remove operation does not apply: doc is missing path: "${at}": missing value`);
+    if (found === undefined)
+      throw unprocessable(`remove operation does not apply: doc is missing path: "${at}": missing value`);
     erase(found.container, found.key, `error in remove for path: '${at}'`);
   }
 
   #replace({ path, value }: Operation): void {
     const at = required(path, "replace operation failed to decode path: operation missing path field: missing value");
     if (at === "") {
-      if (typeof value !== "object" || value === null) throw unprocessable("replace operation value must be object or array");
+      if (typeof value !== "object" || value === null)
+        throw unprocessable("replace operation value must be object or array");
       this.root = value;
       return;
     }
     const found = this.#find(at, true);
-    if (found === undefined) throw unprocessable(`replace operation does not apply: doc is missing path: ${at}: missing value`);
+    if (found === undefined)
+      throw unprocessable(`replace operation does not apply: doc is missing path: ${at}: missing value`);
     const { container, key } = found;
     if (!Array.isArray(container)) {
       setKey(container, key, value ?? null);
       return;
     }
     const index = indexIn(container.length, key);
-    if (index === undefined) throw unprocessable(`replace operation does not apply: doc is missing key: ${at}: missing value`);
+    if (index === undefined)
+      throw unprocessable(`replace operation does not apply: doc is missing key: ${at}: missing value`);
     container[index] = value ?? null;
   }
 
   #move({ path, from }: Operation): void {
     const source = required(from, "move operation failed to decode from: operation, missing from field: missing value");
     const found = this.#find(source, true);
-    if (found === undefined) throw unprocessable(`move operation does not apply: doc is missing from path: ${source}: missing value`);
+    if (found === undefined)
+      throw unprocessable(`move operation does not apply: doc is missing from path: ${source}: missing value`);
     const value = lookUp(found.container, found.key, `error in move for path: '${found.key}'`);
     erase(found.container, found.key, `error in move for path: '${found.key}'`);
     const at = required(path, "move operation failed to decode path: operation missing path field: missing value");
     const target = this.#find(at, true);
-    if (target === undefined) throw unprocessable(`move operation does not apply: doc is missing destination path: ${at}: missing value`);
+    if (target === undefined)
+      throw unprocessable(`move operation does not apply: doc is missing destination path: ${at}: missing value`);
     insert(target.container, target.key, value ?? null, `error in move for path: '${at}'`);
   }
 
   #copy({ path, from }: Operation): void {
     const source = required(from, "copy operation failed to decode from: operation, missing from field: missing value");
     const found = this.#find(source, false);
-    if (found === undefined) throw unprocessable(`copy operation does not apply: doc is missing from path: ${source}: missing value`);
+    if (found === undefined)
+      throw unprocessable(`copy operation does not apply: doc is missing from path: ${source}: missing value`);
     const value = lookUp(found.container, found.key, `error in copy for from: '${source}'`) ?? null;
     const at = required(path, "copy operation failed to decode path: missing value");
     const target = this.#find(at, true);
-    if (target === undefined) throw unprocessable(`copy operation does not apply: doc is missing destination path: ${at}: missing value`);
+    if (target === undefined)
+      throw unprocessable(`copy operation does not apply: doc is missing destination path: ${at}: missing value`);
     const text = JSON.stringify(value);
     this.#copied += text.length;
     if (this.#copied > MAX_COPIED) {
-      throw unprocessable(`Unable to complete the copy, the accumulated size increase of copy is ${this.#copied}, exceeding the limit ${MAX_COPIED}`);
+      throw unprocessable(
+        `Unable to complete the copy, the accumulated size increase of copy is ${this.#copied}, exceeding the limit ${MAX_COPIED}`,
+      );
     }
     // A copy of its own: what was made here may be written to at both places later.
     insert(target.container, target.key, JSON.parse(text), "error while adding value during copy");
@@ -172,7 +187,8 @@ class PatchedDocument {
       throw unprocessable(`testing value ${at} failed: test failed`);
     }
     const found = this.#find(at, false);
-    if (found === undefined) throw unprocessable(`test operation does not apply: is missing path: ${at}: missing value`);
+    if (found === undefined)
+      throw unprocessable(`test operation does not apply: is missing path: ${at}: missing value`);
     const held = lookUp(found.container, found.key, `error in test for path: '${at}'`) ?? null;
     if (!equalJson(held, value ?? null)) throw unprocessable(`testing value ${at} failed: test failed`);
   }
@@ -245,7 +261,8 @@ function insert(container: Container, key: string, value: unknown, where: string
     container.push(value);
     return;
   }
-  if (!INDEX.test(key)) throw unprocessable(`${where}: value was not a proper array index: '${key}': ${parseFault(key)}`);
+  if (!INDEX.test(key))
+    throw unprocessable(`${where}: value was not a proper array index: '${key}': ${parseFault(key)}`);
   // One more place than there are items: the end is a place too.
   const index = indexIn(container.length + 1, key);
   if (index === undefined) throw unprocessable(`${where}: ${indexFault(key)}`);
@@ -254,7 +271,8 @@ function insert(container: Container, key: string, value: unknown, where: string
 
 function erase(container: Container, key: string, where: string): void {
   if (!Array.isArray(container)) {
-    if (!Object.hasOwn(container, key)) throw unprocessable(`${where}: Unable to remove nonexistent key: ${key}: missing value`);
+    if (!Object.hasOwn(container, key))
+      throw unprocessable(`${where}: Unable to remove nonexistent key: ${key}: missing value`);
     delete container[key];
     return;
   }

@@ -1,7 +1,8 @@
 /** Says why a text is no JSON, in the words that Go's decoder uses and clients know. Runs only after `JSON.parse` failed. */
 
 const LITERALS = ["true", "false", "null"] as const;
-const show = (char: string): string => (char === "'" ? "'\\''" : char === '"' ? "'\"'" : `'${JSON.stringify(char).slice(1, -1)}'`);
+const show = (char: string): string =>
+  char === "'" ? "'\\''" : char === '"' ? "'\"'" : `'${JSON.stringify(char).slice(1, -1)}'`;
 
 class Fault extends Error {}
 

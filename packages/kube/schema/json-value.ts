@@ -6,11 +6,13 @@ export const isObject = (value: unknown): value is JsonObject =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** Own properties only: an object may well have a key called `constructor`. */
-export const own = (object: Readonly<JsonObject>, key: string): unknown => (Object.hasOwn(object, key) ? object[key] : undefined);
+export const own = (object: Readonly<JsonObject>, key: string): unknown =>
+  Object.hasOwn(object, key) ? object[key] : undefined;
 
 /** Sets a key, also one called `__proto__`, which plain assignment would take for the prototype. */
 export function setKey(object: JsonObject, key: string, value: unknown): void {
-  if (key === "__proto__") Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
+  if (key === "__proto__")
+    Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
   else object[key] = value;
 }
 

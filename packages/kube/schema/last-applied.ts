@@ -17,7 +17,8 @@ const MAX_ANNOTATIONS_BYTES = 256 * 1024;
 /** The fields of the last applied configuration that the live object still has as they were applied. */
 export function adoptableFields(node: StructNode, apiVersion: string, live: KubeObject): FieldSet | undefined {
   const config = lastApplied(live);
-  if (config === undefined || config["apiVersion"] !== apiVersion || typedFaults(node, config) !== undefined) return undefined;
+  if (config === undefined || config["apiVersion"] !== apiVersion || typedFaults(node, config) !== undefined)
+    return undefined;
   const { added, modified, removed } = compareTyped(node, config, live);
   return difference(difference(difference(fieldsOf(node, config), modified), added), removed);
 }
@@ -39,7 +40,8 @@ export function refreshLastApplied(object: KubeObject, applied: KubeObject): Kub
   if (annotations === undefined || (annotations[LAST_APPLIED] ?? "") === "") return object;
   const text = `${goJson(sortKeys(withoutAnnotation(applied)))}\n`;
   const { [LAST_APPLIED]: _, ...others } = annotations;
-  const refreshed = size({ ...others, [LAST_APPLIED]: text }) > MAX_ANNOTATIONS_BYTES ? others : { ...others, [LAST_APPLIED]: text };
+  const refreshed =
+    size({ ...others, [LAST_APPLIED]: text }) > MAX_ANNOTATIONS_BYTES ? others : { ...others, [LAST_APPLIED]: text };
   return { ...object, metadata: { ...object.metadata, annotations: refreshed } };
 }
 
@@ -57,5 +59,9 @@ function withoutAnnotation(applied: KubeObject): KubeObject {
 function sortKeys(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sortKeys);
   if (!isObject(value)) return value;
-  return Object.fromEntries(Object.keys(value).sort().map((key) => [key, sortKeys(value[key])]));
+  return Object.fromEntries(
+    Object.keys(value)
+      .sort()
+      .map((key) => [key, sortKeys(value[key])]),
+  );
 }

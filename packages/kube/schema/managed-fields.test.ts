@@ -15,21 +15,64 @@ const T0 = Date.UTC(2026, 0, 1, 10, 0, 0);
 const T1 = T0 + 60_000;
 const STATUS = fieldSetOf(["status"]);
 
-const apply = (live: KubeObject | undefined, applied: unknown, manager: string, options: Partial<ApplyRequest> = {}): KubeObject =>
-  serverSideApply({ node: deploymentNode, live, applied: applied as KubeObject, manager, force: false, apiVersion: "apps/v1", now: T0, resetFields: STATUS, ...options }).object;
-const update = (before: KubeObject | undefined, after: unknown, manager: string, options: Partial<UpdateRequest> = {}): KubeObject =>
-  trackUpdate({ node: deploymentNode, before, after: after as KubeObject, manager, apiVersion: "apps/v1", now: T0, resetFields: STATUS, ...options });
+const apply = (
+  live: KubeObject | undefined,
+  applied: unknown,
+  manager: string,
+  options: Partial<ApplyRequest> = {},
+): KubeObject =>
+  serverSideApply({
+    node: deploymentNode,
+    live,
+    applied: applied as KubeObject,
+    manager,
+    force: false,
+    apiVersion: "apps/v1",
+    now: T0,
+    resetFields: STATUS,
+    ...options,
+  }).object;
+const update = (
+  before: KubeObject | undefined,
+  after: unknown,
+  manager: string,
+  options: Partial<UpdateRequest> = {},
+): KubeObject =>
+  trackUpdate({
+    node: deploymentNode,
+    before,
+    after: after as KubeObject,
+    manager,
+    apiVersion: "apps/v1",
+    now: T0,
+    resetFields: STATUS,
+    ...options,
+  });
 
-const config = (spec: object, metadata: object = {}): KubeObject => ({ apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "web", namespace: "shop", ...metadata }, spec });
+const config = (spec: object, metadata: object = {}): KubeObject => ({
+  apiVersion: "apps/v1",
+  kind: "Deployment",
+  metadata: { name: "web", namespace: "shop", ...metadata },
+  spec,
+});
 const container = (name: string, more: object = {}): object => ({ name, image: "img", ...more });
 const pods = (...containers: object[]): object => ({ template: { spec: { containers } } });
 const stored = (object: KubeObject): KubeObject => ({ ...object, metadata: { ...object.metadata, uid: "u1" } });
 const owners = (object: KubeObject): ManagedFieldsEntry[] => object.metadata.managedFields ?? [];
-const fieldsOf = (object: KubeObject, manager: string): unknown => owners(object).find((entry) => entry.manager === manager)?.fieldsV1;
+const fieldsOf = (object: KubeObject, manager: string): unknown =>
+  owners(object).find((entry) => entry.manager === manager)?.fieldsV1;
 
 describe("apply", () => {
   test("creates the object and owns what it names, list items by their keys with defaults", () => {
-    const made = apply(undefined, config({ replicas: 1, selector: { matchLabels: { a: "b" } }, ...pods(container("c", { ports: [{ containerPort: 80 }] })) }), "m1");
+    const made = apply(
+      undefined,
+      config({
+        replicas: 1,
+        selector: { matchLabels: { a: "b" } },
+        ...pods(container("c", { ports: [{ containerPort: 80 }] })),
+      }),
+      "m1",
+    );
     expect(owners(made)).toEqual([
       {
         manager: "m1",
@@ -71,14 +114,24 @@ describe("apply", () => {
   test("what another applied is a conflict, told with manager and field", () => {
     const live = stored(apply(undefined, config({ replicas: 1 }), "m1"));
     const error = refusal(() => apply(live, config({ replicas: 2 }), "m2"));
-    expect([error.code, error.reason, error.message]).toEqual([409, "Conflict", 'Apply failed with 1 conflict: conflict with "m1": .spec.replicas']);
-    expect(error.status.details).toEqual({ causes: [{ reason: "FieldManagerConflict", message: 'conflict with "m1"', field: ".spec.replicas" }] });
+    expect([error.code, error.reason, error.message]).toEqual([
+      409,
+      "Conflict",
+      'Apply failed with 1 conflict: conflict with "m1": .spec.replicas',
+    ]);
+    expect(error.status.details).toEqual({
+      causes: [{ reason: "FieldManagerConflict", message: 'conflict with "m1"', field: ".spec.replicas" }],
+    });
   });
 
   test("several conflicts are listed by manager; an updater is named with its version", () => {
-    const created = stored(update(undefined, config({ replicas: 1, paused: true, ...pods(container("c")) }), "kubectl-client-side-apply"));
+    const created = stored(
+      update(undefined, config({ replicas: 1, paused: true, ...pods(container("c")) }), "kubectl-client-side-apply"),
+    );
     const live = apply(created, config({ replicas: 1 }), "a");
-    const error = refusal(() => apply(live, config({ replicas: 2, paused: false, ...pods(container("c", { image: "other" })) }), "m2"));
+    const error = refusal(() =>
+      apply(live, config({ replicas: 2, paused: false, ...pods(container("c", { image: "other" })) }), "m2"),
+    );
     expect(error.message).toBe(
       [
         'Apply failed with 4 conflicts: conflicts with "a":',
@@ -100,9 +153,15 @@ describe("apply", () => {
   });
 
   test("what is no longer applied goes, unless someone else owns it or it came of itself", () => {
-    const first = stored(apply(undefined, config({ replicas: 1, paused: true, ...pods(container("a"), container("b")) }), "m1"));
+    const first = stored(
+      apply(undefined, config({ replicas: 1, paused: true, ...pods(container("a"), container("b")) }), "m1"),
+    );
     const shared = apply(first, config({ paused: true }), "m2");
-    const defaulted = update(shared, { ...shared, spec: { ...(shared["spec"] as object), revisionHistoryLimit: 10 } }, "server");
+    const defaulted = update(
+      shared,
+      { ...shared, spec: { ...(shared["spec"] as object), revisionHistoryLimit: 10 } },
+      "server",
+    );
     const applied = apply(defaulted, config(pods(container("b"))), "m1");
     expect(applied["spec"]).toEqual({ paused: true, revisionHistoryLimit: 10, ...pods(container("b")) });
   });
@@ -122,9 +181,20 @@ describe("apply", () => {
   });
 
   test("an atomic list or struct has one owner", () => {
-    const live = stored(apply(undefined, config({ selector: { matchLabels: { a: "b" } }, ...pods(container("c", { args: ["x"] })) }), "m1"));
-    const error = refusal(() => apply(live, config({ selector: { matchLabels: { c: "d" } }, ...pods(container("c", { args: ["y"] })) }), "m2"));
-    expect(error.status.details?.causes?.map((cause) => cause.field)).toEqual([".spec.selector", '.spec.template.spec.containers[name="c"].args']);
+    const live = stored(
+      apply(
+        undefined,
+        config({ selector: { matchLabels: { a: "b" } }, ...pods(container("c", { args: ["x"] })) }),
+        "m1",
+      ),
+    );
+    const error = refusal(() =>
+      apply(live, config({ selector: { matchLabels: { c: "d" } }, ...pods(container("c", { args: ["y"] })) }), "m2"),
+    );
+    expect(error.status.details?.causes?.map((cause) => cause.field)).toEqual([
+      ".spec.selector",
+      '.spec.template.spec.containers[name="c"].args',
+    ]);
   });
 
   test("applying again changes nothing, not even a time", () => {
@@ -135,17 +205,33 @@ describe("apply", () => {
   test.each([
     [{ spec: { foo: 1 } }, ".spec.foo: field not declared in schema"],
     [{ spec: { replicas: "x" } }, ".spec.replicas: expected numeric (int or float), got string"],
-    [{ spec: pods(container("c"), container("c")) }, '.spec.template.spec.containers: duplicate entries for key [name="c"]'],
-    [{ spec: pods({ image: "x" }) }, '.spec.template.spec.containers: element 0: associative list with keys has an element that omits all key fields ["name"] (and doesn\'t have default values for any key fields)'],
-    [{ spec: { replicas: true, paused: 3 } }, "errors:\n  .spec.replicas: expected numeric (int or float), got bool\n  .spec.paused: expected boolean, got &{3}"],
+    [
+      { spec: pods(container("c"), container("c")) },
+      '.spec.template.spec.containers: duplicate entries for key [name="c"]',
+    ],
+    [
+      { spec: pods({ image: "x" }) },
+      '.spec.template.spec.containers: element 0: associative list with keys has an element that omits all key fields ["name"] (and doesn\'t have default values for any key fields)',
+    ],
+    [
+      { spec: { replicas: true, paused: 3 } },
+      "errors:\n  .spec.replicas: expected numeric (int or float), got bool\n  .spec.paused: expected boolean, got &{3}",
+    ],
   ])("refuses a configuration that does not fit: %j", (part, text) => {
     const error = refusal(() => apply(undefined, { ...config({}), ...part }, "m1"));
-    expect([error.code, error.message]).toEqual([400, `failed to create typed patch object (shop/web; apps/v1, Kind=Deployment): ${text}`]);
+    expect([error.code, error.message]).toEqual([
+      400,
+      `failed to create typed patch object (shop/web; apps/v1, Kind=Deployment): ${text}`,
+    ]);
   });
 
   test("refuses another kind, and managedFields", () => {
-    expect(refusal(() => apply(undefined, { ...config({}), apiVersion: "apps/v2" }, "m1")).message).toBe("invalid object type: apps/v2, Kind=Deployment");
-    expect(refusal(() => apply(undefined, config({}, { managedFields: [] }), "m1")).message).toBe("metadata.managedFields must be nil");
+    expect(refusal(() => apply(undefined, { ...config({}), apiVersion: "apps/v2" }, "m1")).message).toBe(
+      "invalid object type: apps/v2, Kind=Deployment",
+    );
+    expect(refusal(() => apply(undefined, config({}, { managedFields: [] }), "m1")).message).toBe(
+      "metadata.managedFields must be nil",
+    );
   });
 
   test("what nobody tracked belongs to before-first-apply", () => {
@@ -166,19 +252,29 @@ describe("apply", () => {
     expect((taken["spec"] as { replicas: number }).replicas).toBe(2);
     expect(JSON.parse(taken.metadata.annotations?.[key] ?? "")).toEqual(config({ replicas: 2 }));
     const edited = update(live, { ...live, spec: { replicas: 9 } }, "kubectl-edit");
-    expect(refusal(() => apply(edited, config({ replicas: 2 }), "kubectl")).message).toContain('conflict with "kubectl-edit" using apps/v1: .spec.replicas');
+    expect(refusal(() => apply(edited, config({ replicas: 2 }), "kubectl")).message).toContain(
+      'conflict with "kubectl-edit" using apps/v1: .spec.replicas',
+    );
   });
 
   test("the status endpoint owns nothing but status", () => {
     const live = stored(update(undefined, config({ replicas: 1 }), "m1"));
-    const through = apply(live, { ...config({ replicas: 1 }), status: { replicas: 3 } }, "ctl", { subresource: "status", resetFields: fieldSetOf(["spec"], ["metadata"]) });
-    expect(owners(through).find((entry) => entry.manager === "ctl")).toMatchObject({ subresource: "status", fieldsV1: { "f:status": { "f:replicas": {} } } });
+    const through = apply(live, { ...config({ replicas: 1 }), status: { replicas: 3 } }, "ctl", {
+      subresource: "status",
+      resetFields: fieldSetOf(["spec"], ["metadata"]),
+    });
+    expect(owners(through).find((entry) => entry.manager === "ctl")).toMatchObject({
+      subresource: "status",
+      fieldsV1: { "f:status": { "f:replicas": {} } },
+    });
   });
 
   test("an entry of a version that is no longer served ends; other versions are compared in their own shape", () => {
     const live = stored(apply(undefined, config({ replicas: 1 }), "m1"));
     const old = owners(live).map((entry) => ({ ...entry, apiVersion: "apps/v1beta1" }));
-    const gone = apply({ ...live, metadata: { ...live.metadata, managedFields: old } }, config({ replicas: 2 }), "m2", { convert: () => undefined });
+    const gone = apply({ ...live, metadata: { ...live.metadata, managedFields: old } }, config({ replicas: 2 }), "m2", {
+      convert: () => undefined,
+    });
     expect(owners(gone).map((entry) => entry.manager)).toEqual(["m2"]);
   });
 });
@@ -186,17 +282,30 @@ describe("apply", () => {
 describe("updates", () => {
   test("own what they change and take it from others", () => {
     const live = stored(apply(undefined, config({ replicas: 1, paused: true }), "m1"));
-    const changed = update(live, config({ replicas: 5, paused: true }, { uid: "u1", labels: { a: "b" } }), "editor", { now: T1 });
+    const changed = update(live, config({ replicas: 5, paused: true }, { uid: "u1", labels: { a: "b" } }), "editor", {
+      now: T1,
+    });
     expect(fieldsOf(changed, "m1")).toEqual({ "f:spec": { "f:paused": {} } });
-    expect(fieldsOf(changed, "editor")).toEqual({ "f:metadata": { "f:labels": { ".": {}, "f:a": {} } }, "f:spec": { "f:replicas": {} } });
+    expect(fieldsOf(changed, "editor")).toEqual({
+      "f:metadata": { "f:labels": { ".": {}, "f:a": {} } },
+      "f:spec": { "f:replicas": {} },
+    });
   });
 
   test("a field that a Go server always has is not said to have been added", () => {
-    const made = update(undefined, config({ strategy: { type: "Recreate" }, ...pods({ ...container("c"), resources: {} }) }), "m1");
+    const made = update(
+      undefined,
+      config({ strategy: { type: "Recreate" }, ...pods({ ...container("c"), resources: {} }) }),
+      "m1",
+    );
     expect(fieldsOf(made, "m1")).toEqual({
       "f:spec": {
         "f:strategy": { "f:type": {} },
-        "f:template": { "f:spec": { "f:containers": { 'k:{"name":"c"}': { ".": {}, "f:image": {}, "f:name": {}, "f:resources": {} } } } },
+        "f:template": {
+          "f:spec": {
+            "f:containers": { 'k:{"name":"c"}': { ".": {}, "f:image": {}, "f:name": {}, "f:resources": {} } },
+          },
+        },
       },
     });
   });
@@ -206,7 +315,9 @@ describe("updates", () => {
     expect(owners(update(live, config({ replicas: 1 }, { uid: "u1" }), "x"))).toEqual(owners(live));
     expect(owners(update(live, config({ replicas: 1 }, { uid: "u1", managedFields: [] }), "x"))).toEqual([]);
     expect(owners(update(live, config({ replicas: 1 }, { uid: "u1", managedFields: [{}] }), "x"))).toEqual([]);
-    expect(owners(update(live, config({ replicas: 1 }, { uid: "u1", managedFields: [{ operation: "Bogus" }] }), "x"))).toEqual(owners(live));
+    expect(
+      owners(update(live, config({ replicas: 1 }, { uid: "u1", managedFields: [{ operation: "Bogus" }] }), "x")),
+    ).toEqual(owners(live));
   });
 
   test("an object that nobody tracks stays untracked", () => {
@@ -225,13 +336,41 @@ describe("updates", () => {
       const labels = { ...live.metadata.labels, [name]: "x" };
       live = update(live, { ...live, metadata: { ...live.metadata, labels } }, name, { now: T0 + i * 1000 });
     }
-    expect(owners(live).map((entry) => entry.manager)).toEqual(["ancient-changes", "m05", "m06", "m07", "m08", "m09", "m10", "m11", "m12", "m13"]);
+    expect(owners(live).map((entry) => entry.manager)).toEqual([
+      "ancient-changes",
+      "m05",
+      "m06",
+      "m07",
+      "m08",
+      "m09",
+      "m10",
+      "m11",
+      "m12",
+      "m13",
+    ]);
   });
 
   test("a custom resource owns its containers too: nothing is there before it is set", () => {
-    const node = fromStructuralSchema({ type: "object", properties: { spec: { type: "object", properties: { free: { type: "object", "x-kubernetes-preserve-unknown-fields": true } } } } });
-    const made = trackUpdate({ node, before: undefined, after: { apiVersion: "x/v1", kind: "X", metadata: { name: "a" }, spec: { free: { a: { b: [1] } } } }, manager: "m", apiVersion: "x/v1", now: T0 });
-    expect(fieldsOf(made, "m")).toEqual({ "f:spec": { ".": {}, "f:free": { ".": {}, "f:a": { ".": {}, "f:b": {} } } } });
+    const node = fromStructuralSchema({
+      type: "object",
+      properties: {
+        spec: {
+          type: "object",
+          properties: { free: { type: "object", "x-kubernetes-preserve-unknown-fields": true } },
+        },
+      },
+    });
+    const made = trackUpdate({
+      node,
+      before: undefined,
+      after: { apiVersion: "x/v1", kind: "X", metadata: { name: "a" }, spec: { free: { a: { b: [1] } } } },
+      manager: "m",
+      apiVersion: "x/v1",
+      now: T0,
+    });
+    expect(fieldsOf(made, "m")).toEqual({
+      "f:spec": { ".": {}, "f:free": { ".": {}, "f:a": { ".": {}, "f:b": {} } } },
+    });
   });
 });
 
@@ -240,21 +379,40 @@ describe("scale", () => {
 
   test("shows who owns the replicas, and gives them to who changed them", () => {
     const scale = scaleManagedFields(parent.metadata.managedFields, ["spec", "replicas"]);
-    expect(scale).toMatchObject([{ manager: "m1", apiVersion: "autoscaling/v1", fieldsV1: { "f:spec": { "f:replicas": {} } } }]);
-    const hpa: ManagedFieldsEntry = { manager: "hpa", operation: "Update", apiVersion: "autoscaling/v1", fieldsType: "FieldsV1", fieldsV1: { "f:spec": { "f:replicas": {} } }, subresource: "scale" };
+    expect(scale).toMatchObject([
+      { manager: "m1", apiVersion: "autoscaling/v1", fieldsV1: { "f:spec": { "f:replicas": {} } } },
+    ]);
+    const hpa: ManagedFieldsEntry = {
+      manager: "hpa",
+      operation: "Update",
+      apiVersion: "autoscaling/v1",
+      fieldsType: "FieldsV1",
+      fieldsV1: { "f:spec": { "f:replicas": {} } },
+      subresource: "scale",
+    };
     const after = parentManagedFields(parent.metadata.managedFields, [hpa], "apps/v1", ["spec", "replicas"]);
     expect(after).toMatchObject([
       { manager: "hpa", apiVersion: "apps/v1", subresource: "scale", fieldsV1: { "f:spec": { "f:replicas": {} } } },
       { manager: "m1", fieldsV1: { "f:spec": { "f:paused": {} } } },
     ]);
-    expect(parentManagedFields(parent.metadata.managedFields, scale, "apps/v1", ["spec", "replicas"])).toEqual(parent.metadata.managedFields);
+    expect(parentManagedFields(parent.metadata.managedFields, scale, "apps/v1", ["spec", "replicas"])).toEqual(
+      parent.metadata.managedFields,
+    );
   });
 });
 
-const label = fc.dictionary(fc.constantFrom("a", "b", "c", "__proto__", "x/y"), fc.constantFrom("1", "2"), { noNullPrototype: true });
+const label = fc.dictionary(fc.constantFrom("a", "b", "c", "__proto__", "x/y"), fc.constantFrom("1", "2"), {
+  noNullPrototype: true,
+});
 const anyContainer = fc.record(
-  { name: fc.constantFrom("c1", "c2", "c3"), image: fc.constantFrom("i1", "i2"), args: fc.array(fc.constantFrom("x", "y"), { maxLength: 2 }),
-    ports: fc.uniqueArray(fc.record({ containerPort: fc.constantFrom(80, 443) }), { selector: (port) => port.containerPort }) },
+  {
+    name: fc.constantFrom("c1", "c2", "c3"),
+    image: fc.constantFrom("i1", "i2"),
+    args: fc.array(fc.constantFrom("x", "y"), { maxLength: 2 }),
+    ports: fc.uniqueArray(fc.record({ containerPort: fc.constantFrom(80, 443) }), {
+      selector: (port) => port.containerPort,
+    }),
+  },
   { requiredKeys: ["name"], noNullPrototype: true },
 );
 const anyConfig = fc
@@ -270,7 +428,11 @@ const anyConfig = fc
   )
   .map(({ labels, finalizers, replicas, selector, containers }) =>
     config(
-      { ...(replicas === undefined ? {} : { replicas }), ...(selector === undefined ? {} : { selector }), ...(containers === undefined ? {} : pods(...containers)) },
+      {
+        ...(replicas === undefined ? {} : { replicas }),
+        ...(selector === undefined ? {} : { selector }),
+        ...(containers === undefined ? {} : pods(...containers)),
+      },
       { ...(labels === undefined ? {} : { labels }), ...(finalizers === undefined ? {} : { finalizers }) },
     ),
   );
@@ -281,14 +443,23 @@ function contains(whole: unknown, part: unknown): boolean {
     const items = Array.isArray(whole) ? (whole as unknown[]) : [];
     const keyed = part.every((item) => typeof item === "object");
     if (!keyed && part.every((item) => String(item).includes("/"))) return part.every((item) => items.includes(item));
-    return keyed ? part.every((item) => items.some((other) => contains(other, item))) : JSON.stringify(whole) === JSON.stringify(part);
+    return keyed
+      ? part.every((item) => items.some((other) => contains(other, item)))
+      : JSON.stringify(whole) === JSON.stringify(part);
   }
   if (typeof part !== "object" || part === null) return whole === part;
-  return Object.entries(part).every(([key, value]) => typeof whole === "object" && whole !== null && Object.hasOwn(whole, key) && contains((whole as Record<string, unknown>)[key], value));
+  return Object.entries(part).every(
+    ([key, value]) =>
+      typeof whole === "object" &&
+      whole !== null &&
+      Object.hasOwn(whole, key) &&
+      contains((whole as Record<string, unknown>)[key], value),
+  );
 }
 
 describe("for any configurations", () => {
-  const run = (check: (first: KubeObject, second: KubeObject) => void): void => fc.assert(fc.property(anyConfig, anyConfig, check), { numRuns: 300 });
+  const run = (check: (first: KubeObject, second: KubeObject) => void): void =>
+    fc.assert(fc.property(anyConfig, anyConfig, check), { numRuns: 300 });
 
   test("a forced apply contains what was applied, changes no input, and is idempotent", () => {
     run((first, second) => {
@@ -317,9 +488,17 @@ describe("for any configurations", () => {
   test("malformed managedFields and configurations are refused or ignored, never worse", () => {
     fc.assert(
       fc.property(fc.jsonValue(), fc.jsonValue(), (managedFields, spec) => {
-        const odd = { ...config({}), spec, metadata: { name: "web", uid: "u1", managedFields } } as unknown as KubeObject;
+        const odd = {
+          ...config({}),
+          spec,
+          metadata: { name: "web", uid: "u1", managedFields },
+        } as unknown as KubeObject;
         const even = stored(update(undefined, config({ replicas: 1 }), "m1"));
-        for (const attempt of [() => update(even, odd, "m2"), () => apply(odd, config({ replicas: 1 }), "m2"), () => apply(even, { ...config({}), spec }, "m2")]) {
+        for (const attempt of [
+          () => update(even, odd, "m2"),
+          () => apply(odd, config({ replicas: 1 }), "m2"),
+          () => apply(even, { ...config({}), spec }, "m2"),
+        ]) {
           expect(["value", "status"]).toContain(outcome(() => attempt()));
         }
       }),

@@ -60,9 +60,17 @@ const UNOWNED = fieldSetOf(
   ["apiVersion"],
   ["kind"],
   ["metadata"],
-  ...["name", "namespace", "creationTimestamp", "selfLink", "uid", "clusterName", "generation", "managedFields", "resourceVersion"].map(
-    (field) => ["metadata", field] as const,
-  ),
+  ...[
+    "name",
+    "namespace",
+    "creationTimestamp",
+    "selfLink",
+    "uid",
+    "clusterName",
+    "generation",
+    "managedFields",
+    "resourceVersion",
+  ].map((field) => ["metadata", field] as const),
 );
 
 const contextOf = (request: Common): UpdaterContext => ({
@@ -72,7 +80,11 @@ const contextOf = (request: Common): UpdaterContext => ({
   resetFields: request.resetFields,
 });
 
-function selfOf(request: Common, operation: "Apply" | "Update", manager = request.manager): ManagerEntry & { id: string } {
+function selfOf(
+  request: Common,
+  operation: "Apply" | "Update",
+  manager = request.manager,
+): ManagerEntry & { id: string } {
   const entry = {
     manager: manager === "" ? "unknown" : manager,
     operation,
@@ -113,7 +125,13 @@ export function trackUpdate(request: UpdateRequest): KubeObject {
   const managers = managersOfUpdate(request);
   if (managers.size === 0 && before?.metadata.uid !== undefined && before.metadata.uid !== "") return after;
   try {
-    const tracked = track(request, before === undefined ? emptyObject(request.after) : withoutManagedFields(before), after, managers, request.manager);
+    const tracked = track(
+      request,
+      before === undefined ? emptyObject(request.after) : withoutManagedFields(before),
+      after,
+      managers,
+      request.manager,
+    );
     return keepTimes(before, withManagedFields(after, writeManagers(tracked)));
   } catch (error) {
     if (error instanceof TypedError) return after;
@@ -145,7 +163,13 @@ function isReset(node: StructNode, sent: unknown): boolean {
   return sent.length === 1 && isObject(sent[0]) && Object.keys(sent[0]).length === 0;
 }
 
-function track(request: Common, before: KubeObject, after: KubeObject, managers: ManagerTable, manager: string): Map<string, ManagerEntry> {
+function track(
+  request: Common,
+  before: KubeObject,
+  after: KubeObject,
+  managers: ManagerTable,
+  manager: string,
+): Map<string, ManagerEntry> {
   // The write is tracked under a name of its own first: only when it changed something does its manager get a new time.
   const current = { ...selfOf(request, "Update", manager), id: "current-operation" };
   const out = updateOwnership(contextOf(request), before, after, managers, current);
@@ -180,7 +204,8 @@ export function serverSideApply(request: ApplyRequest): { object: KubeObject } {
 }
 
 function checkApplied({ node, applied, apiVersion, live }: ApplyRequest): void {
-  if (!isObject(applied) || !isObject(applied.metadata)) throw badRequest("the applied configuration must be an object with metadata");
+  if (!isObject(applied) || !isObject(applied.metadata))
+    throw badRequest("the applied configuration must be an object with metadata");
   const kind = live?.kind ?? applied.kind;
   if (applied.apiVersion !== apiVersion || applied.kind !== kind) {
     throw badRequest(`invalid object type: ${printKind(applied)}`);
@@ -196,9 +221,11 @@ function printKind({ apiVersion, kind }: KubeObject): string {
   return `${group}/${version}, Kind=${kind}`;
 }
 
-const printName = (object: KubeObject): string => `${object.metadata.namespace ?? ""}/${object.metadata.name ?? ""}; ${printApiKind(object)}`;
+const printName = (object: KubeObject): string =>
+  `${object.metadata.namespace ?? ""}/${object.metadata.name ?? ""}; ${printApiKind(object)}`;
 /** As upstream prints a kind: the core group has an empty name before the slash. */
-const printApiKind = ({ apiVersion, kind }: KubeObject): string => `${String(apiVersion).includes("/") ? "" : "/"}${apiVersion}, Kind=${kind}`;
+const printApiKind = ({ apiVersion, kind }: KubeObject): string =>
+  `${String(apiVersion).includes("/") ? "" : "/"}${apiVersion}, Kind=${kind}`;
 
 /** What stood in the object before anyone tracked it belongs to `before-first-apply`. */
 function managersBeforeApply(request: ApplyRequest, live: KubeObject): Map<string, ManagerEntry> {
@@ -206,7 +233,11 @@ function managersBeforeApply(request: ApplyRequest, live: KubeObject): Map<strin
   try {
     managers = readManagers(request.live?.metadata.managedFields);
   } catch (error) {
-    throw new StatusError(500, "", `failed to decode managed fields: ${error instanceof Error ? error.message : String(error)}`);
+    throw new StatusError(
+      500,
+      "",
+      `failed to decode managed fields: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
   if (managers.size > 0 || request.live === undefined) return managers;
   return guarded(live, () => track(request, emptyObject(live), live, managers, "before-first-apply"));
@@ -217,12 +248,17 @@ function guarded<T>(live: KubeObject, run: () => T): T {
   try {
     return run();
   } catch (error) {
-    if (error instanceof TypedError) throw new StatusError(500, "", `failed to create typed live object (${printName(live)}): ${error.message}`);
+    if (error instanceof TypedError)
+      throw new StatusError(500, "", `failed to create typed live object (${printName(live)}): ${error.message}`);
     throw error;
   }
 }
 
-function applyOrAdopt(request: ApplyRequest, live: KubeObject, managers: ManagerTable): { object: KubeObject; managers: Map<string, ManagerEntry> } {
+function applyOrAdopt(
+  request: ApplyRequest,
+  live: KubeObject,
+  managers: ManagerTable,
+): { object: KubeObject; managers: Map<string, ManagerEntry> } {
   try {
     return applyOnce(request, live, managers, request.force);
   } catch (error) {
@@ -233,10 +269,22 @@ function applyOrAdopt(request: ApplyRequest, live: KubeObject, managers: Manager
   }
 }
 
-function applyOnce(request: ApplyRequest, live: KubeObject, managers: ManagerTable, force: boolean): { object: KubeObject; managers: Map<string, ManagerEntry> } {
+function applyOnce(
+  request: ApplyRequest,
+  live: KubeObject,
+  managers: ManagerTable,
+  force: boolean,
+): { object: KubeObject; managers: Map<string, ManagerEntry> } {
   return guarded(live, () => {
     const self = selfOf(request, "Apply");
-    const { object, managers: out } = applyConfiguration(contextOf(request), live, request.applied, managers, self, force);
+    const { object, managers: out } = applyConfiguration(
+      contextOf(request),
+      live,
+      request.applied,
+      managers,
+      self,
+      force,
+    );
     if (object === undefined) return { object: live, managers: out };
     const entry = out.get(self.id);
     if (entry !== undefined) out.set(self.id, { ...entry, time: formatTime(request.now) });
@@ -282,9 +330,11 @@ export function keepTimes(before: KubeObject | undefined, after: KubeObject): Ku
   const written = after.metadata.managedFields;
   if (before === undefined || old === undefined || written === undefined || old === written) return after;
   if (!sameOwners(old, written)) return after;
-  const unversioned = ({ managedFields: _m, resourceVersion: _v, ...metadata }: KubeObject["metadata"]): unknown => metadata;
+  const unversioned = ({ managedFields: _m, resourceVersion: _v, ...metadata }: KubeObject["metadata"]): unknown =>
+    metadata;
   const { metadata: metadataBefore, ...restBefore } = before;
   const { metadata: metadataAfter, ...restAfter } = after;
-  if (!equalJson(restBefore, restAfter) || !equalJson(unversioned(metadataBefore), unversioned(metadataAfter))) return after;
+  if (!equalJson(restBefore, restAfter) || !equalJson(unversioned(metadataBefore), unversioned(metadataAfter)))
+    return after;
   return withManagedFields(after, old);
 }

@@ -31,7 +31,9 @@ export function managerId(entry: Pick<ManagerEntry, "manager" | "operation" | "a
 
 /** As conflicts name it: `"kubectl-edit" using apps/v1`. */
 export function printManager(entry: ManagerEntry): string {
-  const name = JSON.stringify(entry.manager) + (entry.subresource === "" ? "" : ` with subresource ${JSON.stringify(entry.subresource)}`);
+  const name =
+    JSON.stringify(entry.manager) +
+    (entry.subresource === "" ? "" : ` with subresource ${JSON.stringify(entry.subresource)}`);
   return entry.operation === "Update" ? `${name} using ${entry.apiVersion}` : name;
 }
 
@@ -55,7 +57,8 @@ function readEntry(entry: unknown, index: number): ManagerEntry {
   if (operation !== "Apply" && operation !== "Update") throw new Error("operation must be `Apply` or `Update`");
   if (text(apiVersion) === "") throw new Error("apiVersion must not be empty");
   if (text(fieldsType) === "") throw new Error(`missing fieldsType in managed fields entry ${index}`);
-  if (fieldsType !== "FieldsV1") throw new Error(`invalid fieldsType ${JSON.stringify(fieldsType)} in managed fields entry ${index}`);
+  if (fieldsType !== "FieldsV1")
+    throw new Error(`invalid fieldsType ${JSON.stringify(fieldsType)} in managed fields entry ${index}`);
   return {
     manager: text(entry["manager"]),
     operation,
@@ -75,7 +78,13 @@ export function writeManagers(table: ManagerTable): ManagedFieldsEntry[] | undef
 
 function writeEntry(entry: ManagerEntry): ManagedFieldsEntry {
   const { source } = entry;
-  if (source !== undefined && source.time === entry.time && source.fieldsV1 === entry.fields && source.apiVersion === entry.apiVersion) return source;
+  if (
+    source !== undefined &&
+    source.time === entry.time &&
+    source.fieldsV1 === entry.fields &&
+    source.apiVersion === entry.apiVersion
+  )
+    return source;
   return {
     ...(entry.manager === "" ? {} : { manager: entry.manager }),
     operation: entry.operation,
@@ -102,7 +111,10 @@ const compareEntries = (a: ManagerEntry, b: ManagerEntry): number =>
   compareText(a.subresource, b.subresource);
 
 /** Whether two managedFields say the same, times aside. */
-export function sameOwners(a: readonly ManagedFieldsEntry[] | undefined, b: readonly ManagedFieldsEntry[] | undefined): boolean {
+export function sameOwners(
+  a: readonly ManagedFieldsEntry[] | undefined,
+  b: readonly ManagedFieldsEntry[] | undefined,
+): boolean {
   if (a === b) return true;
   if (!Array.isArray(a) || !Array.isArray(b) || a.length !== b.length) return false;
   try {
@@ -111,7 +123,8 @@ export function sameOwners(a: readonly ManagedFieldsEntry[] | undefined, b: read
     if (left.size !== right.size) return false;
     for (const [id, entry] of left) {
       const other = right.get(id);
-      if (other === undefined || other.apiVersion !== entry.apiVersion || !equalSets(entry.fields, other.fields)) return false;
+      if (other === undefined || other.apiVersion !== entry.apiVersion || !equalSets(entry.fields, other.fields))
+        return false;
     }
     return true;
   } catch {
@@ -141,7 +154,12 @@ export function capManagers(table: Map<string, ManagerEntry>, max: number): void
 }
 
 function joinIntoBucket(table: Map<string, ManagerEntry>, first: string, id: string, entry: ManagerEntry): void {
-  const bucket: Omit<ManagerEntry, "fields" | "time"> = { manager: ANCIENT, operation: "Update", apiVersion: entry.apiVersion, subresource: "" };
+  const bucket: Omit<ManagerEntry, "fields" | "time"> = {
+    manager: ANCIENT,
+    operation: "Update",
+    apiVersion: entry.apiVersion,
+    subresource: "",
+  };
   const bucketId = managerId(bucket);
   let known = table.get(bucketId);
   if (known === undefined) {

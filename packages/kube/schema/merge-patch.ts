@@ -19,7 +19,12 @@ function mergeObjects(object: Readonly<JsonObject>, patch: Readonly<JsonObject>)
       if (before === undefined) continue;
       delete out[key];
     } else {
-      const merged = isObject(before) && isObject(value) ? mergeObjects(before, value) : isObject(before) ? value : withoutNulls(value);
+      const merged =
+        isObject(before) && isObject(value)
+          ? mergeObjects(before, value)
+          : isObject(before)
+            ? value
+            : withoutNulls(value);
       if (merged === before) continue;
       setKey(out, key, merged);
     }

@@ -93,7 +93,9 @@ function omitted(field: Field, value: unknown): boolean {
       return isObject(value) && isEmptyObject(value);
     case "scalar":
       if (field.pointer === true || field.always === true) return false;
-      return node.type === "quantity" || node.type === "int-or-string" ? false : value === "" || value === 0 || value === false;
+      return node.type === "quantity" || node.type === "int-or-string"
+        ? false
+        : value === "" || value === 0 || value === false;
     default:
       return false;
   }

@@ -11,21 +11,33 @@ interface Operation {
 
 interface Document {
   paths: Record<string, Record<string, Operation>>;
-  components: { schemas: Record<string, Record<string, unknown> & { properties?: Record<string, Record<string, unknown>> }> };
+  components: {
+    schemas: Record<string, Record<string, unknown> & { properties?: Record<string, Record<string, unknown>> }>;
+  };
   definitions: Record<string, unknown>;
 }
 
-const v3 = (groupVersion: string, rows: readonly ResourceRow[] = builtinRows()): Document => openApiV3(groupVersion, rows) as unknown as Document;
+const v3 = (groupVersion: string, rows: readonly ResourceRow[] = builtinRows()): Document =>
+  openApiV3(groupVersion, rows) as unknown as Document;
 
 const custom: ResourceRow = {
-  group: "x.io", version: "v1", resource: "foos", singular: "foo", kind: "Foo", listKind: "FooList", namespaced: true,
-  verbs: ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"], shortNames: [], categories: [],
+  group: "x.io",
+  version: "v1",
+  resource: "foos",
+  singular: "foo",
+  kind: "Foo",
+  listKind: "FooList",
+  namespaced: true,
+  verbs: ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"],
+  shortNames: [],
+  categories: [],
   subresources: new Map([["status", { group: "x.io", version: "v1", kind: "Foo", verbs: ["get", "patch", "update"] }]]),
   schema: fromStructuralSchema({
     type: "object",
     properties: {
       spec: {
-        type: "object", required: ["size"],
+        type: "object",
+        required: ["size"],
         properties: {
           size: { type: "integer", minimum: 1, description: "How many." },
           port: { "x-kubernetes-int-or-string": true },
@@ -52,14 +64,21 @@ describe("OpenAPI v3", () => {
   it("carries what a client needs for a strategic merge", () => {
     const { schemas } = v3("v1").components;
     expect(schemas["io.k8s.api.core.v1.PodSpec"]?.properties?.["containers"]).toMatchObject({
-      type: "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"],
-      "x-kubernetes-patch-strategy": "merge", "x-kubernetes-patch-merge-key": "name",
+      type: "array",
+      "x-kubernetes-list-type": "map",
+      "x-kubernetes-list-map-keys": ["name"],
+      "x-kubernetes-patch-strategy": "merge",
+      "x-kubernetes-patch-merge-key": "name",
     });
-    expect(schemas["io.k8s.api.core.v1.Pod"]?.["x-kubernetes-group-version-kind"]).toEqual([{ group: "", version: "v1", kind: "Pod" }]);
+    expect(schemas["io.k8s.api.core.v1.Pod"]?.["x-kubernetes-group-version-kind"]).toEqual([
+      { group: "", version: "v1", kind: "Pod" },
+    ]);
   });
 
   it("holds every schema that it refers to", () => {
-    for (const groupVersion of new Set(builtinRows().map((r) => (r.group === "" ? r.version : `${r.group}/${r.version}`)))) {
+    for (const groupVersion of new Set(
+      builtinRows().map((r) => (r.group === "" ? r.version : `${r.group}/${r.version}`)),
+    )) {
       const document = v3(groupVersion);
       for (const [, name] of JSON.stringify(document).matchAll(/#\/components\/schemas\/([^"]+)/g)) {
         expect(document.components.schemas).toHaveProperty([name ?? ""]);
@@ -69,7 +88,10 @@ describe("OpenAPI v3", () => {
 
   it("publishes a custom resource with its own words and markers, without strategic merge", () => {
     const document = v3("x.io/v1", [...builtinRows(), custom]);
-    const spec = document.components.schemas["io.x.v1.Foo"]?.properties?.["spec"] as { properties: object; required: string[] };
+    const spec = document.components.schemas["io.x.v1.Foo"]?.properties?.["spec"] as {
+      properties: object;
+      required: string[];
+    };
     expect(spec.required).toEqual(["size"]);
     expect(spec.properties).toMatchObject({
       size: { type: "integer", minimum: 1, description: "How many." },
@@ -87,7 +109,8 @@ describe("OpenAPI v3", () => {
 describe("OpenAPI v2", () => {
   it("is one document whose references all resolve", () => {
     const document = openApiV2([...builtinRows(), custom]) as unknown as Document;
-    for (const [, name] of JSON.stringify(document).matchAll(/#\/definitions\/([^"]+)/g)) expect(document.definitions).toHaveProperty([name ?? ""]);
+    for (const [, name] of JSON.stringify(document).matchAll(/#\/definitions\/([^"]+)/g))
+      expect(document.definitions).toHaveProperty([name ?? ""]);
     // What v2 has no words for: alternatives, and null as a value.
     expect(/"(oneOf|anyOf)":\[|"nullable":true/.exec(JSON.stringify(document))).toBeNull();
   });

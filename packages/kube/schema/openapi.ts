@@ -10,7 +10,9 @@ export interface OpenApiOptions {
   readonly version?: string;
 }
 
-const SECURITY = { BearerToken: { type: "apiKey", description: "Bearer Token authentication", name: "authorization", in: "header" } };
+const SECURITY = {
+  BearerToken: { type: "apiKey", description: "Bearer Token authentication", name: "authorization", in: "header" },
+};
 
 function pathsOf(rows: readonly ResourceRow[], dialect: "v3" | "v2", schemas: SchemaWriter): OpenApiObject {
   const paths: OpenApiObject = {};
@@ -26,9 +28,17 @@ function pathsOf(rows: readonly ResourceRow[], dialect: "v3" | "v2", schemas: Sc
  * The v3 document of one group version (`apps/v1`, `v1`): paths, parameters and every schema they reach.
  * Rows of other group versions are passed over. Costs some milliseconds: keep the answer.
  */
-export function openApiV3(groupVersion: string, rows: readonly ResourceRow[], options: OpenApiOptions = {}): OpenApiObject {
+export function openApiV3(
+  groupVersion: string,
+  rows: readonly ResourceRow[],
+  options: OpenApiOptions = {},
+): OpenApiObject {
   const schemas = new SchemaWriter("v3");
-  const paths = pathsOf(rows.filter((row) => groupVersionOf(row) === groupVersion), "v3", schemas);
+  const paths = pathsOf(
+    rows.filter((row) => groupVersionOf(row) === groupVersion),
+    "v3",
+    schemas,
+  );
   return {
     openapi: "3.0.0",
     info: { title: "Kubernetes", version: options.version ?? "v1.35.0" },

@@ -47,7 +47,8 @@ export function parseElement(text: string): PathElement | undefined {
       return { kind: "value", value: JSON.parse(rest) };
     case "k": {
       const keys: unknown = JSON.parse(rest);
-      if (typeof keys !== "object" || keys === null || Array.isArray(keys)) throw new Error(`not an object of keys: ${text}`);
+      if (typeof keys !== "object" || keys === null || Array.isArray(keys))
+        throw new Error(`not an object of keys: ${text}`);
       return { kind: "key", keys: Object.entries(keys).sort(byName) };
     }
     case "i":

@@ -13,7 +13,9 @@ interface Golden {
   readonly pb: string;
 }
 
-const golden = JSON.parse(readFileSync(new URL("./testdata/protobuf-golden.json", import.meta.url), "utf8")) as Golden[];
+const golden = JSON.parse(
+  readFileSync(new URL("./testdata/protobuf-golden.json", import.meta.url), "utf8"),
+) as Golden[];
 const bytesOf = ({ pb }: Golden): Buffer => Buffer.from(pb, "base64");
 
 /** What becomes of bytes from outside. */
@@ -41,12 +43,27 @@ describe("protobuf bodies", () => {
   });
 
   it("reads the delete options that helm and kubectl send", () => {
-    const bytes = encodeProtobuf({ apiVersion: "v1", kind: "DeleteOptions", propagationPolicy: "Background", gracePeriodSeconds: 0 });
-    expect(decodeProtobuf(bytes).object).toEqual({ apiVersion: "v1", kind: "DeleteOptions", propagationPolicy: "Background", gracePeriodSeconds: 0 });
+    const bytes = encodeProtobuf({
+      apiVersion: "v1",
+      kind: "DeleteOptions",
+      propagationPolicy: "Background",
+      gracePeriodSeconds: 0,
+    });
+    expect(decodeProtobuf(bytes).object).toEqual({
+      apiVersion: "v1",
+      kind: "DeleteOptions",
+      propagationPolicy: "Background",
+      gracePeriodSeconds: 0,
+    });
   });
 
   it("keeps an empty text where it says something, and drops it where it does not", () => {
-    const claim = { apiVersion: "v1", kind: "PersistentVolumeClaim", metadata: { name: "a", generateName: "" }, spec: { storageClassName: "", volumeName: "" } };
+    const claim = {
+      apiVersion: "v1",
+      kind: "PersistentVolumeClaim",
+      metadata: { name: "a", generateName: "" },
+      spec: { storageClassName: "", volumeName: "" },
+    };
     const { object } = decodeProtobuf(encodeProtobuf(claim));
     expect(object["spec"]).toEqual({ storageClassName: "", resources: {} });
     expect(object["metadata"]).toEqual({ name: "a" });
@@ -54,8 +71,15 @@ describe("protobuf bodies", () => {
 
   it("carries permissions and the extra values of a user", () => {
     const review = {
-      apiVersion: "authorization.k8s.io/v1", kind: "SubjectAccessReview", metadata: {},
-      spec: { user: "u", groups: ["g"], extra: { scopes: ["a", "b"], none: [] }, resourceAttributes: { verb: "get", resource: "pods" } },
+      apiVersion: "authorization.k8s.io/v1",
+      kind: "SubjectAccessReview",
+      metadata: {},
+      spec: {
+        user: "u",
+        groups: ["g"],
+        extra: { scopes: ["a", "b"], none: [] },
+        resourceAttributes: { verb: "get", resource: "pods" },
+      },
       status: { allowed: false },
     };
     expect(decodeProtobuf(encodeProtobuf(review)).object).toEqual(review);
@@ -76,16 +100,31 @@ describe("protobuf bodies", () => {
       enum: ["a", 1],
     };
     const crd = {
-      apiVersion: "apiextensions.k8s.io/v1", kind: "CustomResourceDefinition", metadata: { name: "a.b" },
-      spec: { group: "b", names: { plural: "a", kind: "A" }, scope: "Cluster", versions: [{ name: "v1", served: true, storage: true, schema: { openAPIV3Schema: schema } }] },
+      apiVersion: "apiextensions.k8s.io/v1",
+      kind: "CustomResourceDefinition",
+      metadata: { name: "a.b" },
+      spec: {
+        group: "b",
+        names: { plural: "a", kind: "A" },
+        scope: "Cluster",
+        versions: [{ name: "v1", served: true, storage: true, schema: { openAPIV3Schema: schema } }],
+      },
     };
     expect(decodeProtobuf(encodeProtobuf(crd)).object).toMatchObject(crd);
   });
 
   it.each([
     ["no magic", Buffer.from("{}"), "does not appear to be a protobuf message"],
-    ["a kind that is not built in", Buffer.from(encodeProtobuf({ apiVersion: "v1", kind: "Pod" })).fill("X", 8, 9), "no kind"],
-    ["a cut-off body", Buffer.from(encodeProtobuf({ apiVersion: "v1", kind: "Pod", metadata: { name: "abcdef" } })).subarray(0, 20), "unexpected EOF"],
+    [
+      "a kind that is not built in",
+      Buffer.from(encodeProtobuf({ apiVersion: "v1", kind: "Pod" })).fill("X", 8, 9),
+      "no kind",
+    ],
+    [
+      "a cut-off body",
+      Buffer.from(encodeProtobuf({ apiVersion: "v1", kind: "Pod", metadata: { name: "abcdef" } })).subarray(0, 20),
+      "unexpected EOF",
+    ],
     ["nothing", Buffer.alloc(0), "does not appear"],
   ])("refuses %s with 400", (_what, bytes, message) => {
     expect(() => decodeProtobuf(bytes)).toThrow(StatusError);
@@ -95,12 +134,17 @@ describe("protobuf bodies", () => {
   it("answers any bytes with an object or 400", () => {
     const envelope = (raw: Uint8Array, index: number): Buffer => {
       const row = builtinRows()[index % builtinRows().length];
-      const empty = Buffer.from(encodeProtobuf({ apiVersion: row?.group === "" ? "v1" : `${row?.group}/${row?.version}`, kind: row?.kind }));
+      const empty = Buffer.from(
+        encodeProtobuf({ apiVersion: row?.group === "" ? "v1" : `${row?.group}/${row?.version}`, kind: row?.kind }),
+      );
       return Buffer.concat([empty.subarray(0, -4), Buffer.from([0x12, raw.length, ...raw])]);
     };
     expect(isFine(Buffer.alloc(0))).toBe(true);
     fc.assert(fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => isFine(bytes)));
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 100 }), fc.nat(), (raw, index) => isFine(envelope(raw, index))), { numRuns: 1000 });
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 100 }), fc.nat(), (raw, index) => isFine(envelope(raw, index))),
+      { numRuns: 1000 },
+    );
     fc.assert(
       fc.property(fc.nat(golden.length - 1), fc.nat(), fc.nat(255), (which, at, byte) => {
         const bytes = bytesOf(golden[which] as Golden);
@@ -112,7 +156,20 @@ describe("protobuf bodies", () => {
   });
 
   it("gives back any object it has written", () => {
-    const carried = ["Pod", "Service", "Secret", "Deployment", "Job", "HorizontalPodAutoscaler", "Ingress", "CustomResourceDefinition", "PersistentVolume", "EndpointSlice", "Lease", "Role"];
+    const carried = [
+      "Pod",
+      "Service",
+      "Secret",
+      "Deployment",
+      "Job",
+      "HorizontalPodAutoscaler",
+      "Ingress",
+      "CustomResourceDefinition",
+      "PersistentVolume",
+      "EndpointSlice",
+      "Lease",
+      "Role",
+    ];
     for (const row of builtinRows().filter((r) => carried.includes(r.kind))) {
       const apiVersion = row.group === "" ? row.version : `${row.group}/${row.version}`;
       fc.assert(
@@ -127,7 +184,8 @@ describe("protobuf bodies", () => {
   });
 
   it("has a node for every kind it may be sent", () => {
-    for (const kind of ["DeleteOptions", "Status", "Scale"]) expect(kindNode(kind === "Scale" ? "autoscaling" : "", "v1", kind)).toBeDefined();
+    for (const kind of ["DeleteOptions", "Status", "Scale"])
+      expect(kindNode(kind === "Scale" ? "autoscaling" : "", "v1", kind)).toBeDefined();
   });
 });
 

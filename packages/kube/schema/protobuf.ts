@@ -54,7 +54,10 @@ function readEnvelope(reader: WireReader): Envelope {
 function nodeOf(apiVersion: string, kind: string): StructNode {
   const { group, version } = parseApiVersion(apiVersion);
   const node = kindNode(group, version, kind);
-  if (node === undefined) throw new WireError(`no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)} in the built-in table`);
+  if (node === undefined)
+    throw new WireError(
+      `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)} in the built-in table`,
+    );
   return node;
 }
 
@@ -84,7 +87,8 @@ export function decodeProtobuf(bytes: Uint8Array): DecodedProtobuf {
 /** Writes a built-in object as a protobuf body. Throws `StatusError` 400 for a kind that is not built in. */
 export function encodeProtobuf(object: Readonly<JsonObject>): Uint8Array {
   const { apiVersion, kind } = object;
-  if (typeof apiVersion !== "string" || typeof kind !== "string") throw badRequest("Object 'apiVersion' or 'kind' is missing");
+  if (typeof apiVersion !== "string" || typeof kind !== "string")
+    throw badRequest("Object 'apiVersion' or 'kind' is missing");
   const out = new WireWriter();
   const text = (value: string, number: number): void => {
     const before = out.length;

@@ -14,13 +14,17 @@ const node = (group: string, kind: string): StructNode => {
 describe("prune", () => {
   it("drops unknown fields and names where they stood", () => {
     const input = deepFreeze({
-      apiVersion: "v1", kind: "Pod", metadata: { name: "a", foo: 1, labels: { any: "thing" } },
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name: "a", foo: 1, labels: { any: "thing" } },
       spec: { nope: {}, containers: [{ name: "x" }, { name: "y", bar: 1, env: [{ name: "E", zip: 2 }] }] },
     });
     const { value, unknown } = prune(node("", "Pod"), input);
     expect(unknown).toEqual(["metadata.foo", "spec.nope", "spec.containers[1].bar", "spec.containers[1].env[0].zip"]);
     expect(value).toEqual({
-      apiVersion: "v1", kind: "Pod", metadata: { name: "a", labels: { any: "thing" } },
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name: "a", labels: { any: "thing" } },
       spec: { containers: [{ name: "x" }, { name: "y", env: [{ name: "E" }] }] },
     });
   });
@@ -54,10 +58,13 @@ describe("prune", () => {
       );
     }
     fc.assert(
-      fc.property(fc.json().map((text) => JSON.parse(text) as unknown), (value) => {
-        const once = prune(node("", "Pod"), deepFreeze(value));
-        expect(prune(node("", "Pod"), once.value)).toEqual({ value: once.value, unknown: [] });
-      }),
+      fc.property(
+        fc.json().map((text) => JSON.parse(text) as unknown),
+        (value) => {
+          const once = prune(node("", "Pod"), deepFreeze(value));
+          expect(prune(node("", "Pod"), once.value)).toEqual({ value: once.value, unknown: [] });
+        },
+      ),
     );
   });
 });

@@ -12,7 +12,10 @@ const sameWriter = (a: ManagerEntry, b: ManagerEntry): boolean =>
   a.manager === b.manager && a.operation === b.operation && a.subresource === b.subresource;
 
 /** The managedFields of the Scale object: whoever owns the replicas of the parent. `path`: where the parent has them. */
-export function scaleManagedFields(parent: readonly ManagedFieldsEntry[] | undefined, path: readonly string[]): ManagedFieldsEntry[] | undefined {
+export function scaleManagedFields(
+  parent: readonly ManagedFieldsEntry[] | undefined,
+  path: readonly string[],
+): ManagedFieldsEntry[] | undefined {
   const out = new Map<string, ManagerEntry>();
   for (const entry of readManagers(parent).values()) {
     if (!hasPath(entry.fields, elements(path))) continue;

@@ -23,7 +23,16 @@ export interface SchemaView {
 const NONE: ReadonlyMap<string, SchemaView> = new Map();
 const NO_KEYWORDS: Readonly<JsonObject> = Object.freeze({});
 /** Says nothing about a value. */
-const FREE: SchemaView = { types: [], nullable: true, format: undefined, keywords: NO_KEYWORDS, properties: NONE, additional: undefined, items: undefined, list: undefined };
+const FREE: SchemaView = {
+  types: [],
+  nullable: true,
+  format: undefined,
+  keywords: NO_KEYWORDS,
+  properties: NONE,
+  additional: undefined,
+  items: undefined,
+  list: undefined,
+};
 
 const ofNode = new WeakMap<SchemaNode, SchemaView>();
 const ofSchema = new WeakMap<JsonObject, SchemaView>();
@@ -44,7 +53,11 @@ function makeNodeView(node: SchemaNode): SchemaView {
     case "any":
       return { ...base, nullable: true };
     case "scalar":
-      return { ...base, types: node.type === "int-or-string" ? ["integer", "string"] : [node.type], format: node.format };
+      return {
+        ...base,
+        types: node.type === "int-or-string" ? ["integer", "string"] : [node.type],
+        format: node.format,
+      };
     case "list":
       return { ...base, types: ["array"], items: viewOfNode(node.items), list: node };
     case "map":
@@ -84,7 +97,11 @@ function makeSchemaView(schema: JsonObject): SchemaView {
 }
 
 const viewsOf = (schemas: JsonObject): ReadonlyMap<string, SchemaView> =>
-  new Map(Object.entries(schemas).flatMap(([name, schema]) => (isObject(schema) ? [[name, viewOfSchema(schema)] as const] : [])));
+  new Map(
+    Object.entries(schemas).flatMap(([name, schema]) =>
+      isObject(schema) ? [[name, viewOfSchema(schema)] as const] : [],
+    ),
+  );
 
 /** The schemas under a keyword such as anyOf. */
 export function nestedViews(keywords: Readonly<JsonObject>, key: string): readonly SchemaView[] {

@@ -18,7 +18,11 @@ function keyOf(item: Readonly<JsonObject>, mergeKey: string): unknown {
   return key;
 }
 
-export function mergeListOfMaps(rule: ListRule, before: readonly JsonObject[], after: readonly JsonObject[]): unknown[] {
+export function mergeListOfMaps(
+  rule: ListRule,
+  before: readonly JsonObject[],
+  after: readonly JsonObject[],
+): unknown[] {
   const { mergeKey } = rule;
   if (mergeKey === "") throw badRequest(`cannot merge lists without merge key for ${rule.field}`);
   const { kept, items } = applyItemDirectives(mergeKey, before, after);
@@ -50,7 +54,10 @@ function applyItemDirectives(
       const key = keyOf(item, mergeKey);
       kept = kept.filter((other) => own(other, mergeKey) !== key);
     } else if (directive === "merge") throw badRequest("merging lists cannot yet be specified in the patch");
-    else throw badRequest(`unknown patch type: ${typeof directive === "string" ? directive : JSON.stringify(directive)} in map: ${JSON.stringify(item)}`);
+    else
+      throw badRequest(
+        `unknown patch type: ${typeof directive === "string" ? directive : JSON.stringify(directive)} in map: ${JSON.stringify(item)}`,
+      );
   }
   return replace ? { kept: items, items: [] } : { kept, items };
 }
@@ -68,17 +75,25 @@ export function removeScalars(list: readonly unknown[], values: readonly unknown
  * Orders a merged list: the items `order` names stand in its order, the others in that of `before`;
  * the two are interleaved as `before` had them, as far as that goes.
  */
-export function orderList(mergeKey: string, merged: readonly unknown[], order: readonly unknown[], before: readonly unknown[]): unknown[] {
+export function orderList(
+  mergeKey: string,
+  merged: readonly unknown[],
+  order: readonly unknown[],
+  before: readonly unknown[],
+): unknown[] {
   const keyed = (item: unknown): unknown => {
     if (mergeKey === "") return item;
-    if (!isObject(item)) throw badRequest(`expected an object in a list merged by ${mergeKey}, but received ${JSON.stringify(item)}`);
+    if (!isObject(item))
+      throw badRequest(`expected an object in a list merged by ${mergeKey}, but received ${JSON.stringify(item)}`);
     return keyOf(item, mergeKey);
   };
   const places = placesOf(order, keyed);
   const placesBefore = placesOf(before, keyed);
   const place = (index: ReadonlyMap<unknown, number>, item: unknown): number => index.get(keyed(item)) ?? -1;
   const named = merged.filter((item) => place(places, item) >= 0).sort((a, b) => place(places, a) - place(places, b));
-  const others = merged.filter((item) => place(places, item) < 0).sort((a, b) => place(placesBefore, a) - place(placesBefore, b));
+  const others = merged
+    .filter((item) => place(places, item) < 0)
+    .sort((a, b) => place(placesBefore, a) - place(placesBefore, b));
   const out: unknown[] = [];
   let next = 0;
   for (const item of named) {
@@ -97,11 +112,16 @@ export function orderList(mergeKey: string, merged: readonly unknown[], order: r
  * The order that decides where items stand that the patch does not name. Upstream merges in place, so by then
  * items that were added have moved into the places of those that were deleted; clients see the result.
  */
-export function orderAfterMerge(mergeKey: string, before: readonly unknown[], after: readonly unknown[]): readonly unknown[] {
+export function orderAfterMerge(
+  mergeKey: string,
+  before: readonly unknown[],
+  after: readonly unknown[],
+): readonly unknown[] {
   if (mergeKey === "") return before;
   const places = [...before];
   let length = places.length;
-  const find = (key: unknown): number => places.slice(0, length).findIndex((item) => isObject(item) && own(item, mergeKey) === key);
+  const find = (key: unknown): number =>
+    places.slice(0, length).findIndex((item) => isObject(item) && own(item, mergeKey) === key);
   const items = after.filter(isObject);
   for (const item of items) {
     if (own(item, "$patch") !== "delete") continue;

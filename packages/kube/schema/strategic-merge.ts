@@ -71,13 +71,17 @@ function applyDirective(patch: Readonly<JsonObject>): JsonObject {
   const { [DIRECTIVE]: directive, ...rest } = patch;
   if (directive === "replace") return rest;
   if (directive === "delete") return {};
-  throw badRequest(`unknown patch type: ${typeof directive === "string" ? directive : JSON.stringify(directive)} in map: ${JSON.stringify(patch)}`);
+  throw badRequest(
+    `unknown patch type: ${typeof directive === "string" ? directive : JSON.stringify(directive)} in map: ${JSON.stringify(patch)}`,
+  );
 }
 
 function directiveField(key: string, prefix: string): string {
   const field = key.startsWith(`${prefix}/`) ? key.slice(prefix.length + 1) : "";
   if (field !== "") return field;
-  throw badRequest(prefix === ORDER_PREFIX ? "invalid patch format of setElementOrder list" : "invalid patch format of primitive list");
+  throw badRequest(
+    prefix === ORDER_PREFIX ? "invalid patch format of setElementOrder list" : "invalid patch format of primitive list",
+  );
 }
 
 /** A copy of the original, holding only the keys that `$retainKeys` lists, where the patch has it. */
@@ -87,7 +91,8 @@ function retainKeys(original: Readonly<JsonObject>, patch: Readonly<JsonObject>)
   if (!Array.isArray(listed)) throw badRequest("invalid patch format of retainKeys");
   const retained = new Set<unknown>(listed);
   for (const key of Object.keys(patch)) {
-    if (key === RETAIN_KEYS || patch[key] === null || key.startsWith(DELETE_PREFIX) || key.startsWith(ORDER_PREFIX)) continue;
+    if (key === RETAIN_KEYS || patch[key] === null || key.startsWith(DELETE_PREFIX) || key.startsWith(ORDER_PREFIX))
+      continue;
     if (!retained.has(key)) throw badRequest("invalid patch format of retainKeys");
   }
   const out: JsonObject = {};
@@ -113,7 +118,12 @@ function mergeKey(node: SchemaNode, out: JsonObject, key: string, value: unknown
   }
 }
 
-function mergeLists(rule: FieldRule, key: string, before: readonly unknown[], after: readonly unknown[]): readonly unknown[] {
+function mergeLists(
+  rule: FieldRule,
+  key: string,
+  before: readonly unknown[],
+  after: readonly unknown[],
+): readonly unknown[] {
   if (rule.strategy !== "merge") return after;
   if (before.length === 0 && after.length === 0) return before;
   return kindOfItems(before, after) === "map"
@@ -122,15 +132,21 @@ function mergeLists(rule: FieldRule, key: string, before: readonly unknown[], af
 }
 
 function kindOfItems(...lists: readonly (readonly unknown[])[]): "map" | "scalar" {
-  const kinds = new Set(lists.flat().map((item) => (isObject(item) ? "map" : Array.isArray(item) ? "list" : item === null ? "null" : typeof item)));
+  const kinds = new Set(
+    lists
+      .flat()
+      .map((item) => (isObject(item) ? "map" : Array.isArray(item) ? "list" : item === null ? "null" : typeof item)),
+  );
   if (kinds.has("list")) throw badRequest("lists of lists are not supported");
-  if (kinds.size > 1 || kinds.has("null")) throw badRequest(`list element types are not identical: ${JSON.stringify(lists)}`);
+  if (kinds.size > 1 || kinds.has("null"))
+    throw badRequest(`list element types are not identical: ${JSON.stringify(lists)}`);
   return kinds.has("map") ? "map" : "scalar";
 }
 
 /** A value the object did not have: without nulls, and without what is marked by a directive. */
 function takeOver(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map((item) => (item === null ? null : takeOver(item))).filter((item) => item !== undefined);
+  if (Array.isArray(value))
+    return value.map((item) => (item === null ? null : takeOver(item))).filter((item) => item !== undefined);
   if (!isObject(value)) return value;
   if (Object.hasOwn(value, DIRECTIVE)) return undefined;
   const out: JsonObject = {};
@@ -148,20 +164,36 @@ function deleteFromList(out: JsonObject, field: string, values: unknown): void {
 }
 
 /** Merges a list that comes with an order of its own, and puts its items in that order. */
-function applyOrder(node: SchemaNode, original: JsonObject, patch: Readonly<JsonObject>, field: string, order: unknown): JsonObject {
+function applyOrder(
+  node: SchemaNode,
+  original: JsonObject,
+  patch: Readonly<JsonObject>,
+  field: string,
+  order: unknown,
+): JsonObject {
   if (!Array.isArray(order)) throw badRequest("invalid patch format of setElementOrder list");
   const before = own(original, field);
   const after = own(patch, field);
   for (const list of [before, after]) {
-    if (list !== undefined && !Array.isArray(list)) throw badRequest(`expected a list in ${field}, but received a ${list === null ? "null" : typeof list}`);
+    if (list !== undefined && !Array.isArray(list))
+      throw badRequest(`expected a list in ${field}, but received a ${list === null ? "null" : typeof list}`);
   }
   const rule = ruleOf(node, field);
   if (Array.isArray(after)) checkOrder(after, order, rule.mergeKey);
-  const merged = mergeWithOrder(rule, field, before as readonly unknown[] | undefined, after as readonly unknown[] | undefined);
+  const merged = mergeWithOrder(
+    rule,
+    field,
+    before as readonly unknown[] | undefined,
+    after as readonly unknown[] | undefined,
+  );
   if (merged === undefined) return original;
   if (merged.length > 0) kindOfItems((before ?? []) as unknown[], (after ?? []) as unknown[]);
   const known = (before ?? []) as readonly unknown[];
-  setKey(original, field, orderList(rule.mergeKey, merged, order, orderAfterMerge(rule.mergeKey, known, (after ?? []) as readonly unknown[])));
+  setKey(
+    original,
+    field,
+    orderList(rule.mergeKey, merged, order, orderAfterMerge(rule.mergeKey, known, (after ?? []) as readonly unknown[])),
+  );
   return original;
 }
 
@@ -181,17 +213,20 @@ function checkOrder(list: readonly unknown[], order: readonly unknown[], mergeKe
   const keyOf = (item: unknown): unknown => {
     if (mergeKey === "") return item;
     const key = isObject(item) ? own(item, mergeKey) : undefined;
-    if (key === undefined) throw badRequest(`map: ${JSON.stringify(item)} does not contain declared merge key: ${mergeKey}`);
+    if (key === undefined)
+      throw badRequest(`map: ${JSON.stringify(item)} does not contain declared merge key: ${mergeKey}`);
     return key;
   };
   const items = mergeKey === "" ? list : list.filter((item) => !(isObject(item) && own(item, DIRECTIVE) === "delete"));
   let at = 0;
-  for (let next = 0; at < items.length && next < order.length; ) {
+  for (let next = 0; at < items.length && next < order.length;) {
     const item = items[at];
     if (isObject(item) && Object.hasOwn(item, DIRECTIVE)) at++;
     else if (keyOf(item) === keyOf(order[next++])) at++;
   }
   if (at < items.length) {
-    throw badRequest(`The order in patch list:\n${JSON.stringify(list)}\n doesn't match ${ORDER_PREFIX} list:\n${JSON.stringify(order)}\n`);
+    throw badRequest(
+      `The order in patch list:\n${JSON.stringify(list)}\n doesn't match ${ORDER_PREFIX} list:\n${JSON.stringify(order)}\n`,
+    );
   }
 }

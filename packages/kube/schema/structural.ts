@@ -10,21 +10,46 @@ const OBJECT_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
 
 /** What `validateSchema` and the rules read; the rest of a schema becomes the node itself. */
 const CONSTRAINTS: readonly string[] = [
-  "enum", "pattern", "minLength", "maxLength", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf",
-  "minItems", "maxItems", "uniqueItems", "minProperties", "maxProperties", "required", "format",
-  "allOf", "anyOf", "oneOf", "not", "x-kubernetes-validations",
+  "enum",
+  "pattern",
+  "minLength",
+  "maxLength",
+  "minimum",
+  "maximum",
+  "exclusiveMinimum",
+  "exclusiveMaximum",
+  "multipleOf",
+  "minItems",
+  "maxItems",
+  "uniqueItems",
+  "minProperties",
+  "maxProperties",
+  "required",
+  "format",
+  "allOf",
+  "anyOf",
+  "oneOf",
+  "not",
+  "x-kubernetes-validations",
 ];
 
 /** The node of a custom resource. A version without a schema keeps whatever it is given. */
 export function fromStructuralSchema(openAPIV3Schema: unknown): StructNode {
-  const schema = isObject(openAPIV3Schema) ? openAPIV3Schema : { type: "object", "x-kubernetes-preserve-unknown-fields": true };
+  const schema = isObject(openAPIV3Schema)
+    ? openAPIV3Schema
+    : { type: "object", "x-kubernetes-preserve-unknown-fields": true };
   return structNode(schema, true);
 }
 
 const text = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined);
 const isTrue = (schema: JsonObject, key: string): boolean => own(schema, key) === true;
 
-function common(schema: JsonObject): { description?: string; default?: unknown; nullable?: boolean; constraints?: Record<string, unknown> } {
+function common(schema: JsonObject): {
+  description?: string;
+  default?: unknown;
+  nullable?: boolean;
+  constraints?: Record<string, unknown>;
+} {
   const description = text(schema["description"]);
   const constraints: Record<string, unknown> = {};
   for (const key of CONSTRAINTS) {
@@ -54,7 +79,9 @@ function nodeOf(schema: unknown): SchemaNode {
     case "boolean":
       return scalarNode(schema, schema["type"]);
     default:
-      return isObject(schema["properties"]) ? structNode(schema, false) : { kind: "any", wire: "json", ...common(schema) };
+      return isObject(schema["properties"])
+        ? structNode(schema, false)
+        : { kind: "any", wire: "json", ...common(schema) };
   }
 }
 
@@ -70,11 +97,13 @@ function scalarNode(schema: JsonObject, type: ScalarType): ScalarNode {
   };
 }
 
-const mapTypeOf = (schema: JsonObject): "granular" | "atomic" => (schema["x-kubernetes-map-type"] === "atomic" ? "atomic" : "granular");
+const mapTypeOf = (schema: JsonObject): "granular" | "atomic" =>
+  schema["x-kubernetes-map-type"] === "atomic" ? "atomic" : "granular";
 
 function objectNode(schema: JsonObject): SchemaNode {
   const additional = own(schema, "additionalProperties");
-  if (additional === undefined || additional === false || isObject(schema["properties"])) return structNode(schema, false);
+  if (additional === undefined || additional === false || isObject(schema["properties"]))
+    return structNode(schema, false);
   return { kind: "map", values: nodeOf(additional), mapType: mapTypeOf(schema), ...common(schema) };
 }
 
@@ -106,7 +135,8 @@ function fieldsOf(schema: JsonObject, embedded: boolean): ReadonlyMap<string, Fi
   const required = new Set<unknown>(Array.isArray(schema["required"]) ? schema["required"] : []);
   const fields = new Map<string, Field>();
   if (embedded) {
-    for (const name of ["apiVersion", "kind"]) fields.set(name, { node: { kind: "scalar", type: "string" }, required: false });
+    for (const name of ["apiVersion", "kind"])
+      fields.set(name, { node: { kind: "scalar", type: "string" }, required: false });
   }
   const properties = own(schema, "properties");
   if (isObject(properties)) {

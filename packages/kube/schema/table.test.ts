@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import type { SchemaNode } from "./node.ts";
 import { builtinRows, kindNode, typeNode } from "./table.ts";
 
-const row = (group: string, resource: string) => builtinRows().find((r) => r.group === group && r.resource === resource);
+const row = (group: string, resource: string) =>
+  builtinRows().find((r) => r.group === group && r.resource === resource);
 
 function walk(node: SchemaNode, seen: Set<SchemaNode>): void {
   if (seen.has(node)) return;
@@ -27,8 +28,18 @@ describe("the built-in table", () => {
   });
 
   it("names a resource as clients call it", () => {
-    expect(row("apps", "deployments")).toMatchObject({ singular: "deployment", kind: "Deployment", listKind: "DeploymentList", namespaced: true, shortNames: ["deploy"] });
-    expect(row("apps", "deployments")?.subresources.get("scale")).toMatchObject({ group: "autoscaling", version: "v1", kind: "Scale" });
+    expect(row("apps", "deployments")).toMatchObject({
+      singular: "deployment",
+      kind: "Deployment",
+      listKind: "DeploymentList",
+      namespaced: true,
+      shortNames: ["deploy"],
+    });
+    expect(row("apps", "deployments")?.subresources.get("scale")).toMatchObject({
+      group: "autoscaling",
+      version: "v1",
+      kind: "Scale",
+    });
   });
 
   it("carries merge keys, list types and protobuf numbers", () => {
@@ -43,8 +54,12 @@ describe("the built-in table", () => {
 
   it("knows kinds that are no resource, and options in every group", () => {
     for (const [group, version, kind] of [
-      ["autoscaling", "v1", "Scale"], ["policy", "v1", "Eviction"], ["authentication.k8s.io", "v1", "TokenRequest"],
-      ["", "v1", "Status"], ["apps", "v1", "DeleteOptions"], ["", "v1", "PodList"],
+      ["autoscaling", "v1", "Scale"],
+      ["policy", "v1", "Eviction"],
+      ["authentication.k8s.io", "v1", "TokenRequest"],
+      ["", "v1", "Status"],
+      ["apps", "v1", "DeleteOptions"],
+      ["", "v1", "PodList"],
     ] as const) {
       expect(kindNode(group, version, kind)).toBeDefined();
     }

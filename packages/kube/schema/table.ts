@@ -75,7 +75,10 @@ const SCALARS: ReadonlyMap<string, SchemaNode> = new Map<string, SchemaNode>([
   ["io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime", { kind: "scalar", type: "micro-time", format: "date-time" }],
   ["io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1", { kind: "any", wire: "fields-v1" }],
   ["io.k8s.apimachinery.pkg.runtime.RawExtension", { kind: "any", wire: "raw-extension" }],
-  ["io.k8s.apimachinery.pkg.util.intstr.IntOrString", { kind: "scalar", type: "int-or-string", format: "int-or-string" }],
+  [
+    "io.k8s.apimachinery.pkg.util.intstr.IntOrString",
+    { kind: "scalar", type: "int-or-string", format: "int-or-string" },
+  ],
 ]);
 
 /** The node of a built-in type by its OpenAPI name (`io.k8s.api.core.v1.PodSpec`); throws when there is none. */
@@ -89,7 +92,12 @@ export function kindNode(group: string, version: string, kind: string): StructNo
   return short === undefined ? undefined : resolve(short);
 }
 
-const subresource = ([group, version, kind, verbs]: SubresourceFact): SubresourceRow => ({ group, version, kind, verbs });
+const subresource = ([group, version, kind, verbs]: SubresourceFact): SubresourceRow => ({
+  group,
+  version,
+  kind,
+  verbs,
+});
 
 class BuiltinRow implements ResourceRow {
   readonly group: string;
@@ -121,7 +129,8 @@ class BuiltinRow implements ResourceRow {
 
   get schema(): StructNode {
     const node = kindNode(this.group, this.version, this.kind);
-    if (node === undefined) throw new Error(`the schema table has no type for ${this.group}/${this.version} ${this.kind}`);
+    if (node === undefined)
+      throw new Error(`the schema table has no type for ${this.group}/${this.version} ${this.kind}`);
     return node;
   }
 }

@@ -44,7 +44,8 @@ export function timeError(text: string, micro: boolean): string | undefined {
   rest = rest.slice(fraction?.[0].length ?? 0);
   const zone = ZONE.exec(rest);
   if (zone === null) return fail(rest, "Z07:00");
-  if (zone[0].length < rest.length) return `parsing time ${JSON.stringify(text)}: extra text: ${JSON.stringify(rest.slice(zone[0].length))}`;
+  if (zone[0].length < rest.length)
+    return `parsing time ${JSON.stringify(text)}: extra text: ${JSON.stringify(rest.slice(zone[0].length))}`;
   const part = outOfRange(text);
   return part === undefined ? undefined : `parsing time ${JSON.stringify(text)}: ${part} out of range`;
 }

@@ -9,7 +9,11 @@ export type Resolve = (shortName: string) => StructNode;
 
 type MapType = "granular" | "atomic";
 
-const scalar = (type: ScalarType, format?: string): ScalarNode => ({ kind: "scalar", type, ...(format === undefined ? {} : { format }) });
+const scalar = (type: ScalarType, format?: string): ScalarNode => ({
+  kind: "scalar",
+  type,
+  ...(format === undefined ? {} : { format }),
+});
 const any = (wire: AnyNode["wire"]): AnyNode => ({ kind: "any", wire });
 
 /** Written type → node, for all that is not a type of its own. */
@@ -48,25 +52,58 @@ interface Flags {
 
 function readFlags(words: readonly string[]): Flags {
   const flags: Flags = {
-    required: false, pointer: false, always: false, wrapped: false, set: false, listKeys: undefined,
-    mapType: undefined, patchStrategy: undefined, patchMergeKey: undefined, default: undefined, enum: undefined,
+    required: false,
+    pointer: false,
+    always: false,
+    wrapped: false,
+    set: false,
+    listKeys: undefined,
+    mapType: undefined,
+    patchStrategy: undefined,
+    patchMergeKey: undefined,
+    default: undefined,
+    enum: undefined,
   };
   for (const word of words) {
     const at = word.indexOf("=");
     const value = at < 0 ? "" : word.slice(at + 1);
     switch (at < 0 ? word : word.slice(0, at)) {
-      case "r": flags.required = true; break;
-      case "p": flags.pointer = true; break;
-      case "z": flags.always = true; break;
-      case "w": flags.wrapped = true; break;
-      case "ls": flags.set = true; break;
-      case "lm": flags.listKeys = value.split(","); break;
-      case "ma": flags.mapType = "atomic"; break;
-      case "mg": flags.mapType = "granular"; break;
-      case "ps": flags.patchStrategy = value; break;
-      case "pk": flags.patchMergeKey = value; break;
-      case "d": flags.default = JSON.parse(value); break;
-      case "e": flags.enum = value.split(","); break;
+      case "r":
+        flags.required = true;
+        break;
+      case "p":
+        flags.pointer = true;
+        break;
+      case "z":
+        flags.always = true;
+        break;
+      case "w":
+        flags.wrapped = true;
+        break;
+      case "ls":
+        flags.set = true;
+        break;
+      case "lm":
+        flags.listKeys = value.split(",");
+        break;
+      case "ma":
+        flags.mapType = "atomic";
+        break;
+      case "mg":
+        flags.mapType = "granular";
+        break;
+      case "ps":
+        flags.patchStrategy = value;
+        break;
+      case "pk":
+        flags.patchMergeKey = value;
+        break;
+      case "d":
+        flags.default = JSON.parse(value);
+        break;
+      case "e":
+        flags.enum = value.split(",");
+        break;
     }
   }
   return flags;
@@ -90,14 +127,18 @@ function nodeOf(type: string, flags: Flags, resolve: Resolve): SchemaNode {
   if (type.startsWith("[]")) return listNode(nodeOf(type.slice(2), NO_FLAGS, resolve), flags);
   if (type.startsWith("map:")) {
     const values = type.slice(4);
-    return mapNode(nodeOf(values, values.startsWith("[]") ? { ...NO_FLAGS, wrapped: flags.wrapped } : NO_FLAGS, resolve), flags);
+    return mapNode(
+      nodeOf(values, values.startsWith("[]") ? { ...NO_FLAGS, wrapped: flags.wrapped } : NO_FLAGS, resolve),
+      flags,
+    );
   }
   if (type.startsWith("@")) {
     const node = resolve(type.slice(1));
     return flags.mapType === undefined || flags.mapType === node.mapType ? node : new WithMapType(node, flags.mapType);
   }
   const plain = PLAIN.get(type);
-  if (plain === undefined) throw new Error(`facts/types.json names the type ${JSON.stringify(type)}, which type-facts.ts does not know`);
+  if (plain === undefined)
+    throw new Error(`facts/types.json names the type ${JSON.stringify(type)}, which type-facts.ts does not know`);
   if (flags.default === undefined && flags.enum === undefined) return plain;
   return {
     ...plain,
@@ -149,7 +190,12 @@ export class TableStruct implements StructNode {
   }
 
   get fields(): ReadonlyMap<string, Field> {
-    return (this.#fields ??= new Map(this.#text.split("\n").slice(1).map((line) => readField(line, this.#resolve))));
+    return (this.#fields ??= new Map(
+      this.#text
+        .split("\n")
+        .slice(1)
+        .map((line) => readField(line, this.#resolve)),
+    ));
   }
 
   get inline(): ReadonlyMap<number, SchemaNode> | undefined {

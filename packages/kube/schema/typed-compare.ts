@@ -50,9 +50,10 @@ function compareEntry(sink: Sink, element: string, node: SchemaNode, before: unk
   // A value without schema that turned from map to leaf or back: its fields come or go, and it is modified.
   if (shapeBefore !== shapeAfter) mark(sink, "modified", element);
   const below: Sink = { added: undefined, modified: undefined, removed: undefined };
-  const leaf = node.kind === "list"
-    ? compareLists(below, node, asList(before), asList(after))
-    : compareMaps(below, node, asMap(before), asMap(after));
+  const leaf =
+    node.kind === "list"
+      ? compareLists(below, node, asList(before), asList(after))
+      : compareMaps(below, node, asMap(before), asMap(after));
   if (leaf) {
     if (shapeBefore === shapeAfter) compareLeaf(sink, element, before, after);
     return;
@@ -69,12 +70,18 @@ function compareLeaf(sink: Sink, element: string, before: unknown, after: unknow
 }
 
 /** Answers true when neither side has anything in it, so that the two count as leaves. */
-function compareMaps(sink: Sink, node: SchemaNode, before: Readonly<JsonObject> | undefined, after: Readonly<JsonObject> | undefined): boolean {
+function compareMaps(
+  sink: Sink,
+  node: SchemaNode,
+  before: Readonly<JsonObject> | undefined,
+  after: Readonly<JsonObject> | undefined,
+): boolean {
   const emptyBefore = before === undefined || isEmptyObject(before);
   const emptyAfter = after === undefined || isEmptyObject(after);
   if (emptyBefore && emptyAfter) return true;
   if (before !== undefined) {
-    for (const key in before) compareKey(sink, node, key, before[key], after === undefined ? undefined : present(node, after, key));
+    for (const key in before)
+      compareKey(sink, node, key, before[key], after === undefined ? undefined : present(node, after, key));
   }
   if (after !== undefined) {
     for (const key in after) {
@@ -103,7 +110,12 @@ function compareKey(sink: Sink, node: SchemaNode, key: string, before: unknown, 
 const under = (path: string, error: unknown): unknown =>
   error instanceof TypedError ? new TypedError(path + error.path, error.detail) : error;
 
-function compareLists(sink: Sink, node: ListNode, before: readonly unknown[] | undefined, after: readonly unknown[] | undefined): boolean {
+function compareLists(
+  sink: Sink,
+  node: ListNode,
+  before: readonly unknown[] | undefined,
+  after: readonly unknown[] | undefined,
+): boolean {
   if ((before?.length ?? 0) === 0 && (after?.length ?? 0) === 0) return true;
   const left = groupItems(node, before ?? []);
   const right = groupItems(node, after ?? []);
@@ -127,7 +139,13 @@ function groupItems(node: ListNode, items: readonly unknown[]): Map<string, unkn
   return groups;
 }
 
-function compareItems(sink: Sink, node: SchemaNode, element: string, before: readonly unknown[], after: readonly unknown[]): void {
+function compareItems(
+  sink: Sink,
+  node: SchemaNode,
+  element: string,
+  before: readonly unknown[],
+  after: readonly unknown[],
+): void {
   if (before.length <= 1 && after.length <= 1) {
     compareEntry(sink, element, node, before[0], after[0]);
   } else if (before.length > 1 && after.length > 1) {

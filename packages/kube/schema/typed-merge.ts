@@ -131,7 +131,13 @@ function collectFields(out: FieldSetBuilder, node: SchemaNode, value: unknown): 
   for (const key in map) {
     const child = map[key];
     const named = isNamedField(node, key);
-    collectEntry(out, `f:${key}`, childNode(node, key) ?? ANY, child, !named || child === null || (isObject(child) && isEmptyObject(child)));
+    collectEntry(
+      out,
+      `f:${key}`,
+      childNode(node, key) ?? ANY,
+      child,
+      !named || child === null || (isObject(child) && isEmptyObject(child)),
+    );
   }
 }
 

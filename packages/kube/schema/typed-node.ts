@@ -80,8 +80,10 @@ export function itemElement(node: ListNode, item: unknown, index: number): strin
 }
 
 function keyedElement(node: ListNode, item: unknown, index: number): string {
-  if (item === null) throw new TypedError("", `element ${index}: associative list with keys may not have a null element`);
-  if (!isObject(item)) throw new TypedError("", `element ${index}: associative list with keys may not have non-map elements`);
+  if (item === null)
+    throw new TypedError("", `element ${index}: associative list with keys may not have a null element`);
+  if (!isObject(item))
+    throw new TypedError("", `element ${index}: associative list with keys may not have non-map elements`);
   const found: KeyValue[] = [];
   for (const key of keysOf(node)) {
     const value = own(item, key.name) ?? key.default;
@@ -98,9 +100,12 @@ function keyedElement(node: ListNode, item: unknown, index: number): string {
 }
 
 function setElement(item: unknown, index: number): string {
-  if (item === null || item === undefined) throw new TypedError("", `element ${index}: associative list without keys has an element that's an explicit null`);
-  if (Array.isArray(item)) throw new TypedError("", `element ${index}: not supported: associative list with lists as elements`);
-  if (typeof item === "object") throw new TypedError("", `element ${index}: associative list without keys has an element that's a map type`);
+  if (item === null || item === undefined)
+    throw new TypedError("", `element ${index}: associative list without keys has an element that's an explicit null`);
+  if (Array.isArray(item))
+    throw new TypedError("", `element ${index}: not supported: associative list with lists as elements`);
+  if (typeof item === "object")
+    throw new TypedError("", `element ${index}: associative list without keys has an element that's a map type`);
   return valueElement(item);
 }
 

@@ -38,7 +38,8 @@ const isUntypedMap = (node: SchemaNode): boolean =>
   (node.kind === "struct" && node.fields.size === 0);
 
 const isAtomic = (node: SchemaNode): boolean =>
-  node.kind === "any" || (node.kind === "list" ? node.listType === "atomic" : node.kind !== "scalar" && node.mapType === "atomic");
+  node.kind === "any" ||
+  (node.kind === "list" ? node.listType === "atomic" : node.kind !== "scalar" && node.mapType === "atomic");
 
 function nodeUnder(node: SchemaNode, element: string): SchemaNode | undefined {
   if (node.kind === "list") return node.items;

@@ -9,7 +9,11 @@ import { TypedError, childNode, itemElement } from "./typed-node.ts";
 export function typedFaults(node: SchemaNode, value: unknown): string | undefined {
   const faults: string[] = [];
   check(faults, node, value, "");
-  return faults.length === 0 ? undefined : faults.length === 1 ? faults[0] : ["errors:", ...faults.map((fault) => `  ${fault}`)].join("\n");
+  return faults.length === 0
+    ? undefined
+    : faults.length === 1
+      ? faults[0]
+      : ["errors:", ...faults.map((fault) => `  ${fault}`)].join("\n");
 }
 
 const add = (faults: string[], path: string, text: string): void => {
@@ -42,7 +46,11 @@ const wrapped = (value: unknown): string => `&{${goText(value)}}`;
 
 function goText(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(goText).join(" ")}]`;
-  if (isObject(value)) return `map[${Object.keys(value).sort().map((key) => `${key}:${goText(value[key])}`).join(" ")}]`;
+  if (isObject(value))
+    return `map[${Object.keys(value)
+      .sort()
+      .map((key) => `${key}:${goText(value[key])}`)
+      .join(" ")}]`;
   if (typeof value === "string") return value;
   return value === null ? "<nil>" : (JSON.stringify(value) ?? "<nil>");
 }
@@ -74,7 +82,8 @@ function scalarFault(node: ScalarNode, value: unknown): string | undefined {
     case "bytes":
       return typeof value === "string" ? undefined : `expected string, got ${goValue(value)}`;
     case "string":
-      if (node.format === undefined || node.format === "byte") return typeof value === "string" ? undefined : `expected string, got ${goValue(value)}`;
+      if (node.format === undefined || node.format === "byte")
+        return typeof value === "string" ? undefined : `expected string, got ${goValue(value)}`;
       return anyScalar(value);
     default:
       return anyScalar(value);

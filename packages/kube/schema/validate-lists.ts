@@ -30,7 +30,8 @@ function checkDuplicates(errors: FieldError[], node: SchemaNode, value: unknown,
   } else if (node.kind === "struct" && node.typeName === undefined && isObject(value)) {
     for (const key of Object.keys(value)) {
       const field = node.fields.get(key);
-      if (field !== undefined && field.node.kind !== "scalar") checkDuplicates(errors, field.node, value[key], child(path, key));
+      if (field !== undefined && field.node.kind !== "scalar")
+        checkDuplicates(errors, field.node, value[key], child(path, key));
     }
   } else if (node.kind === "map" && isObject(value) && node.values.kind !== "scalar" && node.values.kind !== "any") {
     for (const key of Object.keys(value)) checkDuplicates(errors, node.values, value[key], `${path}[${key}]`);
@@ -52,7 +53,10 @@ function addDuplicates(errors: FieldError[], keys: readonly unknown[], shown: re
 function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
   if (!isObject(value)) return JSON.stringify(value) ?? "null";
-  return `{${Object.keys(value).sort().map((key) => `${JSON.stringify(key)}:${canonical(value[key])}`).join(",")}}`;
+  return `{${Object.keys(value)
+    .sort()
+    .map((key) => `${JSON.stringify(key)}:${canonical(value[key])}`)
+    .join(",")}}`;
 }
 
 function checkKeys(errors: FieldError[], node: ListNode, items: readonly unknown[], path: string): void {
@@ -92,7 +96,8 @@ function checkEmbedded(errors: FieldError[], node: SchemaNode, value: unknown, p
 function checkFields(errors: FieldError[], node: StructNode, value: Readonly<JsonObject>, path: string): void {
   for (const key of Object.keys(value)) {
     const field = node.fields.get(key);
-    if (field !== undefined && field.node.kind !== "scalar" && field.node.kind !== "any") checkEmbedded(errors, field.node, value[key], child(path, key), false);
+    if (field !== undefined && field.node.kind !== "scalar" && field.node.kind !== "any")
+      checkEmbedded(errors, field.node, value[key], child(path, key), false);
   }
 }
 
@@ -103,7 +108,8 @@ function checkIdentity(errors: FieldError[], value: Readonly<JsonObject>, path: 
   if (apiVersion === undefined) errors.push(fieldRequired(at("apiVersion")));
   else if (typeof apiVersion !== "string") errors.push(fieldInvalid(at("apiVersion"), apiVersion, "must be a string"));
   else if (apiVersion === "") errors.push(fieldInvalid(at("apiVersion"), apiVersion, "must not be empty"));
-  else if (apiVersion.split("/").length > 2) errors.push(fieldInvalid(at("apiVersion"), apiVersion, `unexpected GroupVersion string: ${apiVersion}`));
+  else if (apiVersion.split("/").length > 2)
+    errors.push(fieldInvalid(at("apiVersion"), apiVersion, `unexpected GroupVersion string: ${apiVersion}`));
   if (kind === undefined) errors.push(fieldRequired(at("kind")));
   else if (typeof kind !== "string") errors.push(fieldInvalid(at("kind"), kind, "must be a string"));
   else if (kind === "") errors.push(fieldInvalid(at("kind"), kind, "must not be empty"));

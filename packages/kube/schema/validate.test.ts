@@ -4,12 +4,27 @@ import { checkStructural, fromStructuralSchema } from "./structural.ts";
 import { withoutNulls } from "./typed-nulls.ts";
 import { validateSchema } from "./validate.ts";
 
-const specOf = (properties: object, more: object = {}): object => ({ type: "object", properties: { spec: { type: "object", properties, ...more } } });
+const specOf = (properties: object, more: object = {}): object => ({
+  type: "object",
+  properties: { spec: { type: "object", properties, ...more } },
+});
 const faults = (property: object, value: unknown, old?: unknown): string[] =>
-  validateSchema(fromStructuralSchema(specOf({ x: property })), { spec: { x: value } }, "", old === undefined ? undefined : { spec: { x: old } }).map(
-    ({ field, message }) => `${field}: ${message}`,
-  );
-const listMap = { type: "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"], items: { type: "object", required: ["name"], properties: { name: { type: "string" }, n: { type: "integer", minimum: 1 } } } };
+  validateSchema(
+    fromStructuralSchema(specOf({ x: property })),
+    { spec: { x: value } },
+    "",
+    old === undefined ? undefined : { spec: { x: old } },
+  ).map(({ field, message }) => `${field}: ${message}`);
+const listMap = {
+  type: "array",
+  "x-kubernetes-list-type": "map",
+  "x-kubernetes-list-map-keys": ["name"],
+  items: {
+    type: "object",
+    required: ["name"],
+    properties: { name: { type: "string" }, n: { type: "integer", minimum: 1 } },
+  },
+};
 
 // Each line was seen from kube-apiserver 1.35.
 describe("faults", () => {
@@ -18,31 +33,127 @@ describe("faults", () => {
     [{ type: "integer" }, 1.5, ['spec.x: Invalid value: "number": spec.x in body must be of type integer: "number"']],
     [{ type: "integer" }, null, ['spec.x: Invalid value: "null": spec.x in body must be of type integer: "null"']],
     [{ type: "string", nullable: true }, null, []],
-    [{ type: "integer", minimum: 0, maximum: 10 }, 11, ["spec.x: Invalid value: 11: spec.x in body should be less than or equal to 10"]],
-    [{ type: "number", minimum: 0, exclusiveMinimum: true }, 0, ["spec.x: Invalid value: 0: spec.x in body should be greater than 0"]],
-    [{ type: "string", minLength: 2, pattern: "^[a-z]+$" }, "A", ['spec.x: Invalid value: "A": spec.x in body should be at least 2 chars long']],
-    [{ type: "string", pattern: "^[a-z]+$" }, "A", ["spec.x: Invalid value: \"A\": spec.x in body should match '^[a-z]+$'"]],
+    [
+      { type: "integer", minimum: 0, maximum: 10 },
+      11,
+      ["spec.x: Invalid value: 11: spec.x in body should be less than or equal to 10"],
+    ],
+    [
+      { type: "number", minimum: 0, exclusiveMinimum: true },
+      0,
+      ["spec.x: Invalid value: 0: spec.x in body should be greater than 0"],
+    ],
+    [
+      { type: "string", minLength: 2, pattern: "^[a-z]+$" },
+      "A",
+      ['spec.x: Invalid value: "A": spec.x in body should be at least 2 chars long'],
+    ],
+    [
+      { type: "string", pattern: "^[a-z]+$" },
+      "A",
+      ["spec.x: Invalid value: \"A\": spec.x in body should match '^[a-z]+$'"],
+    ],
     [{ type: "string", maxLength: 2 }, "abc", ["spec.x: Too long: may not be more than 2 bytes"]],
     [{ type: "string", maxLength: 2 }, "\u{1F600}\u{1F600}", []],
     [{ type: "string", enum: ["A", "B"] }, "C", ['spec.x: Unsupported value: "C": supported values: "A", "B"']],
-    [{ type: "string", format: "date-time" }, "soon", ['spec.x: Invalid value: "soon": spec.x in body must be of type date-time: "soon"']],
-    [{ type: "string", format: "date-time" }, 3, ['spec.x: Invalid value: "int64": spec.x in body must be of type date-time: "int64"']],
+    [
+      { type: "string", format: "date-time" },
+      "soon",
+      ['spec.x: Invalid value: "soon": spec.x in body must be of type date-time: "soon"'],
+    ],
+    [
+      { type: "string", format: "date-time" },
+      3,
+      ['spec.x: Invalid value: "int64": spec.x in body must be of type date-time: "int64"'],
+    ],
     [{ type: "string", format: "no-such-format" }, "a", []],
-    [{ type: "array", items: { type: "string" }, minItems: 1 }, [], ["spec.x: Invalid value: 0: spec.x in body should have at least 1 items"]],
-    [{ type: "array", items: { type: "integer" }, maxItems: 1 }, [1, "a"], ['spec.x[1]: Invalid value: "string": spec.x[1] in body must be of type integer: "string"', "spec.x: Too many: 2: must have at most 1 items"]],
-    [{ type: "array", items: { type: "string" }, "x-kubernetes-list-type": "set" }, ["a", "a", "a"], ['spec.x[1]: Duplicate value: "a"']],
+    [
+      { type: "array", items: { type: "string" }, minItems: 1 },
+      [],
+      ["spec.x: Invalid value: 0: spec.x in body should have at least 1 items"],
+    ],
+    [
+      { type: "array", items: { type: "integer" }, maxItems: 1 },
+      [1, "a"],
+      [
+        'spec.x[1]: Invalid value: "string": spec.x[1] in body must be of type integer: "string"',
+        "spec.x: Too many: 2: must have at most 1 items",
+      ],
+    ],
+    [
+      { type: "array", items: { type: "string" }, "x-kubernetes-list-type": "set" },
+      ["a", "a", "a"],
+      ['spec.x[1]: Duplicate value: "a"'],
+    ],
     [listMap, [{ name: "a" }, { name: "a" }], ['spec.x[1]: Duplicate value: {"name":"a"}']],
     [listMap, [{}], ["spec.x[0].name: Required value"]],
-    [{ type: "object", additionalProperties: { type: "string" }, maxProperties: 1 }, { a: 1, b: "x" }, ["spec.x: Too many: 2: must have at most 1 items", 'spec.x.a: Invalid value: "integer": spec.x.a in body must be of type string: "integer"']],
-    [{ type: "object", properties: { a: { type: "string" } }, minProperties: 1, required: ["a"] }, {}, ["spec.x: Invalid value: 0: spec.x in body should have at least 1 properties", "spec.x.a: Required value"]],
-    [{ "x-kubernetes-int-or-string": true }, true, ['spec.x: Invalid value: "boolean": spec.x in body must be of type integer,string: "boolean"']],
-    [{ "x-kubernetes-int-or-string": true, pattern: "^[0-9]+%$" }, "5", ["spec.x: Invalid value: \"5\": spec.x in body should match '^[0-9]+%$'"]],
-    [{ type: "object", properties: { a: { type: "string" }, b: { type: "integer" } }, oneOf: [{ required: ["a"] }, { required: ["b"] }] }, {}, ['<nil>: Invalid value: "": "spec.x" must validate one and only one schema (oneOf). Found none valid', "spec.x.a: Required value"]],
-    [{ type: "object", properties: { a: { type: "string" }, b: { type: "integer" } }, oneOf: [{ required: ["a"] }, { required: ["b"] }] }, { a: "x", b: 1 }, ['<nil>: Invalid value: "": "spec.x" must validate one and only one schema (oneOf). Found 2 valid alternatives']],
-    [{ type: "object", properties: { a: { type: "string" } }, anyOf: [{ required: ["a"] }] }, {}, ['<nil>: Invalid value: "": "spec.x" must validate at least one schema (anyOf)', "spec.x.a: Required value"]],
-    [{ type: "object", properties: { a: { type: "string" } }, allOf: [{ properties: { a: { minLength: 2 } } }] }, { a: "x" }, ['spec.x.a: Invalid value: "x": spec.x.a in body should be at least 2 chars long', '<nil>: Invalid value: "": "spec.x" must validate all the schemas (allOf). None validated']],
-    [{ type: "object", properties: { a: { type: "string" } }, not: { required: ["a"] } }, { a: "x" }, ['<nil>: Invalid value: "": "spec.x" must not validate the schema (not)']],
-    [{ type: "object", "x-kubernetes-embedded-resource": true, "x-kubernetes-preserve-unknown-fields": true }, {}, ["spec.x.apiVersion: Required value", "spec.x.kind: Required value"]],
+    [
+      { type: "object", additionalProperties: { type: "string" }, maxProperties: 1 },
+      { a: 1, b: "x" },
+      [
+        "spec.x: Too many: 2: must have at most 1 items",
+        'spec.x.a: Invalid value: "integer": spec.x.a in body must be of type string: "integer"',
+      ],
+    ],
+    [
+      { type: "object", properties: { a: { type: "string" } }, minProperties: 1, required: ["a"] },
+      {},
+      ["spec.x: Invalid value: 0: spec.x in body should have at least 1 properties", "spec.x.a: Required value"],
+    ],
+    [
+      { "x-kubernetes-int-or-string": true },
+      true,
+      ['spec.x: Invalid value: "boolean": spec.x in body must be of type integer,string: "boolean"'],
+    ],
+    [
+      { "x-kubernetes-int-or-string": true, pattern: "^[0-9]+%$" },
+      "5",
+      ["spec.x: Invalid value: \"5\": spec.x in body should match '^[0-9]+%$'"],
+    ],
+    [
+      {
+        type: "object",
+        properties: { a: { type: "string" }, b: { type: "integer" } },
+        oneOf: [{ required: ["a"] }, { required: ["b"] }],
+      },
+      {},
+      [
+        '<nil>: Invalid value: "": "spec.x" must validate one and only one schema (oneOf). Found none valid',
+        "spec.x.a: Required value",
+      ],
+    ],
+    [
+      {
+        type: "object",
+        properties: { a: { type: "string" }, b: { type: "integer" } },
+        oneOf: [{ required: ["a"] }, { required: ["b"] }],
+      },
+      { a: "x", b: 1 },
+      ['<nil>: Invalid value: "": "spec.x" must validate one and only one schema (oneOf). Found 2 valid alternatives'],
+    ],
+    [
+      { type: "object", properties: { a: { type: "string" } }, anyOf: [{ required: ["a"] }] },
+      {},
+      ['<nil>: Invalid value: "": "spec.x" must validate at least one schema (anyOf)', "spec.x.a: Required value"],
+    ],
+    [
+      { type: "object", properties: { a: { type: "string" } }, allOf: [{ properties: { a: { minLength: 2 } } }] },
+      { a: "x" },
+      [
+        'spec.x.a: Invalid value: "x": spec.x.a in body should be at least 2 chars long',
+        '<nil>: Invalid value: "": "spec.x" must validate all the schemas (allOf). None validated',
+      ],
+    ],
+    [
+      { type: "object", properties: { a: { type: "string" } }, not: { required: ["a"] } },
+      { a: "x" },
+      ['<nil>: Invalid value: "": "spec.x" must not validate the schema (not)'],
+    ],
+    [
+      { type: "object", "x-kubernetes-embedded-resource": true, "x-kubernetes-preserve-unknown-fields": true },
+      {},
+      ["spec.x.apiVersion: Required value", "spec.x.kind: Required value"],
+    ],
     [{ "x-kubernetes-preserve-unknown-fields": true }, { anything: [1, null] }, []],
   ])("%j: %j", (property, value, expected) => {
     expect(faults(property, value)).toEqual(expected);
@@ -85,34 +196,80 @@ describe("faults", () => {
 
 describe("null", () => {
   test("goes where the schema has no null", () => {
-    const node = fromStructuralSchema(specOf({ a: { type: "string" }, b: { type: "string", nullable: true }, c: { type: "object", "x-kubernetes-preserve-unknown-fields": true } }));
-    expect(withoutNulls(node, { spec: { a: null, b: null, c: { d: null } } })).toEqual({ spec: { b: null, c: { d: null } } });
+    const node = fromStructuralSchema(
+      specOf({
+        a: { type: "string" },
+        b: { type: "string", nullable: true },
+        c: { type: "object", "x-kubernetes-preserve-unknown-fields": true },
+      }),
+    );
+    expect(withoutNulls(node, { spec: { a: null, b: null, c: { d: null } } })).toEqual({
+      spec: { b: null, c: { d: null } },
+    });
   });
 });
 
 describe("structural schemas", () => {
-  const at = (schema: object): string[] => checkStructural(schema, "s").map(({ field, message }) => `${field}: ${message}`);
+  const at = (schema: object): string[] =>
+    checkStructural(schema, "s").map(({ field, message }) => `${field}: ${message}`);
 
   test.each<[object, string[]]>([
     [{ type: "object" }, []],
     [{}, ["s.type: Required value: must not be empty at the root"]],
-    [{ type: "object", properties: { a: {} } }, ["s.properties[a].type: Required value: must not be empty for specified object fields"]],
-    [{ type: "object", properties: { a: { type: "array" } } }, ["s.properties[a].items: Required value: must be specified"]],
+    [
+      { type: "object", properties: { a: {} } },
+      ["s.properties[a].type: Required value: must not be empty for specified object fields"],
+    ],
+    [
+      { type: "object", properties: { a: { type: "array" } } },
+      ["s.properties[a].items: Required value: must be specified"],
+    ],
     [specOf({ a: { "x-kubernetes-int-or-string": true, anyOf: [{ type: "integer" }, { type: "string" }] } }), []],
-    [specOf({ a: { type: "string", anyOf: [{ type: "string" }] } }), ["s.properties[spec].properties[a].anyOf[0].type: Forbidden: must be empty to be structural"]],
-    [{ type: "object", properties: { a: { type: "string" } }, allOf: [{ properties: { q: { minLength: 1 } } }] }, ["s.properties[q]: Required value: because it is defined in s.allOf[0].properties[q]"]],
-    [specOf({ a: { type: "integer", default: "x" } }), ['s.properties[spec].properties[a].default: Invalid value: "string":  in body must be of type integer: "string"']],
+    [
+      specOf({ a: { type: "string", anyOf: [{ type: "string" }] } }),
+      ["s.properties[spec].properties[a].anyOf[0].type: Forbidden: must be empty to be structural"],
+    ],
+    [
+      { type: "object", properties: { a: { type: "string" } }, allOf: [{ properties: { q: { minLength: 1 } } }] },
+      ["s.properties[q]: Required value: because it is defined in s.allOf[0].properties[q]"],
+    ],
+    [
+      specOf({ a: { type: "integer", default: "x" } }),
+      ['s.properties[spec].properties[a].default: Invalid value: "string":  in body must be of type integer: "string"'],
+    ],
     [specOf({ a: { $ref: "#/x" } }), ["s.properties[spec].properties[a].$ref: Forbidden: $ref is not supported"]],
-    [specOf({ a: { ...listMap, items: { type: "string" } } }), ["s.properties[spec].properties[a].items.type: Invalid value: \"string\": must be object if parent array's x-kubernetes-list-type is map"]],
-    [{ type: "object", properties: { metadata: { type: "object", properties: { labels: { type: "object" } } } } }, ["s.properties[metadata]: Forbidden: must not specify anything other than name and generateName, but metadata is implicitly specified"]],
-    [specOf({ a: { ...listMap, items: { type: "object", properties: { name: { type: "string" } } } } }), ["s.properties[spec].properties[a].items.properties[name].default: Required value: this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property"]],
-    [specOf({ a: { type: "array", uniqueItems: true, items: { type: "string" } } }), ["s.properties[spec].properties[a].uniqueItems: Forbidden: uniqueItems cannot be set to true since the runtime complexity becomes quadratic"]],
+    [
+      specOf({ a: { ...listMap, items: { type: "string" } } }),
+      [
+        's.properties[spec].properties[a].items.type: Invalid value: "string": must be object if parent array\'s x-kubernetes-list-type is map',
+      ],
+    ],
+    [
+      { type: "object", properties: { metadata: { type: "object", properties: { labels: { type: "object" } } } } },
+      [
+        "s.properties[metadata]: Forbidden: must not specify anything other than name and generateName, but metadata is implicitly specified",
+      ],
+    ],
+    [
+      specOf({ a: { ...listMap, items: { type: "object", properties: { name: { type: "string" } } } } }),
+      [
+        "s.properties[spec].properties[a].items.properties[name].default: Required value: this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property",
+      ],
+    ],
+    [
+      specOf({ a: { type: "array", uniqueItems: true, items: { type: "string" } } }),
+      [
+        "s.properties[spec].properties[a].uniqueItems: Forbidden: uniqueItems cannot be set to true since the runtime complexity becomes quadratic",
+      ],
+    ],
   ])("%j", (schema, expected) => {
     expect(at(schema)).toEqual(expected);
   });
 
   test("a pattern must be one", () => {
-    expect(at(specOf({ a: { type: "string", pattern: "(" } }))[0]).toContain("s.properties[spec].properties[a].pattern: Invalid value: \"(\": must be a valid regular expression, but isn't");
+    expect(at(specOf({ a: { type: "string", pattern: "(" } }))[0]).toContain(
+      's.properties[spec].properties[a].pattern: Invalid value: "(": must be a valid regular expression, but isn\'t',
+    );
   });
 
   test("whatever a schema or a value is, it is answered", () => {

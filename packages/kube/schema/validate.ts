@@ -1,5 +1,12 @@
 /** Validation of custom resources against their schema, in upstream's words. */
-import { fieldInvalid, fieldNotSupported, fieldRequired, fieldTooLong, fieldTooMany, fieldTypeInvalid } from "../api/field-error.ts";
+import {
+  fieldInvalid,
+  fieldNotSupported,
+  fieldRequired,
+  fieldTooLong,
+  fieldTooMany,
+  fieldTypeInvalid,
+} from "../api/field-error.ts";
 import type { FieldError } from "../api/field-error.ts";
 import { formatCheck } from "./formats.ts";
 import { equalJson, isObject, own } from "./json-value.ts";
@@ -23,7 +30,10 @@ export function validateSchema(node: SchemaNode, value: unknown, path = "", old?
 
 /** Every fault of a value against a plain JSON schema, such as a default that a schema states. */
 export function validateAgainst(schema: JsonObject, value: unknown, path: string): FieldError[] {
-  return validate(viewOfSchema(schema), value, "", undefined).faults.map(({ error }) => ({ ...error, field: join(path, error.field) }));
+  return validate(viewOfSchema(schema), value, "", undefined).faults.map(({ error }) => ({
+    ...error,
+    field: join(path, error.field),
+  }));
 }
 
 function join(path: string, field: string): string {
@@ -87,7 +97,11 @@ function checkType(result: ValidationResult, view: SchemaView, value: unknown, t
     result.matches++;
     return;
   }
-  const formatted = view.format !== undefined && formatCheck(view.format) !== undefined && typeof value !== "string" && !Array.isArray(value);
+  const formatted =
+    view.format !== undefined &&
+    formatCheck(view.format) !== undefined &&
+    typeof value !== "string" &&
+    !Array.isArray(value);
   if (formatted) addTypeFault(result, view.format ?? "", GO_FORMATS[type] ?? "", path);
   else addTypeFault(result, view.types.join(","), type, path);
 }
@@ -99,9 +113,16 @@ function addPlain(result: ValidationResult, text: string): void {
 }
 
 /** anyOf, oneOf, allOf and not: the alternative that came closest explains a failure. */
-function checkJunctors(result: ValidationResult, keywords: Readonly<JsonObject>, value: unknown, path: string, old: unknown): void {
+function checkJunctors(
+  result: ValidationResult,
+  keywords: Readonly<JsonObject>,
+  value: unknown,
+  path: string,
+  old: unknown,
+): void {
   const at = JSON.stringify(path);
-  const run = (views: readonly SchemaView[]): ValidationResult[] => views.map((view) => validate(view, value, path, old));
+  const run = (views: readonly SchemaView[]): ValidationResult[] =>
+    views.map((view) => validate(view, value, path, old));
   const anyOf = run(nestedViews(keywords, "anyOf"));
   if (anyOf.length > 0) {
     const good = anyOf.find((one) => one.valid);
@@ -113,9 +134,11 @@ function checkJunctors(result: ValidationResult, keywords: Readonly<JsonObject>,
   const allOf = run(nestedViews(keywords, "allOf"));
   for (const one of allOf) result.merge(one);
   const held = allOf.filter((one) => one.valid).length;
-  if (held !== allOf.length) addPlain(result, `${at} must validate all the schemas (allOf)${held === 0 ? ". None validated" : ""}`);
+  if (held !== allOf.length)
+    addPlain(result, `${at} must validate all the schemas (allOf)${held === 0 ? ". None validated" : ""}`);
   const not = own(keywords, "not");
-  if (isObject(not) && validate(viewOfSchema(not), value, path, old).valid) addPlain(result, `${at} must not validate the schema (not)`);
+  if (isObject(not) && validate(viewOfSchema(not), value, path, old).valid)
+    addPlain(result, `${at} must not validate the schema (not)`);
   result.matches += 2;
 }
 
@@ -206,10 +229,17 @@ function isMultiple(value: number, factor: number): boolean {
   return Math.abs(quotient - Math.round(quotient)) <= 1e-9 * Math.max(1, Math.abs(quotient));
 }
 
-function checkList(result: ValidationResult, view: SchemaView, items: readonly unknown[], path: string, old: unknown): void {
+function checkList(
+  result: ValidationResult,
+  view: SchemaView,
+  items: readonly unknown[],
+  path: string,
+  old: unknown,
+): void {
   if (view.items !== undefined) {
     const before = oldItems(view, old);
-    for (let i = 0; i < items.length; i++) result.merge(validate(view.items, items[i], `${path}[${i}]`, before(items[i])));
+    for (let i = 0; i < items.length; i++)
+      result.merge(validate(view.items, items[i], `${path}[${i}]`, before(items[i])));
   }
   const field = fieldOf(path);
   const min = numberIn(view.keywords, "minItems");
@@ -221,7 +251,10 @@ function checkList(result: ValidationResult, view: SchemaView, items: readonly u
   if (max !== undefined && items.length > max) {
     result.add(`${path} in body should have at most ${max} items`, fieldTooMany(field, items.length, max));
   }
-  if (own(view.keywords, "uniqueItems") === true && items.some((item, i) => items.findIndex((other) => equalJson(item, other)) < i)) {
+  if (
+    own(view.keywords, "uniqueItems") === true &&
+    items.some((item, i) => items.findIndex((other) => equalJson(item, other)) < i)
+  ) {
     const text = `${path} in body shouldn't contain duplicates`;
     result.add(text, fieldInvalid(field, "", text));
   }
@@ -232,7 +265,8 @@ function checkList(result: ValidationResult, view: SchemaView, items: readonly u
 function oldItems(view: SchemaView, old: unknown): (item: unknown) => unknown {
   const { list } = view;
   if (!Array.isArray(old) || list === undefined || list.listType !== "map") return () => undefined;
-  const keyOf = (item: unknown): string => JSON.stringify(list.listKeys.map((key) => (isObject(item) ? (own(item, key) ?? null) : null)));
+  const keyOf = (item: unknown): string =>
+    JSON.stringify(list.listKeys.map((key) => (isObject(item) ? (own(item, key) ?? null) : null)));
   const byKey = new Map(old.map((item: unknown) => [keyOf(item), item]));
   return (item) => byKey.get(keyOf(item));
 }
@@ -240,23 +274,41 @@ function oldItems(view: SchemaView, old: unknown): (item: unknown) => unknown {
 function checkEnum(result: ValidationResult, view: SchemaView, value: unknown, path: string): void {
   const allowed = own(view.keywords, "enum");
   if (value !== null) result.matches++;
-  if (!Array.isArray(allowed) || allowed.length === 0 || allowed.some((one) => one !== null && equalJson(one, value))) return;
+  if (!Array.isArray(allowed) || allowed.length === 0 || allowed.some((one) => one !== null && equalJson(one, value)))
+    return;
   const shown = allowed.map((one) => (typeof one === "string" ? one : JSON.stringify(one)));
-  result.add(`${path} in body should be one of ${JSON.stringify(allowed)}`, fieldNotSupported(fieldOf(path), value ?? "", shown));
+  result.add(
+    `${path} in body should be one of ${JSON.stringify(allowed)}`,
+    fieldNotSupported(fieldOf(path), value ?? "", shown),
+  );
 }
 
-function checkObject(result: ValidationResult, view: SchemaView, value: Readonly<JsonObject>, path: string, old: unknown): void {
+function checkObject(
+  result: ValidationResult,
+  view: SchemaView,
+  value: Readonly<JsonObject>,
+  path: string,
+  old: unknown,
+): void {
   const before = isObject(old) ? old : undefined;
   const keys = Object.keys(value);
   checkSize(result, view.keywords, keys.length, path);
   const check = (key: string, child: SchemaView): void =>
-    result.merge(validate(child, value[key], path === "" ? key : `${path}.${key}`, before === undefined ? undefined : own(before, key)));
+    result.merge(
+      validate(
+        child,
+        value[key],
+        path === "" ? key : `${path}.${key}`,
+        before === undefined ? undefined : own(before, key),
+      ),
+    );
   if (view.additional !== undefined) for (const key of keys) if (!view.properties.has(key)) check(key, view.additional);
   for (const [key, child] of view.properties) if (Object.hasOwn(value, key)) check(key, child);
   const required = own(view.keywords, "required");
   if (Array.isArray(required)) {
     for (const key of required) {
-      if (typeof key === "string" && !Object.hasOwn(value, key)) result.add(`${path}.${key} in body is required`, fieldRequired(fieldOf(`${path}.${key}`)));
+      if (typeof key === "string" && !Object.hasOwn(value, key))
+        result.add(`${path}.${key} in body is required`, fieldRequired(fieldOf(`${path}.${key}`)));
     }
   }
   result.matches++;

@@ -25,7 +25,10 @@ const NONE: ReadonlyMap<string, unknown> = new Map();
 
 /** Short type name → its by-value fields, a space between. */
 function readFacts(): Readonly<Record<string, string>> {
-  return JSON.parse(readFileSync(new URL("./facts/value-fields.json", import.meta.url), "utf8")) as Record<string, string>;
+  return JSON.parse(readFileSync(new URL("./facts/value-fields.json", import.meta.url), "utf8")) as Record<
+    string,
+    string
+  >;
 }
 
 /** What each field that is always there holds when it is not set; empty for custom resources. */

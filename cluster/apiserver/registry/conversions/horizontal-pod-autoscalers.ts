@@ -47,7 +47,12 @@ export function hpaFromV2(object: KubeObject): KubeObject {
       [BEHAVIOR]: behavior,
     }),
     spec: { ...spec, ...(target === undefined ? {} : { targetCPUUtilizationPercentage: target }) },
-    status: { currentReplicas: 0, desiredReplicas: 0, ...status, ...(utilization === undefined ? {} : { currentCPUUtilizationPercentage: utilization }) },
+    status: {
+      currentReplicas: 0,
+      desiredReplicas: 0,
+      ...status,
+      ...(utilization === undefined ? {} : { currentCPUUtilizationPercentage: utilization }),
+    },
   };
 }
 

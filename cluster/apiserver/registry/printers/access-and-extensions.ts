@@ -7,21 +7,29 @@ const subjects = (binding: KubeObject, kind: string): string =>
   array(binding["subjects"])
     .filter((subject) => read(subject, "kind") === kind)
     .map((subject) =>
-      kind === "ServiceAccount" ? `${text(read(subject, "namespace"))}/${text(read(subject, "name"))}` : text(read(subject, "name")),
+      kind === "ServiceAccount"
+        ? `${text(read(subject, "namespace"))}/${text(read(subject, "name"))}`
+        : text(read(subject, "name")),
     )
     .join(", ");
 
-export const roleBindings: Printer = printer([["Role"], AGE], [["Users"], ["Groups"], ["ServiceAccounts"]], (object, now) => [
-  `${text(read(object, "roleRef", "kind"))}/${text(read(object, "roleRef", "name"))}`,
-  age(object, now),
-  subjects(object, "User"),
-  subjects(object, "Group"),
-  subjects(object, "ServiceAccount"),
-]);
+export const roleBindings: Printer = printer(
+  [["Role"], AGE],
+  [["Users"], ["Groups"], ["ServiceAccounts"]],
+  (object, now) => [
+    `${text(read(object, "roleRef", "kind"))}/${text(read(object, "roleRef", "name"))}`,
+    age(object, now),
+    subjects(object, "User"),
+    subjects(object, "Group"),
+    subjects(object, "ServiceAccount"),
+  ],
+);
 
 function requestCondition(request: KubeObject): string {
   const conditions = array(read(request, "status", "conditions"));
-  const types = ["Approved", "Denied", "Failed"].filter((type) => conditions.some((condition) => read(condition, "type") === type));
+  const types = ["Approved", "Denied", "Failed"].filter((type) =>
+    conditions.some((condition) => read(condition, "type") === type),
+  );
   const issued = text(read(request, "status", "certificate")) !== "" ? ["Issued"] : [];
   return [...(types.length > 0 ? types : ["Pending"]), ...issued].join(",");
 }
@@ -41,17 +49,24 @@ export const certificateSigningRequests: Printer = printer(
   },
 );
 
-const webhooks: Printer = printer([["Webhooks", "integer"], AGE], [], (object, now) => [array(object["webhooks"]).length, age(object, now)]);
+const webhooks: Printer = printer([["Webhooks", "integer"], AGE], [], (object, now) => [
+  array(object["webhooks"]).length,
+  age(object, now),
+]);
 export const webhookConfigurations: Printer = webhooks;
 
-export const admissionPolicies: Printer = printer([["Validations", "integer"], ["ParamKind"], AGE], [], (object, now) => {
-  const kind = record(read(object, "spec", "paramKind"));
-  return [
-    array(read(object, "spec", "validations")).length,
-    kind["kind"] === undefined ? "<unset>" : `${text(kind["apiVersion"])}/${text(kind["kind"])}`,
-    age(object, now),
-  ];
-});
+export const admissionPolicies: Printer = printer(
+  [["Validations", "integer"], ["ParamKind"], AGE],
+  [],
+  (object, now) => {
+    const kind = record(read(object, "spec", "paramKind"));
+    return [
+      array(read(object, "spec", "validations")).length,
+      kind["kind"] === undefined ? "<unset>" : `${text(kind["apiVersion"])}/${text(kind["kind"])}`,
+      age(object, now),
+    ];
+  },
+);
 
 export const admissionPolicyBindings: Printer = printer([["PolicyName"], ["ParamRef"], AGE], [], (object, now) => {
   const reference = record(read(object, "spec", "paramRef"));
@@ -126,4 +141,3 @@ export const resourceSlices: Printer = printer([["Node"], ["Driver"], ["Pool"], 
   text(read(object, "spec", "pool", "name")),
   age(object, now),
 ]);
-

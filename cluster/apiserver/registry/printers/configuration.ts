@@ -1,5 +1,18 @@
 import type { KubeObject } from "@travelops/kube";
-import { age, AGE, array, number, printer, read, record, since, text, type Cell, type Column, type Printer } from "./printer.ts";
+import {
+  age,
+  AGE,
+  array,
+  number,
+  printer,
+  read,
+  record,
+  since,
+  text,
+  type Cell,
+  type Column,
+  type Printer,
+} from "./printer.ts";
 
 const NONE = "<none>";
 
@@ -31,7 +44,13 @@ export const resourceQuotas: Printer = printer([["Request"], ["Limit"], AGE], []
   return [quotaText(hard, used, false), quotaText(hard, used, true), age(object, now)];
 });
 
-const column = (name: string, priority = 0): Column => ({ name, type: "string", format: "", description: "", priority });
+const column = (name: string, priority = 0): Column => ({
+  name,
+  type: "string",
+  format: "",
+  description: "",
+  priority,
+});
 
 function subject(event: KubeObject): unknown {
   return event["regarding"] ?? event["involvedObject"];
@@ -40,9 +59,12 @@ function subject(event: KubeObject): unknown {
 /** Events have a series, a count, or neither; what is shown as last seen depends on it. */
 function eventCells(event: KubeObject, now: number): Cell[] {
   const series = event["series"];
-  const first = text(event["firstTimestamp"], text(event["deprecatedFirstTimestamp"])) || text(event["eventTime"]) || undefined;
+  const first =
+    text(event["firstTimestamp"], text(event["deprecatedFirstTimestamp"])) || text(event["eventTime"]) || undefined;
   const last =
-    text(read(series, "lastObservedTime")) || text(event["lastTimestamp"], text(event["deprecatedLastTimestamp"])) || first;
+    text(read(series, "lastObservedTime")) ||
+    text(event["lastTimestamp"], text(event["deprecatedLastTimestamp"])) ||
+    first;
   const total = number(read(series, "count")) || number(event["count"]) || number(event["deprecatedCount"]) || 1;
   const object = subject(event);
   const source = record(event["source"] ?? event["deprecatedSource"]);
@@ -78,7 +100,10 @@ export const events: Printer = {
   cells: eventCells,
 };
 
-export const namespaces: Printer = printer([["Status"], AGE], [], (object, now) => [text(read(object, "status", "phase")), age(object, now)]);
+export const namespaces: Printer = printer([["Status"], AGE], [], (object, now) => [
+  text(read(object, "status", "phase")),
+  age(object, now),
+]);
 
 function nodeStatus(node: KubeObject): string {
   const ready = array(read(node, "status", "conditions")).find((condition) => read(condition, "type") === "Ready");
@@ -97,7 +122,13 @@ function nodeRoles(node: KubeObject): string {
 }
 
 const nodeAddress = (node: KubeObject, type: string): string =>
-  text(read(array(read(node, "status", "addresses")).find((address) => read(address, "type") === type), "address"), NONE);
+  text(
+    read(
+      array(read(node, "status", "addresses")).find((address) => read(address, "type") === type),
+      "address",
+    ),
+    NONE,
+  );
 
 export const nodes: Printer = printer(
   [["Status"], ["Roles"], AGE, ["Version"]],
@@ -118,15 +149,26 @@ export const nodes: Printer = printer(
   },
 );
 
-export const leases: Printer = printer([["Holder"], AGE], [], (object, now) => [text(read(object, "spec", "holderIdentity")), age(object, now)]);
+export const leases: Printer = printer([["Holder"], AGE], [], (object, now) => [
+  text(read(object, "spec", "holderIdentity")),
+  age(object, now),
+]);
 
 export const priorityClasses: Printer = printer(
   [["Value", "integer"], ["Global-Default", "boolean"], AGE, ["PreemptionPolicy"]],
   [],
-  (object, now) => [number(object["value"]), object["globalDefault"] === true, age(object, now), text(object["preemptionPolicy"])],
+  (object, now) => [
+    number(object["value"]),
+    object["globalDefault"] === true,
+    age(object, now),
+    text(object["preemptionPolicy"]),
+  ],
 );
 
-export const runtimeClasses: Printer = printer([["Handler"], AGE], [], (object, now) => [text(object["handler"]), age(object, now)]);
+export const runtimeClasses: Printer = printer([["Handler"], AGE], [], (object, now) => [
+  text(object["handler"]),
+  age(object, now),
+]);
 
 export const componentStatuses: Printer = printer([["Status"], ["Message"], ["Error"]], [], (object) => {
   const condition = array(object["conditions"]).find((c) => read(c, "type") === "Healthy");

@@ -37,7 +37,9 @@ function ports(service: KubeObject): string {
     const nodePort = read(port, "nodePort");
     const number = text(read(port, "port"));
     const protocol = text(read(port, "protocol"), "TCP");
-    return nodePort === undefined || nodePort === 0 ? `${number}/${protocol}` : `${number}:${text(nodePort)}/${protocol}`;
+    return nodePort === undefined || nodePort === 0
+      ? `${number}/${protocol}`
+      : `${number}:${text(nodePort)}/${protocol}`;
   });
   return shown.length > 0 ? shown.join(",") : NONE;
 }
@@ -67,7 +69,9 @@ export const endpoints: Printer = printer([["Endpoints"], AGE], [], (object, now
 
 export const endpointSlices: Printer = printer([["AddressType"], ["Ports"], ["Endpoints"], AGE], [], (object, now) => {
   const numbers = array(object["ports"]).map((port) => text(read(port, "port"), "*"));
-  const addresses = array(object["endpoints"]).flatMap((endpoint) => array(read(endpoint, "addresses")).map((a) => text(a)));
+  const addresses = array(object["endpoints"]).flatMap((endpoint) =>
+    array(read(endpoint, "addresses")).map((a) => text(a)),
+  );
   return [
     text(object["addressType"]),
     numbers.length === 0 ? "<unset>" : some(numbers),
@@ -109,10 +113,14 @@ export const networkPolicies: Printer = printer([["Pod-Selector"], AGE], [], (ob
 export const ipAddresses: Printer = printer([["ParentRef"]], [], (object) => {
   const parent = record(read(object, "spec", "parentRef"));
   const group = text(parent["group"]);
-  return [`${text(parent["resource"])}${group === "" ? "" : `.${group}`}/${text(parent["namespace"])}/${text(parent["name"])}`];
+  return [
+    `${text(parent["resource"])}${group === "" ? "" : `.${group}`}/${text(parent["namespace"])}/${text(parent["name"])}`,
+  ];
 });
 
 export const serviceCidrs: Printer = printer([["CIDRs"], AGE], [], (object, now) => [
-  array(read(object, "spec", "cidrs")).map((cidr) => text(cidr)).join(","),
+  array(read(object, "spec", "cidrs"))
+    .map((cidr) => text(cidr))
+    .join(","),
   age(object, now),
 ]);

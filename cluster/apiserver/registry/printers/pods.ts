@@ -22,7 +22,9 @@ function reasonOfState(status: unknown): string | undefined {
 }
 
 const isSidecar = (pod: KubeObject, name: string): boolean =>
-  array(read(pod, "spec", "initContainers")).some((c) => read(c, "name") === name && read(c, "restartPolicy") === "Always");
+  array(read(pod, "spec", "initContainers")).some(
+    (c) => read(c, "name") === name && read(c, "restartPolicy") === "Always",
+  );
 
 function count(tally: Tally, status: unknown): void {
   tally.restarts += number(read(status, "restartCount"));
@@ -67,7 +69,9 @@ function mainReason(pod: KubeObject, reason: string, tally: Tally): string {
     }
   }
   if (result === "Completed" && running) {
-    const ready = array(read(pod, "status", "conditions")).some((c) => read(c, "type") === "Ready" && read(c, "status") === "True");
+    const ready = array(read(pod, "status", "conditions")).some(
+      (c) => read(c, "type") === "Ready" && read(c, "status") === "True",
+    );
     result = ready ? "Running" : "NotReady";
   }
   return result;
@@ -114,7 +118,9 @@ function readinessGates(pod: KubeObject): string {
 
 function cells(pod: KubeObject, now: number): Cell[] {
   const { status, tally } = podStatus(pod);
-  const sidecars = array(read(pod, "spec", "initContainers")).filter((c) => read(c, "restartPolicy") === "Always").length;
+  const sidecars = array(read(pod, "spec", "initContainers")).filter(
+    (c) => read(c, "restartPolicy") === "Always",
+  ).length;
   const total = array(read(pod, "spec", "containers")).length + sidecars;
   const restarts =
     tally.restarts > 0 && tally.lastRestart > 0
@@ -136,11 +142,19 @@ export const pods: Printer = printer(
   [
     ["Ready", "string", "The aggregate readiness state of this pod for accepting traffic."],
     ["Status", "string", "The aggregate status of the containers in this pod."],
-    ["Restarts", "string", "The number of times the containers in this pod have been restarted and when the last container in this pod has restarted."],
+    [
+      "Restarts",
+      "string",
+      "The number of times the containers in this pod have been restarted and when the last container in this pod has restarted.",
+    ],
     AGE,
   ],
   [
-    ["IP", "string", "podIP address allocated to the pod. Routable at least within the cluster. Empty if not yet allocated."],
+    [
+      "IP",
+      "string",
+      "podIP address allocated to the pod. Routable at least within the cluster. Empty if not yet allocated.",
+    ],
     ["Node", "string", "NodeName indicates in which node this pod is scheduled."],
     ["Nominated Node", "string", "The node that preemption has made room on for this pod."],
     ["Readiness Gates", "string", "Conditions beyond its containers' readiness that this pod waits for."],

@@ -47,7 +47,11 @@ export function printer(
   };
 }
 
-export const AGE: Spec = ["Age", "string", "CreationTimestamp is a timestamp representing the server time when this object was created."];
+export const AGE: Spec = [
+  "Age",
+  "string",
+  "CreationTimestamp is a timestamp representing the server time when this object was created.",
+];
 
 /** Age as upstream prints it: `5s`, `2m30s`, `47m`, `5h2m`, `3d4h`, `10d`, `2y3d`. */
 export function humanDuration(ms: number): string {
@@ -91,7 +95,11 @@ export function read(value: unknown, ...path: readonly (string | number)[]): unk
 }
 
 export const text = (value: unknown, fallback = ""): string =>
-  typeof value === "string" ? value : typeof value === "number" || typeof value === "boolean" ? String(value) : fallback;
+  typeof value === "string"
+    ? value
+    : typeof value === "number" || typeof value === "boolean"
+      ? String(value)
+      : fallback;
 
 export const number = (value: unknown, fallback = 0): number => (typeof value === "number" ? value : fallback);
 

@@ -12,12 +12,14 @@ const modes = (value: unknown): string =>
   [...new Set(array(value).map((mode) => SHORT[text(mode)] ?? text(mode)))].join(",");
 
 const storageClass = (object: KubeObject): string =>
-  object.metadata.annotations?.["volume.beta.kubernetes.io/storage-class"] ?? text(read(object, "spec", "storageClassName"));
+  object.metadata.annotations?.["volume.beta.kubernetes.io/storage-class"] ??
+  text(read(object, "spec", "storageClassName"));
 
 const phase = (object: KubeObject): string =>
   object.metadata.deletionTimestamp === undefined ? text(read(object, "status", "phase")) : "Terminating";
 
-const attributes = (object: KubeObject): string => text(read(object, "spec", "volumeAttributesClassName"), "<unset>") || "<unset>";
+const attributes = (object: KubeObject): string =>
+  text(read(object, "spec", "volumeAttributesClassName"), "<unset>") || "<unset>";
 
 export const persistentVolumes: Printer = printer(
   [
@@ -122,7 +124,9 @@ export const csiDrivers: Printer = printer(
       read(object, "spec", "storageCapacity") === true,
       audiences.length > 0 ? audiences.join(",") : "<unset>",
       read(object, "spec", "requiresRepublish") === true,
-      array(read(object, "spec", "volumeLifecycleModes")).map((mode) => text(mode)).join(",") || "<none>",
+      array(read(object, "spec", "volumeLifecycleModes"))
+        .map((mode) => text(mode))
+        .join(",") || "<none>",
       age(object, now),
     ];
   },

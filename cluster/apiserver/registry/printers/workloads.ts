@@ -35,18 +35,14 @@ const template = (object: KubeObject): [string, string] => containersText(read(o
 
 const WIDE = [["Containers"], ["Images"], ["Selector"]] as const;
 
-export const deployments: Printer = printer(
-  [["Ready"], ["Up-to-date"], ["Available"], AGE],
-  WIDE,
-  (object, now) => [
-    `${status(object, "readyReplicas")}/${spec(object, "replicas")}`,
-    status(object, "updatedReplicas"),
-    status(object, "availableReplicas"),
-    age(object, now),
-    ...template(object),
-    selectorText(read(object, "spec", "selector")),
-  ],
-);
+export const deployments: Printer = printer([["Ready"], ["Up-to-date"], ["Available"], AGE], WIDE, (object, now) => [
+  `${status(object, "readyReplicas")}/${spec(object, "replicas")}`,
+  status(object, "updatedReplicas"),
+  status(object, "availableReplicas"),
+  age(object, now),
+  ...template(object),
+  selectorText(read(object, "spec", "selector")),
+]);
 
 const replicaCells = (object: KubeObject, now: number): Cell[] => [
   spec(object, "replicas"),
@@ -197,7 +193,10 @@ export const horizontalPodAutoscalers: Printer = printer(
     const shown = metrics.slice(0, 2).map((metric, i) => metricText(metric, current[i]));
     const more = metrics.length > 2 ? ` + ${metrics.length - 2} more...` : "";
     const cpu = read(object, "spec", "targetCPUUtilizationPercentage");
-    const old = cpu === undefined ? NONE : `cpu: ${value(read(object, "status", "currentCPUUtilizationPercentage"))}/${text(cpu)}%`;
+    const old =
+      cpu === undefined
+        ? NONE
+        : `cpu: ${value(read(object, "status", "currentCPUUtilizationPercentage"))}/${text(cpu)}%`;
     return [
       `${text(reference["kind"])}/${text(reference["name"])}`,
       metrics.length === 0 ? old : shown.join(", ") + more,

@@ -64,7 +64,8 @@ export const namespaces: Partial<Strategy> = {
         kind: "namespaces",
       });
     }
-    const waits = namespace.metadata.deletionTimestamp !== undefined && array(read(namespace, "spec", "finalizers")).length > 0;
+    const waits =
+      namespace.metadata.deletionTimestamp !== undefined && array(read(namespace, "spec", "finalizers")).length > 0;
     if (waits) {
       throw conflict(
         { group: "", resource: "namespaces" },
@@ -116,8 +117,14 @@ export const secrets: Partial<Strategy> = {
 function mergeStringData(secret: KubeObject): KubeObject {
   const { stringData, ...rest } = secret;
   if (stringData === undefined) return secret;
-  const encoded = Object.entries(record(stringData)).map(([key, value]) => [key, Buffer.from(text(value)).toString("base64")]);
-  return { ...(rest as KubeObject), data: { ...record(secret["data"]), ...(Object.fromEntries(encoded) as Record<string, string>) } };
+  const encoded = Object.entries(record(stringData)).map(([key, value]) => [
+    key,
+    Buffer.from(text(value)).toString("base64"),
+  ]);
+  return {
+    ...(rest as KubeObject),
+    data: { ...record(secret["data"]), ...(Object.fromEntries(encoded) as Record<string, string>) },
+  };
 }
 
 export const persistentVolumes: Partial<Strategy> = {

@@ -39,7 +39,11 @@ const PARTICULARS: Readonly<Record<string, Partial<Strategy>>> = {
 };
 
 /** `extra`: strategies made with state of the server (Services), by table. */
-export function builtinStrategy(row: ResourceRow, table: string, extra: Readonly<Record<string, Partial<Strategy>>>): Strategy {
+export function builtinStrategy(
+  row: ResourceRow,
+  table: string,
+  extra: Readonly<Record<string, Partial<Strategy>>>,
+): Strategy {
   return {
     ...baseStrategy(row),
     printer: builtinPrinter(table),

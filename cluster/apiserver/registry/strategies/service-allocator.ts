@@ -33,9 +33,10 @@ export interface PortRange {
 }
 
 export const nodePortsOf = (service: KubeObject): number[] =>
-  [...array(read(service, "spec", "ports")).map((port) => read(port, "nodePort")), read(service, "spec", "healthCheckNodePort")].filter(
-    (port): port is number => typeof port === "number" && port > 0,
-  );
+  [
+    ...array(read(service, "spec", "ports")).map((port) => read(port, "nodePort")),
+    read(service, "spec", "healthCheckNodePort"),
+  ].filter((port): port is number => typeof port === "number" && port > 0);
 
 export class ServiceAllocator {
   readonly range: AddressRange;

@@ -16,7 +16,8 @@ const spec = (service: KubeObject): Readonly<Record<string, unknown>> => record(
 const typeOf = (service: KubeObject): string => text(spec(service)["type"], "ClusterIP");
 const clusterIp = (service: KubeObject): string => text(spec(service)["clusterIP"]);
 const hasAddress = (service: KubeObject): boolean => !["", "None"].includes(clusterIp(service));
-const wantsAddress = (service: KubeObject): boolean => typeOf(service) !== "ExternalName" && clusterIp(service) !== "None";
+const wantsAddress = (service: KubeObject): boolean =>
+  typeOf(service) !== "ExternalName" && clusterIp(service) !== "None";
 const wantsPorts = (service: KubeObject): boolean =>
   typeOf(service) === "NodePort" ||
   (typeOf(service) === "LoadBalancer" && spec(service)["allocateLoadBalancerNodePorts"] !== false);
@@ -44,10 +45,20 @@ class Taking {
       return free;
     }
     if (!this.#allocator.contains(wanted)) {
-      fault(service, fieldInvalid("spec.clusterIPs", [wanted], `failed to allocate IP ${wanted}: the provided network does not match the current range`));
+      fault(
+        service,
+        fieldInvalid(
+          "spec.clusterIPs",
+          [wanted],
+          `failed to allocate IP ${wanted}: the provided network does not match the current range`,
+        ),
+      );
     }
     if (!this.#allocator.takeAddress(wanted)) {
-      fault(service, fieldInvalid("spec.clusterIPs", [wanted], `failed to allocate IP ${wanted}: provided IP is already allocated`));
+      fault(
+        service,
+        fieldInvalid("spec.clusterIPs", [wanted], `failed to allocate IP ${wanted}: provided IP is already allocated`),
+      );
     }
     this.#addresses.push(wanted);
     return wanted;
@@ -63,9 +74,17 @@ class Taking {
     const { first, last } = this.#allocator.ports;
     if (!own.has(wanted)) {
       if (wanted < first || wanted > last) {
-        fault(service, fieldInvalid(path, wanted, `provided port is not in the valid range. The range of valid ports is ${first}-${last}`));
+        fault(
+          service,
+          fieldInvalid(
+            path,
+            wanted,
+            `provided port is not in the valid range. The range of valid ports is ${first}-${last}`,
+          ),
+        );
       }
-      if (this.#allocator.isPortTaken(wanted)) fault(service, fieldInvalid(path, wanted, "provided port is already allocated"));
+      if (this.#allocator.isPortTaken(wanted))
+        fault(service, fieldInvalid(path, wanted, "provided port is already allocated"));
       this.#allocator.takePort(wanted);
       this.#ports.push(wanted);
     }
@@ -101,7 +120,13 @@ function headless(service: KubeObject): KubeObject {
 }
 
 function withoutAddress(service: KubeObject): KubeObject {
-  const { clusterIP: _address, clusterIPs: _addresses, ipFamilies: _families, ipFamilyPolicy: _policy, ...rest } = spec(service);
+  const {
+    clusterIP: _address,
+    clusterIPs: _addresses,
+    ipFamilies: _families,
+    ipFamilyPolicy: _policy,
+    ...rest
+  } = spec(service);
   return { ...service, spec: rest };
 }
 
@@ -112,7 +137,8 @@ function withNodePorts(service: KubeObject, taking: Taking, old: KubeObject | un
     const wanted = read(port, "nodePort");
     const protocols = `${text(read(port, "port"))}`;
     const same = shared.get(protocols);
-    if (same !== undefined && (wanted === undefined || wanted === 0 || wanted === same)) return { ...record(port), nodePort: same };
+    if (same !== undefined && (wanted === undefined || wanted === 0 || wanted === same))
+      return { ...record(port), nodePort: same };
     const nodePort = taking.port(service, `spec.ports[${i}].nodePort`, wanted, own);
     shared.set(protocols, nodePort);
     return { ...record(port), nodePort };
@@ -134,7 +160,12 @@ function withoutNodePorts(service: KubeObject, old: KubeObject | undefined): Kub
 function keepAddress(service: KubeObject, old: KubeObject): KubeObject {
   const before = clusterIp(old);
   const after = clusterIp(service);
-  if (after !== "" && before !== "" && after !== before && equalJson(spec(service)["clusterIPs"], spec(old)["clusterIPs"])) {
+  if (
+    after !== "" &&
+    before !== "" &&
+    after !== before &&
+    equalJson(spec(service)["clusterIPs"], spec(old)["clusterIPs"])
+  ) {
     return { ...service, spec: { ...spec(service), clusterIPs: [after] } };
   }
   if (!wantsAddress(service) || !hasAddress(old) || after !== "") return service;
@@ -158,10 +189,19 @@ function keepNodePorts(service: KubeObject, old: KubeObject): KubeObject {
 
 /** Fields that a type of Service knows and others do not. */
 const TYPED_FIELDS: readonly (readonly [field: string, knows: (service: KubeObject) => boolean])[] = [
-  ["externalTrafficPolicy", (service) => typeOf(service) === "NodePort" || typeOf(service) === "LoadBalancer" || array(spec(service)["externalIPs"]).length > 0],
+  [
+    "externalTrafficPolicy",
+    (service) =>
+      typeOf(service) === "NodePort" ||
+      typeOf(service) === "LoadBalancer" ||
+      array(spec(service)["externalIPs"]).length > 0,
+  ],
   ["allocateLoadBalancerNodePorts", (service) => typeOf(service) === "LoadBalancer"],
   ["loadBalancerClass", (service) => typeOf(service) === "LoadBalancer"],
-  ["healthCheckNodePort", (service) => typeOf(service) === "LoadBalancer" && spec(service)["externalTrafficPolicy"] === "Local"],
+  [
+    "healthCheckNodePort",
+    (service) => typeOf(service) === "LoadBalancer" && spec(service)["externalTrafficPolicy"] === "Local",
+  ],
   ["internalTrafficPolicy", (service) => typeOf(service) !== "ExternalName"],
   ["externalName", (service) => typeOf(service) === "ExternalName"],
   ["clusterIP", wantsAddress],

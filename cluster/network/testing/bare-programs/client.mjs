@@ -87,14 +87,10 @@ const probes = {
   ownServer: () =>
     new Promise((done, fail) => {
       const server = http.createServer((req, res) => res.end("mine")).on("error", fail);
-      server.listen(0, () =>
-        done(text(`http://localhost:${server.address().port}/`).finally(() => server.close())),
-      );
+      server.listen(0, () => done(text(`http://localhost:${server.address().port}/`).finally(() => server.close())));
     }),
   outside: () =>
-    new Promise((done) =>
-      net.connect({ host: "127.0.0.2", port: 1 }).on("error", (error) => done(error.code)),
-    ),
+    new Promise((done) => net.connect({ host: "127.0.0.2", port: 1 }).on("error", (error) => done(error.code))),
 };
 const seen = {};
 for (const [probe, run] of Object.entries(probes))

@@ -7,9 +7,7 @@ import { WebSocketServer } from "ws";
 
 const name = process.env.NAME;
 const say = (text) => process.stdout.write(`${text}\n`);
-const app = http.createServer((req, res) =>
-  res.end(JSON.stringify({ name, url: req.url, host: req.headers.host })),
-);
+const app = http.createServer((req, res) => res.end(JSON.stringify({ name, url: req.url, host: req.headers.host })));
 new WebSocketServer({ server: app }).on("connection", (socket) =>
   socket.on("message", (data) => socket.send(`${name} ${Buffer.from(data).toString()}`)),
 );

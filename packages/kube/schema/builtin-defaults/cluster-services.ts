@@ -47,7 +47,13 @@ export const rbac: Readonly<Record<string, Rule>> = { RoleBinding: binding, Clus
 const scope: Rule = setUnset({ scope: "*" });
 
 const webhook: Rule = all(
-  setUnset({ failurePolicy: "Fail", matchPolicy: "Equivalent", namespaceSelector: {}, objectSelector: {}, timeoutSeconds: 10 }),
+  setUnset({
+    failurePolicy: "Fail",
+    matchPolicy: "Equivalent",
+    namespaceSelector: {},
+    objectSelector: {},
+    timeoutSeconds: 10,
+  }),
   each("rules", scope),
   at("clientConfig", at("service", setUnset({ port: 443 }))),
 );
@@ -90,7 +96,10 @@ const deviceRequest: Rule = all(
   each("tolerations", set({ operator: "Equal" })),
 );
 
-const claimSpec: Rule = at("devices", each("requests", at("exactly", deviceRequest), each("firstAvailable", deviceRequest)));
+const claimSpec: Rule = at(
+  "devices",
+  each("requests", at("exactly", deviceRequest), each("firstAvailable", deviceRequest)),
+);
 
 export const devices: Readonly<Record<string, Rule>> = {
   ResourceClaim: at("spec", claimSpec),
@@ -108,7 +117,8 @@ export const extensions: Readonly<Record<string, Rule>> = {
   CustomResourceDefinition: at(
     "spec",
     at("names", names),
-    (spec) => (Object.keys(objectAt(spec, "conversion")).length > 0 ? spec : { ...spec, conversion: { strategy: "None" } }),
+    (spec) =>
+      Object.keys(objectAt(spec, "conversion")).length > 0 ? spec : { ...spec, conversion: { strategy: "None" } },
     at("conversion", at("webhook", at("clientConfig", at("service", setUnset({ port: 443 }))))),
   ),
 };

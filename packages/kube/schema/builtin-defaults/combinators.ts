@@ -7,7 +7,10 @@ import { isObject, type JsonObject } from "../json-value.ts";
 export type Rule = (value: JsonObject) => JsonObject;
 
 /** Applies rules one after the other. */
-export const all = (...rules: readonly Rule[]): Rule => (value) => rules.reduce((object, rule) => rule(object), value);
+export const all =
+  (...rules: readonly Rule[]): Rule =>
+  (value) =>
+    rules.reduce((object, rule) => rule(object), value);
 
 /** One field, where it is unset (or an empty text); `make` may look at the object. */
 export function when(key: string, make: (value: JsonObject) => unknown): Rule {

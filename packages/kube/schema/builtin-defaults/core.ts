@@ -4,7 +4,10 @@ import { all, at, each, fill, given, listLength, objectAt, type Rule, set, setUn
 import { labelsFromTemplate, pod, podTemplate, templateLabels } from "./pods.ts";
 import { claim, persistentVolume } from "./volumes.ts";
 
-const isType = (...types: readonly string[]) => (spec: JsonObject): boolean => types.includes(String(spec["type"]));
+const isType =
+  (...types: readonly string[]) =>
+  (spec: JsonObject): boolean =>
+    types.includes(String(spec["type"]));
 
 const servicePort: Rule = all(set({ protocol: "TCP" }), (port) =>
   port["targetPort"] === undefined || port["targetPort"] === 0 || port["targetPort"] === ""
@@ -90,7 +93,9 @@ const replicationController: Rule = all(
   (controller) => {
     const labels = templateLabels(controller);
     const spec = objectAt(controller, "spec");
-    return labels === undefined || spec["selector"] !== undefined ? controller : { ...controller, spec: { ...spec, selector: labels } };
+    return labels === undefined || spec["selector"] !== undefined
+      ? controller
+      : { ...controller, spec: { ...spec, selector: labels } };
   },
   labelsFromTemplate,
 );

@@ -66,7 +66,9 @@ const requestsFromLimits: Rule = at("resources", (resources) => {
 function requested(spec: JsonObject, resource: string): string | undefined {
   const containers: unknown[] = Array.isArray(spec["containers"]) ? spec["containers"] : [];
   const found = containers.flatMap((item) => {
-    const quantity = isObject(item) ? tryParseQuantity(objectAt(objectAt(item, "resources"), "requests")[resource]) : undefined;
+    const quantity = isObject(item)
+      ? tryParseQuantity(objectAt(objectAt(item, "resources"), "requests")[resource])
+      : undefined;
     return quantity === undefined ? [] : [quantity];
   });
   return found.length === 0 ? undefined : formatQuantity(found.reduce(addQuantity));
@@ -78,7 +80,8 @@ const podRequests: Rule = (spec) => {
   const requests = fill(resources["requests"], resources["limits"]);
   if (requests === undefined) return spec;
   const own = objectAt(resources, "requests");
-  for (const key of Object.keys(requests)) if (!Object.hasOwn(own, key)) requests[key] = requested(spec, key) ?? requests[key];
+  for (const key of Object.keys(requests))
+    if (!Object.hasOwn(own, key)) requests[key] = requested(spec, key) ?? requests[key];
   return { ...spec, resources: { ...resources, requests } };
 };
 
@@ -99,7 +102,10 @@ export const pod: Rule = at(
   podRequests,
   given(onHostNetwork, each("containers", hostPorts), each("initContainers", hostPorts)),
   podSpec,
-  given((spec) => isNegative(spec["terminationGracePeriodSeconds"]), (spec) => ({ ...spec, terminationGracePeriodSeconds: 1 })),
+  given(
+    (spec) => isNegative(spec["terminationGracePeriodSeconds"]),
+    (spec) => ({ ...spec, terminationGracePeriodSeconds: 1 }),
+  ),
 );
 
 /** The labels of a workload's template. */
@@ -112,5 +118,7 @@ export function templateLabels(object: JsonObject): JsonObject | undefined {
 export function labelsFromTemplate(object: JsonObject): JsonObject {
   const metadata = objectAt(object, "metadata");
   const labels = templateLabels(object);
-  return labels === undefined || metadata["labels"] !== undefined ? object : { ...object, metadata: { ...metadata, labels } };
+  return labels === undefined || metadata["labels"] !== undefined
+    ? object
+    : { ...object, metadata: { ...metadata, labels } };
 }

@@ -53,4 +53,9 @@ export const persistentVolume: Rule = all(
 );
 
 /** A claim inside a stateful set names its own kind. */
-export const claimTemplate: Rule = all(when("apiVersion", () => "v1"), when("kind", () => "PersistentVolumeClaim"), at("spec", claimSpec), pending);
+export const claimTemplate: Rule = all(
+  when("apiVersion", () => "v1"),
+  when("kind", () => "PersistentVolumeClaim"),
+  at("spec", claimSpec),
+  pending,
+);

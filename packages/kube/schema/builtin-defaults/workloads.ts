@@ -7,14 +7,19 @@ import { claimTemplate } from "./volumes.ts";
 const template: Rule = at("template", podTemplate);
 
 /** A rolling update and its bounds, unless another type of update is asked for. */
-const rolling = (key: string, bounds: JsonObject): Rule => all(
-  (spec) => (spec[key] === undefined ? { ...spec, [key]: {} } : spec),
-  at(
-    key,
-    set({ type: "RollingUpdate" }),
-    given((strategy) => strategy["type"] === "RollingUpdate", setUnset({ rollingUpdate: {} }), at("rollingUpdate", setUnset(bounds))),
-  ),
-);
+const rolling = (key: string, bounds: JsonObject): Rule =>
+  all(
+    (spec) => (spec[key] === undefined ? { ...spec, [key]: {} } : spec),
+    at(
+      key,
+      set({ type: "RollingUpdate" }),
+      given(
+        (strategy) => strategy["type"] === "RollingUpdate",
+        setUnset({ rollingUpdate: {} }),
+        at("rollingUpdate", setUnset(bounds)),
+      ),
+    ),
+  );
 
 export const apps: Readonly<Record<string, Rule>> = {
   Deployment: at(
@@ -24,7 +29,12 @@ export const apps: Readonly<Record<string, Rule>> = {
     template,
   ),
   ReplicaSet: at("spec", setUnset({ replicas: 1 }), template),
-  DaemonSet: at("spec", setUnset({ revisionHistoryLimit: 10 }), rolling("updateStrategy", { maxUnavailable: 1, maxSurge: 0 }), template),
+  DaemonSet: at(
+    "spec",
+    setUnset({ revisionHistoryLimit: 10 }),
+    rolling("updateStrategy", { maxUnavailable: 1, maxSurge: 0 }),
+    template,
+  ),
   StatefulSet: at(
     "spec",
     setUnset({ replicas: 1, revisionHistoryLimit: 10, persistentVolumeClaimRetentionPolicy: {} }),
@@ -66,7 +76,14 @@ const PERCENT_100 = { type: "Percent", value: 100, periodSeconds: 15 };
 
 const scaling: Rule = all(
   setUnset({ scaleUp: {}, scaleDown: {} }),
-  at("scaleUp", setUnset({ stabilizationWindowSeconds: 0, selectPolicy: "Max", policies: [{ type: "Pods", value: 4, periodSeconds: 15 }, PERCENT_100] })),
+  at(
+    "scaleUp",
+    setUnset({
+      stabilizationWindowSeconds: 0,
+      selectPolicy: "Max",
+      policies: [{ type: "Pods", value: 4, periodSeconds: 15 }, PERCENT_100],
+    }),
+  ),
   at("scaleDown", setUnset({ selectPolicy: "Max", policies: [PERCENT_100] })),
 );
 

@@ -25,11 +25,38 @@ const QUERY: Readonly<Record<string, readonly [type: Kind, description: string]>
   watch: ["boolean", "Follow changes instead of listing."],
 };
 
-export const LIST = ["allowWatchBookmarks", "continue", "fieldSelector", "labelSelector", "limit", "resourceVersion", "resourceVersionMatch", "sendInitialEvents", "timeoutSeconds", "watch"];
+export const LIST = [
+  "allowWatchBookmarks",
+  "continue",
+  "fieldSelector",
+  "labelSelector",
+  "limit",
+  "resourceVersion",
+  "resourceVersionMatch",
+  "sendInitialEvents",
+  "timeoutSeconds",
+  "watch",
+];
 export const WRITE = ["dryRun", "fieldManager", "fieldValidation"];
 export const PATCH = [...WRITE, "force"];
-export const DELETE = ["dryRun", "gracePeriodSeconds", "ignoreStoreReadErrorWithClusterBreakingPotential", "orphanDependents", "propagationPolicy"];
-export const DELETE_COLLECTION = [...DELETE, "continue", "fieldSelector", "labelSelector", "limit", "resourceVersion", "resourceVersionMatch", "sendInitialEvents", "timeoutSeconds"];
+export const DELETE = [
+  "dryRun",
+  "gracePeriodSeconds",
+  "ignoreStoreReadErrorWithClusterBreakingPotential",
+  "orphanDependents",
+  "propagationPolicy",
+];
+export const DELETE_COLLECTION = [
+  ...DELETE,
+  "continue",
+  "fieldSelector",
+  "labelSelector",
+  "limit",
+  "resourceVersion",
+  "resourceVersionMatch",
+  "sendInitialEvents",
+  "timeoutSeconds",
+];
 
 /** `uniqueItems` is what upstream publishes; readers compare for it. */
 function typed(type: Kind, dialect: Dialect): OpenApiObject {

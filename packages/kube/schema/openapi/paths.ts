@@ -2,7 +2,15 @@
 import type { ResourceRow, SubresourceRow } from "../node.ts";
 import { kindNode } from "../table.ts";
 import { DELETE, DELETE_COLLECTION, LIST, PATCH, pathParameters, queryParameters, WRITE } from "./parameters.ts";
-import { type Dialect, type GroupVersionKind, gvkOf, listStruct, type OpenApiObject, rowSchemaName, type SchemaWriter } from "./schemas.ts";
+import {
+  type Dialect,
+  type GroupVersionKind,
+  gvkOf,
+  listStruct,
+  type OpenApiObject,
+  rowSchemaName,
+  type SchemaWriter,
+} from "./schemas.ts";
 
 const META = "io.k8s.apimachinery.pkg.apis.meta.v1";
 const ANSWER_TYPES = ["application/json", "application/yaml", "application/vnd.kubernetes.protobuf"];
@@ -59,11 +67,23 @@ export class PathWriter {
     const collection = `${this.#base}${namespaced ? "/namespaces/{namespace}" : ""}/${resource}`;
     this.#add(collection, gvkOf(this.#row), this.#collection(), this.#scope());
     if (namespaced && this.#has("list")) {
-      this.#add(`${this.#base}/${resource}`, gvkOf(this.#row), this.#collection().filter((o) => o.action === "list"), "", "ForAllNamespaces");
+      this.#add(
+        `${this.#base}/${resource}`,
+        gvkOf(this.#row),
+        this.#collection().filter((o) => o.action === "list"),
+        "",
+        "ForAllNamespaces",
+      );
     }
     this.#add(`${collection}/{name}`, gvkOf(this.#row), this.#item(), this.#scope());
     for (const [name, sub] of this.#row.subresources) {
-      this.#add(`${collection}/{name}/${name}`, { group: sub.group, version: sub.version, kind: sub.kind }, this.#subresource(name, sub), this.#scope(), pascal(name));
+      this.#add(
+        `${collection}/{name}/${name}`,
+        { group: sub.group, version: sub.version, kind: sub.kind },
+        this.#subresource(name, sub),
+        this.#scope(),
+        pascal(name),
+      );
     }
   }
 
@@ -98,30 +118,83 @@ export class PathWriter {
 
   #collection(): Operation[] {
     const operations: Operation[] = [];
-    if (this.#has("list")) operations.push({ method: "get", action: "list", verb: "list", parameters: LIST, answer: this.#list(), codes: [200] });
+    if (this.#has("list"))
+      operations.push({
+        method: "get",
+        action: "list",
+        verb: "list",
+        parameters: LIST,
+        answer: this.#list(),
+        codes: [200],
+      });
     if (this.#has("create")) {
-      operations.push({ method: "post", action: "post", verb: "create", parameters: WRITE, body: this.#object(), answer: this.#object(), codes: [200, 201, 202] });
+      operations.push({
+        method: "post",
+        action: "post",
+        verb: "create",
+        parameters: WRITE,
+        body: this.#object(),
+        answer: this.#object(),
+        codes: [200, 201, 202],
+      });
     }
     if (this.#has("deletecollection")) {
-      operations.push({ method: "delete", action: "deletecollection", verb: "deletecollection", parameters: DELETE_COLLECTION, body: this.#meta("DeleteOptions"), answer: this.#status(), codes: [200] });
+      operations.push({
+        method: "delete",
+        action: "deletecollection",
+        verb: "deletecollection",
+        parameters: DELETE_COLLECTION,
+        body: this.#meta("DeleteOptions"),
+        answer: this.#status(),
+        codes: [200],
+      });
     }
     return operations;
   }
 
   #item(): Operation[] {
-    const operations = this.#readWrite((verb) => this.#has(verb), () => this.#object());
+    const operations = this.#readWrite(
+      (verb) => this.#has(verb),
+      () => this.#object(),
+    );
     if (this.#has("delete")) {
-      operations.push({ method: "delete", action: "delete", verb: "delete", parameters: DELETE, body: this.#meta("DeleteOptions"), answer: this.#status(), codes: [200, 202] });
+      operations.push({
+        method: "delete",
+        action: "delete",
+        verb: "delete",
+        parameters: DELETE,
+        body: this.#meta("DeleteOptions"),
+        answer: this.#status(),
+        codes: [200, 202],
+      });
     }
     return operations;
   }
 
   #readWrite(has: (verb: string) => boolean, object: () => OpenApiObject): Operation[] {
     const operations: Operation[] = [];
-    if (has("get")) operations.push({ method: "get", action: "get", verb: "read", parameters: [], answer: object(), codes: [200] });
-    if (has("update")) operations.push({ method: "put", action: "put", verb: "replace", parameters: WRITE, body: object(), answer: object(), codes: [200, 201] });
+    if (has("get"))
+      operations.push({ method: "get", action: "get", verb: "read", parameters: [], answer: object(), codes: [200] });
+    if (has("update"))
+      operations.push({
+        method: "put",
+        action: "put",
+        verb: "replace",
+        parameters: WRITE,
+        body: object(),
+        answer: object(),
+        codes: [200, 201],
+      });
     if (has("patch")) {
-      operations.push({ method: "patch", action: "patch", verb: "patch", parameters: PATCH, body: this.#schemas.special(`${META}.Patch`), answer: object(), codes: [200, 201] });
+      operations.push({
+        method: "patch",
+        action: "patch",
+        verb: "patch",
+        parameters: PATCH,
+        body: this.#schemas.special(`${META}.Patch`),
+        answer: object(),
+        codes: [200, 201],
+      });
     }
     return operations;
   }
@@ -134,10 +207,19 @@ export class PathWriter {
       if (node?.typeName === undefined) return this.#object();
       return this.#schemas.kind(node.typeName, node, { group: sub.group, version: sub.version, kind: sub.kind });
     };
-    if (name === "log") return [{ method: "get", action: "get", verb: "read", parameters: [], answer: text, codes: [200] }];
+    if (name === "log")
+      return [{ method: "get", action: "get", verb: "read", parameters: [], answer: text, codes: [200] }];
     const operations = this.#readWrite((verb) => sub.verbs.includes(verb), object);
     if (sub.verbs.includes("create")) {
-      operations.push({ method: "post", action: "post", verb: "create", parameters: WRITE, body: object(), answer: object(), codes: [200, 201, 202] });
+      operations.push({
+        method: "post",
+        action: "post",
+        verb: "create",
+        parameters: WRITE,
+        body: object(),
+        answer: object(),
+        codes: [200, 201, 202],
+      });
     }
     return operations;
   }
@@ -146,12 +228,24 @@ export class PathWriter {
     const methods = { create: "post", delete: "delete", get: "get", patch: "patch", update: "put" } as const;
     return Object.entries(methods)
       .filter(([verb]) => sub.verbs.includes(verb))
-      .map(([, method]) => ({ method, action: "connect", verb: `connect${capital(method)}`, parameters: [], answer, codes: [200] }));
+      .map(([, method]) => ({
+        method,
+        action: "connect",
+        verb: `connect${capital(method)}`,
+        parameters: [],
+        answer,
+        codes: [200],
+      }));
   }
 
   #add(path: string, kind: GroupVersionKind, operations: readonly Operation[], scope: string, suffix = ""): void {
     if (operations.length === 0) return;
-    const item: OpenApiObject = { parameters: [...pathParameters(path, this.#row.kind, this.#dialect), ...queryParameters(["pretty"], this.#dialect)] };
+    const item: OpenApiObject = {
+      parameters: [
+        ...pathParameters(path, this.#row.kind, this.#dialect),
+        ...queryParameters(["pretty"], this.#dialect),
+      ],
+    };
     for (const operation of operations) item[operation.method] = this.#operation(operation, kind, scope, suffix);
     this.paths[path] = item;
   }
@@ -159,7 +253,8 @@ export class PathWriter {
   #operation(operation: Operation, kind: GroupVersionKind, scope: string, suffix: string): OpenApiObject {
     const { action, parameters } = operation;
     const verb = action === "connect" ? "connect" : action === "deletecollection" ? "delete" : operation.verb;
-    const detail = action === "connect" ? operation.verb.slice("connect".length) : action === "deletecollection" ? "Collection" : "";
+    const detail =
+      action === "connect" ? operation.verb.slice("connect".length) : action === "deletecollection" ? "Collection" : "";
     const query = queryParameters(parameters, this.#dialect);
     return {
       tags: [tag(this.#row)],
@@ -179,14 +274,22 @@ export class PathWriter {
     const { body, method } = operation;
     const types = method === "patch" ? this.#patchTypes() : ["*/*"];
     if (this.#dialect === "v2") {
-      const parameters = body === undefined ? query : [...query, { name: "body", in: "body", required: method !== "delete", schema: body }];
+      const parameters =
+        body === undefined
+          ? query
+          : [...query, { name: "body", in: "body", required: method !== "delete", schema: body }];
       return { consumes: types, produces: ANSWER_TYPES, schemes: ["https"], parameters };
     }
     return {
       parameters: query,
       ...(body === undefined
         ? {}
-        : { requestBody: { content: Object.fromEntries(types.map((type) => [type, { schema: body }])), ...(method === "delete" ? {} : { required: true }) } }),
+        : {
+            requestBody: {
+              content: Object.fromEntries(types.map((type) => [type, { schema: body }])),
+              ...(method === "delete" ? {} : { required: true }),
+            },
+          }),
     };
   }
 
@@ -196,9 +299,10 @@ export class PathWriter {
         ? { schema: operation.answer }
         : { content: Object.fromEntries(ANSWER_TYPES.map((type) => [type, { schema: operation.answer }])) };
     return {
-      ...Object.fromEntries(operation.codes.map((code) => [String(code), { description: TEXTS[code] ?? "", ...answer() }])),
+      ...Object.fromEntries(
+        operation.codes.map((code) => [String(code), { description: TEXTS[code] ?? "", ...answer() }]),
+      ),
       "401": { description: "Unauthorized" },
     };
   }
 }
-

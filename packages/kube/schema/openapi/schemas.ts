@@ -36,7 +36,9 @@ function namedSpecial(name: string, dialect: Dialect): OpenApiObject {
     case "Quantity":
       return v3 ? { oneOf: [{ type: "string" }, { type: "number" }] } : { type: "string" };
     case "IntOrString":
-      return v3 ? { format: "int-or-string", oneOf: [{ type: "integer" }, { type: "string" }] } : { type: "string", format: "int-or-string" };
+      return v3
+        ? { format: "int-or-string", oneOf: [{ type: "integer" }, { type: "string" }] }
+        : { type: "string", format: "int-or-string" };
     case "Time":
     case "MicroTime":
       return { type: "string", format: "date-time" };
@@ -50,7 +52,15 @@ function namedSpecial(name: string, dialect: Dialect): OpenApiObject {
 }
 
 const PLAIN_TYPES: Partial<Record<ScalarNode["type"], string>> = {
-  string: "string", integer: "integer", number: "number", boolean: "boolean", bytes: "string", duration: "string", time: "string", "micro-time": "string", quantity: "string",
+  string: "string",
+  integer: "integer",
+  number: "number",
+  boolean: "boolean",
+  bytes: "string",
+  duration: "string",
+  time: "string",
+  "micro-time": "string",
+  quantity: "string",
 };
 
 /** The name under which a custom resource's schema is published: its group backwards. */
@@ -59,8 +69,22 @@ export function rowSchemaName(row: ResourceRow): string {
 }
 
 const V2_KEYWORDS: ReadonlySet<string> = new Set([
-  "enum", "pattern", "minLength", "maxLength", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf",
-  "minItems", "maxItems", "uniqueItems", "minProperties", "maxProperties", "required", "format",
+  "enum",
+  "pattern",
+  "minLength",
+  "maxLength",
+  "minimum",
+  "maximum",
+  "exclusiveMinimum",
+  "exclusiveMaximum",
+  "multipleOf",
+  "minItems",
+  "maxItems",
+  "uniqueItems",
+  "minProperties",
+  "maxProperties",
+  "required",
+  "format",
 ]);
 
 /** Collects every named type that the schemas handed out refer to. */
@@ -124,7 +148,13 @@ export class SchemaWriter {
     return {
       type: "object",
       ...(node.description === undefined ? {} : { description: node.description }),
-      ...(node.fields.size === 0 ? {} : { properties: Object.fromEntries([...node.fields].map(([name, field]) => [name, this.#property(field, builtin)])) }),
+      ...(node.fields.size === 0
+        ? {}
+        : {
+            properties: Object.fromEntries(
+              [...node.fields].map(([name, field]) => [name, this.#property(field, builtin)]),
+            ),
+          }),
       ...(required.length === 0 ? {} : { required }),
       ...this.#constraints(node),
       ...(node.mapType === "atomic" ? { "x-kubernetes-map-type": "atomic" } : {}),
@@ -141,7 +171,11 @@ export class SchemaWriter {
     return {
       ...open,
       ...(node.description === undefined ? {} : { description: node.description }),
-      ...(node.default !== undefined ? { default: node.default } : builtin && field.always === true && node.kind === "struct" && this.#dialect === "v3" ? { default: {} } : {}),
+      ...(node.default !== undefined
+        ? { default: node.default }
+        : builtin && field.always === true && node.kind === "struct" && this.#dialect === "v3"
+          ? { default: {} }
+          : {}),
       ...(field.patchStrategy === undefined ? {} : { "x-kubernetes-patch-strategy": field.patchStrategy }),
       ...(field.patchMergeKey === undefined ? {} : { "x-kubernetes-patch-merge-key": field.patchMergeKey }),
     };
@@ -150,9 +184,17 @@ export class SchemaWriter {
   #value(node: SchemaNode, builtin: boolean): OpenApiObject {
     switch (node.kind) {
       case "struct":
-        return node.typeName === undefined ? { ...this.#struct(node), ...this.#nullable(node) } : this.builtin(node.typeName);
+        return node.typeName === undefined
+          ? { ...this.#struct(node), ...this.#nullable(node) }
+          : this.builtin(node.typeName);
       case "list":
-        return { type: "array", items: this.#value(node.items, builtin), ...listMarkers(node), ...this.#constraints(node), ...this.#nullable(node) };
+        return {
+          type: "array",
+          items: this.#value(node.items, builtin),
+          ...listMarkers(node),
+          ...this.#constraints(node),
+          ...this.#nullable(node),
+        };
       case "map":
         return {
           type: "object",
@@ -174,7 +216,9 @@ export class SchemaWriter {
     const named = builtin ? NAMED_SCALARS[node.type] : undefined;
     if (named !== undefined) return this.special(named);
     return {
-      ...(node.type === "int-or-string" ? { "x-kubernetes-int-or-string": true } : { type: PLAIN_TYPES[node.type] ?? "string" }),
+      ...(node.type === "int-or-string"
+        ? { "x-kubernetes-int-or-string": true }
+        : { type: PLAIN_TYPES[node.type] ?? "string" }),
       ...(node.format === undefined || node.type === "int-or-string" ? {} : { format: node.format }),
       ...(node.enum === undefined ? {} : { enum: node.enum }),
       ...this.#constraints(node),
@@ -189,7 +233,9 @@ export class SchemaWriter {
   #constraints(node: SchemaNode): OpenApiObject {
     if (node.constraints === undefined) return {};
     if (this.#dialect === "v3") return node.constraints;
-    return Object.fromEntries(Object.entries(node.constraints).filter(([key]) => V2_KEYWORDS.has(key) || key.startsWith("x-kubernetes-")));
+    return Object.fromEntries(
+      Object.entries(node.constraints).filter(([key]) => V2_KEYWORDS.has(key) || key.startsWith("x-kubernetes-")),
+    );
   }
 }
 
@@ -217,5 +263,9 @@ export function listStruct(row: ResourceRow): StructNode {
   };
 }
 
-export const gvkOf = (row: ResourceRow): GroupVersionKind => ({ group: row.group, version: row.version, kind: row.kind });
+export const gvkOf = (row: ResourceRow): GroupVersionKind => ({
+  group: row.group,
+  version: row.version,
+  kind: row.kind,
+});
 export const groupVersionOf = (row: ResourceRow): string => formatApiVersion(row.group, row.version);

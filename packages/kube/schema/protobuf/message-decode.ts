@@ -50,7 +50,8 @@ function readTime(reader: WireReader, micro: boolean): string | null {
     return true;
   });
   // The years 0 to 9999, as RFC 3339 can write them.
-  if (seconds < -62_167_219_200 || seconds > 253_402_300_799) throw new WireError("Time out of range: year outside of [0,9999]");
+  if (seconds < -62_167_219_200 || seconds > 253_402_300_799)
+    throw new WireError("Time out of range: year outside of [0,9999]");
   const iso = new Date(seconds * 1000).toISOString().slice(0, 19);
   return micro ? `${iso}.${pad(Math.min(999_999, Math.max(0, Math.trunc(nanos / 1000))), 6)}Z` : `${iso}Z`;
 }
@@ -128,7 +129,11 @@ function readRaw(reader: WireReader): unknown {
 }
 
 /** `items`, `additionalProperties` and `dependencies` of a schema: one of two forms. */
-function readSchemaOr(reader: WireReader, wire: "schema-or-array" | "schema-or-bool" | "schema-or-strings", depth: number): unknown {
+function readSchemaOr(
+  reader: WireReader,
+  wire: "schema-or-array" | "schema-or-bool" | "schema-or-strings",
+  depth: number,
+): unknown {
   const schema = typeNode(SCHEMA_PROPS);
   const numbers = wire === "schema-or-bool" ? { schema: 2, other: 1 } : { schema: 1, other: 2 };
   let one: unknown;
@@ -138,7 +143,8 @@ function readSchemaOr(reader: WireReader, wire: "schema-or-array" | "schema-or-b
     if (number === numbers.schema && type === BYTES) one = normalize(schema, readValue(schema, reader, depth));
     else if (number !== numbers.other) return false;
     else if (wire === "schema-or-bool" && type === VARINT) allows = reader.bool();
-    else if (wire === "schema-or-array" && type === BYTES) many.push(normalize(schema, readValue(schema, reader, depth)));
+    else if (wire === "schema-or-array" && type === BYTES)
+      many.push(normalize(schema, readValue(schema, reader, depth)));
     else if (wire === "schema-or-strings" && type === BYTES) many.push(reader.string());
     else return false;
     return true;
@@ -183,10 +189,17 @@ function readWrappedList(node: ListNode, reader: WireReader, depth: number): unk
   return items;
 }
 
-function appendItems(node: ListNode, reader: WireReader, type: number, name: string, items: unknown[], depth: number): void {
+function appendItems(
+  node: ListNode,
+  reader: WireReader,
+  type: number,
+  name: string,
+  items: unknown[],
+  depth: number,
+): void {
   const wanted = wireType(node.items);
   if (type === BYTES && wanted !== BYTES) {
-    for (const packed = reader.message(); !packed.done; ) items.push(readValue(node.items, packed, depth));
+    for (const packed = reader.message(); !packed.done;) items.push(readValue(node.items, packed, depth));
     return;
   }
   expectWire(name, type, wanted);
@@ -213,7 +226,14 @@ function readEntry(node: MapNode, reader: WireReader, into: JsonObject, depth: n
   setKey(into, key, value === undefined ? zeroValue(node.values) : value);
 }
 
-function readField(node: SchemaNode, name: string, reader: WireReader, type: number, out: JsonObject, depth: number): void {
+function readField(
+  node: SchemaNode,
+  name: string,
+  reader: WireReader,
+  type: number,
+  out: JsonObject,
+  depth: number,
+): void {
   if (node.kind === "map") {
     expectWire(name, type, BYTES);
     readEntry(node, reader.message(), (out[name] ??= {}) as JsonObject, depth);

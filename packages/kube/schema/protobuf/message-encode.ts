@@ -132,7 +132,8 @@ function writeValue(node: SchemaNode, value: unknown, number: number, out: WireW
 /** Go writes what is no pointer even when nobody set it. */
 function writtenWhenAbsent(field: Field): boolean {
   if (field.pointer === true) return false;
-  if (field.always === true) return field.node.kind === "struct" || field.node.kind === "scalar" || field.node.kind === "any";
+  if (field.always === true)
+    return field.node.kind === "struct" || field.node.kind === "scalar" || field.node.kind === "any";
   return field.node.kind === "scalar" && ["string", "integer", "boolean", "number"].includes(field.node.type);
 }
 

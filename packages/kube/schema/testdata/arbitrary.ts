@@ -31,9 +31,11 @@ function scalar(node: ScalarNode): fc.Arbitrary<unknown> {
 function struct(node: StructNode, depth: number): fc.Arbitrary<unknown> {
   const fields = [...node.fields];
   if (depth <= 0 || fields.length === 0) return fc.constant({});
-  return fc.subarray(fields, { maxLength: Math.min(5, fields.length) }).chain((chosen) =>
-    fc.record(Object.fromEntries(chosen.map(([name, field]) => [name, arbitraryOf(field.node, depth - 1)]))),
-  );
+  return fc
+    .subarray(fields, { maxLength: Math.min(5, fields.length) })
+    .chain((chosen) =>
+      fc.record(Object.fromEntries(chosen.map(([name, field]) => [name, arbitraryOf(field.node, depth - 1)]))),
+    );
 }
 
 /** A value that `node` allows, a few levels deep. */
@@ -49,7 +51,13 @@ export function arbitraryOf(node: SchemaNode, depth = 4): fc.Arbitrary<unknown> 
       return depth <= 0 ? fc.constant({}) : fc.dictionary(key, arbitraryOf(node.values, depth - 1), { maxKeys: 3 });
     case "any":
       return node.wire === "schema-or-array" || node.wire === "schema-or-bool" || node.wire === "schema-or-strings"
-        ? fc.constantFrom(...(node.wire === "schema-or-bool" ? [true, false] : node.wire === "schema-or-array" ? [[], [{ type: "string" }]] : [["a"]]))
+        ? fc.constantFrom(
+            ...(node.wire === "schema-or-bool"
+              ? [true, false]
+              : node.wire === "schema-or-array"
+                ? [[], [{ type: "string" }]]
+                : [["a"]]),
+          )
         : fc.dictionary(hex, fc.oneof(fc.boolean(), hex, fc.integer()), { maxKeys: 2 });
   }
 }
