@@ -16,6 +16,7 @@ class FakePortal {
   put: unknown[] = [];
   /** Milliseconds that each of the next settings takes to arrive. */
   slow: number[] = [];
+  onTheWay = 0;
   readonly #server: Server;
   #settings: unknown = {
     request_ratio: 50,
@@ -30,7 +31,9 @@ class FakePortal {
       if (request.method === "PUT") {
         let body = "";
         for await (const chunk of request) body += String(chunk);
+        this.onTheWay++;
         await new Promise((resolve) => setTimeout(resolve, this.slow.shift() ?? 0));
+        this.onTheWay--;
         this.#settings = JSON.parse(body);
         this.put.push(this.#settings);
         response.end(body);
@@ -130,12 +133,14 @@ describe.skipIf(!existsSync(CHROMIUM))("the dashboard", () => {
 
   test("settings do not overtake one another, nor does an older status", async () => {
     await live();
-    portal.slow = [300, 0, 0];
+    portal.slow = [300, 0];
     await id("travels.uk_ratio").fill("90");
     await id("travels.uk_device_mobile").fill("60");
     await id("travels.uk_user_registered").fill("40");
     await id("travels.uk_travel_t3").fill("50");
+    await expect.poll(() => portal.slow.length).toBe(0);
     await page.locator(".portal-note", { hasText: "Saved" }).first().waitFor();
+    await expect.poll(() => portal.onTheWay).toBe(0);
     expect(portal.put.at(-1)).toEqual({
       request_ratio: 90,
       devices: { web: 40, mobile: 60 },
