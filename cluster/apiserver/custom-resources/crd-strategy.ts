@@ -9,7 +9,7 @@ import {
 } from "@travelops/kube";
 import { setCondition } from "./crd-conditions.ts";
 import { isDns1035Label, isDns1123Subdomain } from "@travelops/kube/api/names";
-import { checkRules } from "@travelops/kube/schema/cel";
+import { checkRules } from "@travelops/kube/schema/cel-check";
 import { checkStructural } from "@travelops/kube/schema/structural";
 import { array, read, record, text } from "../registry/printers/printer.ts";
 import type { Strategy } from "../registry/strategy.ts";

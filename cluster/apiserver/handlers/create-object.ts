@@ -6,6 +6,7 @@ import type { ObjectKey, StoredObject } from "../../store/store.ts";
 import type { ServedResource } from "../registry/registry.ts";
 import type { Reservation } from "../registry/strategy.ts";
 import { metadataErrors, newMetadata } from "../registry/object-metadata.ts";
+import { unenforced } from "../registry/unenforced.ts";
 import type { ServerCore } from "../server-options.ts";
 import { resetFieldsOf } from "./reset-fields.ts";
 import { withMetadata, type WriteContext } from "./write-context.ts";
@@ -78,6 +79,8 @@ export function prepareNew(
     generation: strategy.tracksGeneration === true ? 1 : undefined,
   });
   const prepared = withMetadata(base, metadata);
+  const caveat = unenforced(resource.table, object.metadata.labels);
+  if (caveat !== undefined) context.warn(caveat);
   return strategy.prepareForCreate?.(prepared, context) ?? prepared;
 }
 

@@ -9,6 +9,7 @@ import type { Change, ObjectKey, StoredObject } from "../../store/store.ts";
 import type { ServedResource } from "../registry/registry.ts";
 import type { Reservation } from "../registry/strategy.ts";
 import { subresourcePart } from "../registry/subresource-parts.ts";
+import { unenforced } from "../registry/unenforced.ts";
 import { metadataErrors, specChanged, updatedMetadata } from "../registry/object-metadata.ts";
 import type { ServerCore } from "../server-options.ts";
 import { admitNew, prepareNew, trackCreate, type Written } from "./create-object.ts";
@@ -109,6 +110,8 @@ function prepare(
   const { strategy } = resource;
   let next = separate(resource, wanted, current, request.subresource);
   next = withMetadata(next, updatedMetadata(next.metadata, current.metadata));
+  const caveat = request.subresource === "" ? unenforced(resource.table, next.metadata.labels) : undefined;
+  if (caveat !== undefined) context.warn(caveat);
   if (request.subresource === "") next = strategy.prepareForUpdate?.(next, current, context) ?? next;
   else if (request.subresource === "status") next = strategy.prepareForStatusUpdate?.(next, current, context) ?? next;
   return next;

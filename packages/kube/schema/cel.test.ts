@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { checkRules, validateRules } from "./cel.ts";
+import { checkRules } from "./cel-check.ts";
+import { validateRules } from "./cel.ts";
 import { fromStructuralSchema } from "./structural.ts";
 import { validateSchema } from "./validate.ts";
 

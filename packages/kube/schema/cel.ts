@@ -98,7 +98,7 @@ interface Rule {
 }
 
 /** A runnable expression, or what is wrong with it. With `schema`, fields that it does not have are a fault. */
-function compile(
+export function compile(
   expression: string,
   result: "bool" | "string",
   schema?: JsonObject,
@@ -141,7 +141,7 @@ function hasField(schema: JsonObject, path: readonly string[]): boolean {
 
 const firstLine = (error: unknown): string =>
   (error instanceof Error ? error.message : String(error)).split("\n", 1)[0] ?? "";
-const text = (value: unknown): string => (typeof value === "string" ? value : "");
+export const text = (value: unknown): string => (typeof value === "string" ? value : "");
 
 const rulesOfNode = new WeakMap<SchemaNode, readonly Rule[]>();
 
@@ -397,59 +397,4 @@ function oldItems(node: ListNode, old: unknown): (item: unknown) => unknown {
     JSON.stringify(node.listKeys.map((key) => (isObject(item) ? (own(item, key) ?? null) : null)));
   const byKey = new Map(old.map((item: unknown) => [keyOf(item), item]));
   return (item) => byKey.get(keyOf(item));
-}
-
-/** Faults of the rules that a CRD's schema states: those that cannot be read are refused with the CRD. */
-export function checkRules(schema: unknown, path: string): FieldError[] {
-  const errors: FieldError[] = [];
-  if (isObject(schema)) collectFaults(errors, withIdentity(schema), path);
-  return errors;
-}
-
-/** At the root apiVersion, kind and the names in metadata are there, whether the schema says so or not. */
-function withIdentity(schema: JsonObject): JsonObject {
-  const names = { type: "object", properties: { name: { type: "string" }, generateName: { type: "string" } } };
-  const properties = own(schema, "properties");
-  return {
-    ...schema,
-    properties: {
-      apiVersion: { type: "string" },
-      kind: { type: "string" },
-      ...(isObject(properties) ? properties : {}),
-      metadata: names,
-    },
-  };
-}
-
-function collectFaults(errors: FieldError[], schema: JsonObject, path: string): void {
-  const rules = own(schema, "x-kubernetes-validations");
-  if (Array.isArray(rules))
-    rules.forEach((rule: unknown, i) => checkRule(errors, schema, rule, `${path}.x-kubernetes-validations[${i}]`));
-  const properties = own(schema, "properties");
-  if (isObject(properties)) {
-    for (const [name, property] of Object.entries(properties))
-      if (isObject(property)) collectFaults(errors, property, `${path}.properties[${name}]`);
-  }
-  for (const key of ["items", "additionalProperties"]) {
-    const child = own(schema, key);
-    if (isObject(child)) collectFaults(errors, child, `${path}.${key}`);
-  }
-}
-
-function checkRule(errors: FieldError[], schema: JsonObject, rule: unknown, path: string): void {
-  const expression = isObject(rule) ? text(rule["rule"]) : "";
-  if (!isObject(rule) || expression.trim() === "") {
-    errors.push(fieldRequired(`${path}.rule`, "rule is not specified"));
-    return;
-  }
-  const { program, usesOldSelf } = compile(expression, "bool", schema);
-  if (typeof program === "string") errors.push(fieldInvalid(`${path}.rule`, rule, `compilation failed: ${program}`));
-  else if (rule["optionalOldSelf"] === true && !usesOldSelf)
-    errors.push(fieldInvalid(`${path}.optionalOldSelf`, true, "may not be set if oldSelf is not used in rule"));
-  const messageExpression = text(rule["messageExpression"]);
-  if (messageExpression !== "") {
-    const compiled = compile(messageExpression, "string", schema).program;
-    if (typeof compiled === "string")
-      errors.push(fieldInvalid(`${path}.messageExpression`, rule, `messageExpression compilation failed: ${compiled}`));
-  }
 }
