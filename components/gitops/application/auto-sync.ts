@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { healDelay } from "../sync/retry.ts";
 import type { ResourceComparison } from "./comparison.ts";
-import type { Application, Operation } from "./types.ts";
+import type { Application, Operation, OperationState } from "./types.ts";
 
 export type AutoSync = { start: Operation } | { waitMs: number } | { skip: string };
 
@@ -59,6 +59,12 @@ export const sourceOf = (application: Application) => application.spec.source ??
 /** Drift within this time after a heal counts as the same quarrel. */
 const FIGHT_MS = 1000;
 
+/** Whether the last operation healed this resource: drift of another one is no quarrel. */
+const wasHealed = (last: OperationState, { key }: ResourceComparison): boolean =>
+  last.operation.sync?.resources?.some(
+    (each) => each.kind === key.kind && each.name === key.name && (each.namespace ?? "") === key.namespace,
+  ) === true;
+
 /** Only what drifted is applied, with a growing pause while the same revision is fought over. */
 function selfHeal(facts: AutoSyncFacts, operation: Operation, open: readonly ResourceComparison[]): AutoSync {
   const { application } = facts;
@@ -69,7 +75,7 @@ function selfHeal(facts: AutoSyncFacts, operation: Operation, open: readonly Res
   const attempts = last.operation.sync?.autoHealAttemptsCount ?? 0;
   const sinceEnd = facts.now - Date.parse(last.finishedAt ?? last.startedAt);
   // Drift that comes back at once is a fight with someone; drift that comes later is a new one.
-  const fought = facts.driftSince - (facts.now - sinceEnd) < FIGHT_MS;
+  const fought = facts.driftSince - (facts.now - sinceEnd) < FIGHT_MS && open.some((each) => wasHealed(last, each));
   const count = fought ? attempts : 0;
   const waitMs = healDelay(count) - sinceEnd;
   if (waitMs > 0) return { waitMs };
