@@ -99,4 +99,18 @@ process.on("uncaughtException", (error) => {
   end();
 });
 
+if (marker) watchParent();
+if (!process.connected) end();
+
 emit({ ev: "ready", pid: process.pid });
+
+/**
+ * Bare only, where no namespace ends with us: once in some hundred kills of the cluster process the end of the channel
+ * went unnoticed (why is not known). A new parent says it as well.
+ */
+function watchParent() {
+  const parent = process.ppid;
+  setInterval(() => {
+    if (process.ppid !== parent) end();
+  }, 1000).unref();
+}
