@@ -72,6 +72,8 @@ export interface AdmissionAttributes {
   /** As stored now; undefined on CREATE. */
   readonly oldObject: KubeObject | undefined;
   readonly dryRun: boolean;
+  /** Tells the sender something that does not refuse the request: a `Warning` header. */
+  readonly warn?: (text: string) => void;
 }
 
 /**

@@ -44,6 +44,7 @@ export function admitNew(
       object,
       oldObject: undefined,
       dryRun: context.dryRun,
+      warn: context.warn,
     }) ?? object;
   const reservation = strategy.reserve?.(admitted, undefined, context);
   if (reservation !== undefined) reserved(reservation);

@@ -234,5 +234,6 @@ function admitDelete(
     object: undefined,
     oldObject: current,
     dryRun: context.dryRun,
+    warn: context.warn,
   });
 }

@@ -163,6 +163,7 @@ function admitUpdate(
       object: prepared,
       oldObject: current,
       dryRun: context.dryRun,
+      warn: context.warn,
     }) ?? prepared;
   const reservation = request.subresource === "" ? strategy.reserve?.(admitted, current, context) : undefined;
   if (reservation !== undefined) reserved(reservation);
