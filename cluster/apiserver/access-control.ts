@@ -24,6 +24,7 @@ import { ServiceAccountTokens } from "./authentication/service-account-tokens.ts
 import { tokenIssuer } from "./authentication/token-request.ts";
 import { answerAccessReview } from "./authorization/access-reviews.ts";
 import { rbacAuthorizer } from "./authorization/authorizer.ts";
+import { certificateSigners } from "./authorization/certificate-signers.ts";
 import { checkEscalation } from "./authorization/escalation.ts";
 import { RbacIndex } from "./authorization/rbac-index.ts";
 import type { TokenKey } from "./pki/cluster-pki.ts";
@@ -67,6 +68,7 @@ export function createAccessControl(options: AccessControlOptions): AccessContro
     runtimeClass,
     ...(options.resourceOfKind === undefined ? [] : [ownerReferences(authorize, options.resourceOfKind)]),
     { name: "RBACEscalation", validate: (attributes) => checkEscalation(index, authorize, attributes) },
+    certificateSigners(authorize),
     ...(options.morePlugins ?? []),
     // Last: what is refused by another plug-in uses nothing.
     resourceQuota,
@@ -79,7 +81,7 @@ export function createAccessControl(options: AccessControlOptions): AccessContro
       authorize,
     }),
     authorize,
-    admit: admissionChain(plugins, store),
+    admission: admissionChain(plugins, store),
     issueToken: tokenIssuer(tokens, store, clock, uuid),
     async answerReview(request) {
       const answer =

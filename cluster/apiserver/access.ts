@@ -55,10 +55,23 @@ export type Authorize = (attributes: AuthorizationAttributes) => Decision;
 
 export type Operation = "CREATE" | "UPDATE" | "DELETE" | "CONNECT";
 
+/** The request as its sender has it, for who has to show it to others (webhooks, policies). */
+export interface AdmissionRequestFacts {
+  /** The version in the path. */
+  readonly version: string;
+  /** What `object` is: the resource's kind, or that of a subresource with a kind of its own (Scale, Binding, …). */
+  readonly kind: { readonly group: string; readonly version: string; readonly kind: string };
+  /** CreateOptions, UpdateOptions, PatchOptions or DeleteOptions; undefined on CONNECT. */
+  readonly options: () => Readonly<Record<string, unknown>> | undefined;
+  /** An object of the stored version in another one that is served; objects of other kinds stay as they are. */
+  readonly convert: (object: KubeObject, version: string) => KubeObject;
+}
+
 export interface AdmissionAttributes {
   readonly operation: Operation;
   readonly user: UserInfo;
   readonly group: string;
+  /** The version objects are stored in, and `object` and `oldObject` stand in. */
   readonly version: string;
   readonly resource: string;
   readonly subresource: string;
@@ -74,14 +87,24 @@ export interface AdmissionAttributes {
   readonly dryRun: boolean;
   /** Tells the sender something that does not refuse the request: a `Warning` header. */
   readonly warn?: (text: string) => void;
+  /** What the request was made in, where it is known: its version, the kind of its body, and its options. */
+  readonly request?: AdmissionRequestFacts;
 }
 
 /**
- * Runs the built-in plug-ins, mutating ones first, then validating ones (with RBAC's escalate and bind checks).
- * Returns the object to store (the same one where nothing changed). Throws `StatusError`.
- * Synchronous and without writes, hence fit to be called inside `store.write`'s change.
+ * The built-in plug-ins in upstream's phases. Between them stand, where a configuration asks for it, webhooks:
+ * `mutate` → mutating webhooks → strategy and its validation → `validate` → validating webhooks → `charge`.
+ * Each phase throws `StatusError` to refuse. Synchronous and without writes, hence fit to be called inside
+ * `store.write`'s change.
  */
-export type Admit = (attributes: AdmissionAttributes) => KubeObject | undefined;
+export interface Admission {
+  /** Changes what comes in (CREATE, UPDATE). Returns the object to go on with, the same one where nothing changed. */
+  mutate(attributes: AdmissionAttributes): KubeObject | undefined;
+  /** Checks what came out of all changes, with RBAC's escalate and bind checks; on DELETE and CONNECT too. */
+  validate(attributes: AdmissionAttributes): void;
+  /** Last of all: what is refused by anybody else uses nothing of a quota. */
+  charge(attributes: AdmissionAttributes): void;
+}
 
 /** Resources that are answers, never stored: tokenreviews, the access reviews, selfsubjectreviews. */
 export type AnswerReview = (request: {
@@ -103,7 +126,7 @@ export type IssueToken = (request: {
 export interface AccessControl {
   readonly authenticate: Authenticate;
   readonly authorize: Authorize;
-  readonly admit: Admit;
+  readonly admission: Admission;
   readonly answerReview: AnswerReview;
   readonly issueToken: IssueToken;
   /** Bodies of `/.well-known/openid-configuration` and `/openid/v1/jwks`. */

@@ -4,6 +4,7 @@ import type { Store } from "../../store/store.ts";
 import { ACTOR, keyOf, storeFixture } from "../../store/store-fixture.ts";
 import type { StoreFixture } from "../../store/store-fixture.ts";
 import type { AdmissionAttributes, Authorize } from "../access.ts";
+import { runAdmission } from "../testing/run-admission.ts";
 import { admissionChain } from "./chain.ts";
 import { defaultIngressClass, defaultStorageClass } from "./default-class.ts";
 import { defaultTolerationSeconds } from "./default-toleration-seconds.ts";
@@ -57,7 +58,7 @@ function admit(
     dryRun: false,
     ...more,
   };
-  return admissionChain(plugins, store)(attributes) ?? object({});
+  return runAdmission(admissionChain(plugins, store), attributes) ?? object({});
 }
 const specOf = (admitted: KubeObject) => admitted["spec"] as Record<string, unknown>;
 

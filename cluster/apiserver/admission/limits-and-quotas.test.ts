@@ -3,6 +3,7 @@ import type { KubeObject } from "@travelops/kube";
 import type { Store, StoredObject } from "../../store/store.ts";
 import { ACTOR, keyOf, storeFixture } from "../../store/store-fixture.ts";
 import type { StoreFixture } from "../../store/store-fixture.ts";
+import { runAdmission } from "../testing/run-admission.ts";
 import { admissionChain } from "./chain.ts";
 import { limitRanger } from "./limit-ranger.ts";
 import { resourceQuota } from "./resource-quota.ts";
@@ -29,9 +30,9 @@ const pod = (name: string, ...containers: object[]): KubeObject => object(name, 
 
 /** Creates or updates an object the way the API server does: admission inside the store's change. */
 function write(resource: string, given: KubeObject, group = ""): Promise<StoredObject | undefined> {
-  const admit = admissionChain([limitRanger, resourceQuota], store);
+  const chain = admissionChain([limitRanger, resourceQuota], store);
   return store.write(keyOf(`${resource}.${group}`, "a", given.metadata.name ?? ""), ACTOR, (current) => {
-    const admitted = admit({
+    const admitted = runAdmission(chain, {
       operation: current === undefined ? "CREATE" : "UPDATE",
       user: { name: "bob", groups: [] },
       group,

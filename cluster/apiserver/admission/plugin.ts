@@ -8,10 +8,15 @@ export type ClusterView = Pick<Store, "get" | "list" | "listStaged">;
 /** One check or change. Pure: returns the object (the same one where it changes nothing), throws `StatusError`. */
 export interface AdmissionPlugin {
   readonly name: string;
-  /** Runs where an object comes in (CREATE, UPDATE); its result is what the next plug-in sees. */
+  /**
+   * Runs where an object comes in (CREATE, UPDATE); its result is what the next plug-in sees. Run again when a webhook
+   * has changed the object, hence idempotent.
+   */
   readonly mutate?: (object: KubeObject, attributes: AdmissionAttributes, view: ClusterView) => KubeObject;
-  /** Runs after every change was made; on DELETE and CONNECT too. */
+  /** Runs after every change was made, by webhooks too, and the object is valid; on DELETE and CONNECT too. */
   readonly validate?: (attributes: AdmissionAttributes, view: ClusterView) => void;
+  /** Runs when all others, validating webhooks included, have agreed. */
+  readonly charge?: (attributes: AdmissionAttributes, view: ClusterView) => void;
 }
 
 /** Whether the request writes this resource itself, not a subresource of it. */

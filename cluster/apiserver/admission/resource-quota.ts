@@ -22,7 +22,7 @@ import type { QuotaSpec, Usage } from "./quota-usage.ts";
  */
 export const resourceQuota: AdmissionPlugin = {
   name: "ResourceQuota",
-  validate(attributes, view) {
+  charge(attributes, view) {
     const { operation, namespace, object, subresource } = attributes;
     if (
       namespace === "" ||

@@ -5,9 +5,11 @@ import { normalize } from "@travelops/kube/schema/normalize";
 import type { ObjectKey, StoredObject } from "../../store/store.ts";
 import type { ServedResource } from "../registry/registry.ts";
 import type { Reservation } from "../registry/strategy.ts";
+import type { AdmissionAttributes } from "../access.ts";
 import { metadataErrors, newMetadata } from "../registry/object-metadata.ts";
 import { unenforced } from "../registry/unenforced.ts";
 import type { ServerCore } from "../server-options.ts";
+import { admissionAttributes } from "./admission-attributes.ts";
 import { resetFieldsOf } from "./reset-fields.ts";
 import { withMetadata, type WriteContext } from "./write-context.ts";
 
@@ -20,8 +22,40 @@ export interface Written {
 
 const NAME_ATTEMPTS = 8;
 
-/** The object as it would be stored, all checks passed. Runs inside the store's change: synchronous. */
-export function admitNew(
+/**
+ * The steps of a creation, in order: `prepareNew`, `trackCreate`, `mutateNew`, (webhooks), `completeNew`,
+ * `validate`, (webhooks), `charge`. Synchronous each: without webhooks they run inside the store's change.
+ */
+export function newAttributes(
+  core: ServerCore,
+  resource: ServedResource,
+  object: KubeObject,
+  context: WriteContext,
+): AdmissionAttributes {
+  const { namespace = "", name = "" } = object.metadata;
+  return admissionAttributes(core, resource, context, {
+    operation: "CREATE",
+    subresource: "",
+    namespace,
+    name,
+    object,
+    oldObject: undefined,
+  });
+}
+
+/** What the built-in plug-ins make of it. */
+export function mutateNew(
+  core: ServerCore,
+  resource: ServedResource,
+  object: KubeObject,
+  context: WriteContext,
+): KubeObject {
+  const mutated = core.access.admission.mutate(newAttributes(core, resource, object, context)) ?? object;
+  return mutated === object ? object : (resource.strategy.prepareForCreate?.(mutated, context) ?? mutated);
+}
+
+/** Takes what it needs outside itself, and holds it against all rules of its kind. */
+export function completeNew(
   core: ServerCore,
   resource: ServedResource,
   object: KubeObject,
@@ -29,32 +63,30 @@ export function admitNew(
   reserved: (reservation: Reservation) => void,
 ): KubeObject {
   const { strategy, row } = resource;
-  const { namespace = "", name = "" } = object.metadata;
-  const admitted =
-    core.access.admit({
-      operation: "CREATE",
-      user: context.user,
-      group: row.group,
-      version: resource.storageRow.version,
-      resource: row.resource,
-      subresource: "",
-      kind: row.kind,
-      namespace,
-      name,
-      object,
-      oldObject: undefined,
-      dryRun: context.dryRun,
-      warn: context.warn,
-    }) ?? object;
-  const reservation = strategy.reserve?.(admitted, undefined, context);
+  const reservation = strategy.reserve?.(object, undefined, context);
   if (reservation !== undefined) reserved(reservation);
-  const complete = reservation?.object ?? admitted;
+  const complete = reservation?.object ?? object;
   const errors = [
     ...metadataErrors(resource, complete, undefined),
     ...(strategy.validate?.(complete, undefined, "") ?? []),
     ...core.validate(resource.storageRow, complete, undefined, ""),
   ];
   if (errors.length > 0) throw invalid(row.group, row.kind, complete.metadata.name ?? "", errors);
+  return complete;
+}
+
+/** The object as it would be stored, all checks passed, without webhooks. Runs inside the store's change. */
+export function admitNew(
+  core: ServerCore,
+  resource: ServedResource,
+  object: KubeObject,
+  context: WriteContext,
+  reserved: (reservation: Reservation) => void,
+): KubeObject {
+  const complete = completeNew(core, resource, mutateNew(core, resource, object, context), context, reserved);
+  const attributes = newAttributes(core, resource, complete, context);
+  core.access.admission.validate(attributes);
+  core.access.admission.charge(attributes);
   return complete;
 }
 
@@ -94,7 +126,7 @@ function withoutStatus(resource: ServedResource, object: KubeObject): KubeObject
   return rest as KubeObject;
 }
 
-/** Managed fields of an object written by something else than an apply. */
+/** Managed fields of an object written by something else than an apply. What admission adds is nobody's, as upstream. */
 export function trackCreate(resource: ServedResource, object: KubeObject, context: WriteContext): KubeObject {
   return trackUpdate({
     node: resource.storageRow.schema,
@@ -135,13 +167,13 @@ async function createOnce(
   context: WriteContext,
 ): Promise<Written> {
   const prepared = prepareNew(core, resource, object, namespace, context);
+  const tracked = trackCreate(resource, prepared, context);
   const name = prepared.metadata.name ?? "";
   const key: ObjectKey = { table: resource.table, namespace: prepared.metadata.namespace ?? "", name };
   const reservations: Reservation[] = [];
   const make = (current: StoredObject | undefined): KubeObject => {
     if (current !== undefined) throw alreadyExists(resource.groupResource, name);
-    const admitted = admitNew(core, resource, prepared, context, (reservation) => reservations.push(reservation));
-    return trackCreate(resource, admitted, context);
+    return admitNew(core, resource, tracked, context, (reservation) => reservations.push(reservation));
   };
   return commitNew(core, key, context, reservations, make);
 }

@@ -16,6 +16,7 @@ import { decodeBody, optionalObject, readingOptions } from "../request/body-code
 import { queryBoolean, queryInteger } from "../request/list-options.ts";
 import type { ServedResource } from "../registry/registry.ts";
 import type { ServerCore } from "../server-options.ts";
+import { admissionAttributes } from "./admission-attributes.ts";
 import { isReleased } from "./update-object.ts";
 import { dryRunOf, withMetadata, type WriteContext } from "./write-context.ts";
 
@@ -213,27 +214,23 @@ export async function deleteObject(
   return { object: stored.object, stored, gone };
 }
 
-function admitDelete(
+/** The built-in plug-ins' word on a deletion. */
+export function admitDelete(
   core: ServerCore,
   resource: ServedResource,
   key: ObjectKey,
   current: KubeObject,
   context: WriteContext,
 ): void {
-  const { row } = resource;
-  core.access.admit({
+  if (context.admission === "none") return;
+  const attributes = admissionAttributes(core, resource, context, {
     operation: "DELETE",
-    user: context.user,
-    group: row.group,
-    version: resource.storageRow.version,
-    resource: row.resource,
     subresource: "",
-    kind: row.kind,
     namespace: key.namespace,
     name: key.name,
     object: undefined,
     oldObject: current,
-    dryRun: context.dryRun,
-    warn: context.warn,
   });
+  core.access.admission.validate(attributes);
+  core.access.admission.charge(attributes);
 }

@@ -6,6 +6,7 @@ import { conflict, fieldInvalid, invalid, MODIFIED, notFound, type KubeObject } 
 import { equalJson } from "@travelops/kube/schema/json-value";
 import { keepTimes, trackUpdate } from "@travelops/kube/schema/managed-fields";
 import type { Change, ObjectKey, StoredObject } from "../../store/store.ts";
+import type { AdmissionAttributes } from "../access.ts";
 import type { ServedResource } from "../registry/registry.ts";
 import type { Reservation } from "../registry/strategy.ts";
 import { subresourcePart } from "../registry/subresource-parts.ts";
@@ -13,6 +14,7 @@ import { unenforced } from "../registry/unenforced.ts";
 import { metadataErrors, specChanged, updatedMetadata } from "../registry/object-metadata.ts";
 import type { ServerCore } from "../server-options.ts";
 import { admitNew, prepareNew, trackCreate, type Written } from "./create-object.ts";
+import { admissionAttributes, type AdmissionRequestKind } from "./admission-attributes.ts";
 import { resetFieldsOf } from "./reset-fields.ts";
 import { withMetadata, type WriteContext } from "./write-context.ts";
 
@@ -30,6 +32,15 @@ export interface UpdateRequest {
   readonly mayCreate?: boolean;
   /** PUT: a missing resourceVersion may be a fault. */
   readonly requireVersion?: boolean;
+  /** Where admission sees another kind than what is stored: the Scale of an object. */
+  readonly shape?: AdmissionShape;
+}
+
+export interface AdmissionShape {
+  readonly kind: AdmissionRequestKind;
+  of(object: KubeObject): KubeObject;
+  /** `object` with what `changed` says. */
+  into(object: KubeObject, changed: KubeObject): KubeObject;
 }
 
 /** Checks uid and resourceVersion that the sender believes in. Throws `StatusError` 409 or 422. */
@@ -100,7 +111,8 @@ function separate(resource: ServedResource, wanted: KubeObject, current: KubeObj
   return next;
 }
 
-function prepare(
+/** The object with the parts that this endpoint does not write as they were. */
+export function prepareUpdate(
   resource: ServedResource,
   wanted: KubeObject,
   current: KubeObject,
@@ -113,7 +125,8 @@ function prepare(
   const caveat = request.subresource === "" ? unenforced(resource.table, next.metadata.labels) : undefined;
   if (caveat !== undefined) context.warn(caveat);
   if (request.subresource === "") next = strategy.prepareForUpdate?.(next, current, context) ?? next;
-  else if (request.subresource === "status") next = strategy.prepareForStatusUpdate?.(next, current, context) ?? next;
+  else if (request.subresource === "status" || request.subresource === "approval")
+    next = strategy.prepareForStatusUpdate?.(next, current, context, request.subresource) ?? next;
   return next;
 }
 
@@ -131,12 +144,112 @@ function bumpGeneration(
   return withMetadata(next, { ...next.metadata, generation: (current.metadata.generation ?? 0) + 1 });
 }
 
-interface Checked {
+/**
+ * The steps of an update, in order: `beginUpdate`, `mutate`, (webhooks), `completeUpdate`, `validate`, (webhooks),
+ * `charge`, `outcomeOf`. Synchronous each: without webhooks they run inside the store's change.
+ */
+export function updateAttributes(
+  core: ServerCore,
+  resource: ServedResource,
+  object: KubeObject,
+  current: KubeObject,
+  request: UpdateRequest,
+  context: WriteContext,
+): AdmissionAttributes {
+  const subject = { operation: "UPDATE", subresource: request.subresource, namespace: request.namespace } as const;
+  const { shape } = request;
+  return admissionAttributes(core, resource, context, {
+    ...subject,
+    name: request.name,
+    ...(shape === undefined
+      ? { object, oldObject: current }
+      : { kind: shape.kind, object: shape.of(object), oldObject: shape.of(current) }),
+  });
+}
+
+/** What the request makes of the current object, with its owners. */
+export function beginUpdate(
+  resource: ServedResource,
+  wanted: KubeObject,
+  current: KubeObject,
+  request: UpdateRequest,
+  context: WriteContext,
+): KubeObject {
+  checkPreconditions(resource, wanted, current, request);
+  const prepared = prepareUpdate(resource, wanted, current, request, context);
+  if (request.ownsManagedFields === true || equalJson(prepared, current)) return prepared;
+  return trackUpdate({
+    node: resource.storageRow.schema,
+    before: current,
+    after: prepared,
+    manager: context.manager,
+    apiVersion: prepared.apiVersion,
+    subresource: request.subresource,
+    now: context.nowMs,
+    resetFields: resetFieldsOf(resource, request.subresource),
+  });
+}
+
+/** What the built-in plug-ins make of it. */
+export function mutateUpdate(
+  core: ServerCore,
+  resource: ServedResource,
+  object: KubeObject,
+  current: KubeObject,
+  request: UpdateRequest,
+  context: WriteContext,
+): KubeObject {
+  if (context.admission === "none") return object;
+  const attributes = updateAttributes(core, resource, object, current, request, context);
+  return reshaped(request, core.access.admission.mutate(attributes), attributes.object, object);
+}
+
+/** Brings back into the object what was changed in the shape that admission saw. */
+export function reshaped(
+  request: UpdateRequest,
+  changed: KubeObject | undefined,
+  shown: KubeObject | undefined,
+  object: KubeObject,
+): KubeObject {
+  if (changed === undefined || changed === shown) return object;
+  return request.shape === undefined ? changed : request.shape.into(object, changed);
+}
+
+/** Takes what it needs outside itself, and holds it against all rules of its kind. */
+export function completeUpdate(
+  core: ServerCore,
+  resource: ServedResource,
+  object: KubeObject,
+  current: KubeObject,
+  request: UpdateRequest,
+  context: WriteContext,
+  reserved: (reservation: Reservation) => void,
+): KubeObject {
+  const { row, strategy } = resource;
+  const reservation = request.subresource === "" ? strategy.reserve?.(object, current, context) : undefined;
+  if (reservation !== undefined) reserved(reservation);
+  const next = bumpGeneration(resource, reservation?.object ?? object, current, request.subresource);
+  const errors = [
+    ...metadataErrors(resource, next, current),
+    ...(strategy.validate?.(next, current, request.subresource) ?? []),
+    ...core.validate(resource.storageRow, next, current, request.subresource),
+  ];
+  if (errors.length > 0) throw invalid(row.group, row.kind, request.name, errors);
+  return next;
+}
+
+export interface UpdateOutcome {
   readonly object: KubeObject;
   readonly changed: boolean;
 }
 
-/** The object as it would be stored after an update, all checks passed. */
+/** What is to be written, when anything is. */
+export function outcomeOf(next: KubeObject, current: KubeObject): UpdateOutcome {
+  const object = keepTimes(current, next);
+  return equalJson(object, current) ? { object: current, changed: false } : { object, changed: true };
+}
+
+/** The object as it would be stored after an update, all checks passed, without webhooks. */
 function admitUpdate(
   core: ServerCore,
   resource: ServedResource,
@@ -145,61 +258,16 @@ function admitUpdate(
   request: UpdateRequest,
   context: WriteContext,
   reserved: (reservation: Reservation) => void,
-): Checked {
-  const { row, strategy } = resource;
-  checkPreconditions(resource, wanted, current, request);
-  const prepared = prepare(resource, wanted, current, request, context);
-  const admitted =
-    core.access.admit({
-      operation: "UPDATE",
-      user: context.user,
-      group: row.group,
-      version: resource.storageRow.version,
-      resource: row.resource,
-      subresource: request.subresource,
-      kind: row.kind,
-      namespace: request.namespace,
-      name: request.name,
-      object: prepared,
-      oldObject: current,
-      dryRun: context.dryRun,
-      warn: context.warn,
-    }) ?? prepared;
-  const reservation = request.subresource === "" ? strategy.reserve?.(admitted, current, context) : undefined;
-  if (reservation !== undefined) reserved(reservation);
-  const next = bumpGeneration(resource, reservation?.object ?? admitted, current, request.subresource);
-  const errors = [
-    ...metadataErrors(resource, next, current),
-    ...(strategy.validate?.(next, current, request.subresource) ?? []),
-    ...core.validate(resource.storageRow, next, current, request.subresource),
-  ];
-  if (errors.length > 0) throw invalid(row.group, row.kind, request.name, errors);
-  return finish(resource, next, current, request, context);
-}
-
-function finish(
-  resource: ServedResource,
-  next: KubeObject,
-  current: KubeObject,
-  request: UpdateRequest,
-  context: WriteContext,
-): Checked {
-  if (request.ownsManagedFields === true) {
-    const object = keepTimes(current, next);
-    return { object, changed: !equalJson(object, current) };
+): UpdateOutcome {
+  const begun = beginUpdate(resource, wanted, current, request, context);
+  const mutated = mutateUpdate(core, resource, begun, current, request, context);
+  const next = completeUpdate(core, resource, mutated, current, request, context, reserved);
+  if (context.admission !== "none") {
+    const attributes = updateAttributes(core, resource, next, current, request, context);
+    core.access.admission.validate(attributes);
+    core.access.admission.charge(attributes);
   }
-  if (equalJson(next, current)) return { object: current, changed: false };
-  const object = trackUpdate({
-    node: resource.storageRow.schema,
-    before: current,
-    after: next,
-    manager: context.manager,
-    apiVersion: next.apiVersion,
-    subresource: request.subresource,
-    now: context.nowMs,
-    resetFields: resetFieldsOf(resource, request.subresource),
-  });
-  return { object, changed: !equalJson(object, current) };
+  return outcomeOf(next, current);
 }
 
 /** Nothing holds a deleted object any more. */
@@ -274,6 +342,6 @@ function createInstead(
   }
   if ((wanted.metadata.resourceVersion ?? "") !== "") throw notFound(resource.groupResource, request.name);
   const prepared = prepareNew(core, resource, wanted, request.namespace, context);
-  const admitted = admitNew(core, resource, prepared, context, reserved);
-  return request.ownsManagedFields === true ? admitted : trackCreate(resource, admitted, context);
+  const tracked = request.ownsManagedFields === true ? prepared : trackCreate(resource, prepared, context);
+  return admitNew(core, resource, tracked, context, reserved);
 }

@@ -14,6 +14,10 @@ export interface WriteContext extends StrategyContext {
   readonly manager: string;
   readonly nowMs: number;
   readonly fieldValidation: FieldValidation;
+  /** The request's options as an object, for who is asked to admit it. */
+  readonly options?: () => Readonly<Record<string, unknown>>;
+  /** Admission has been asked already, about what leads to this write (a binding, an eviction), or has no say. */
+  readonly admission?: "none";
 }
 
 const MAX_MANAGER = 128;
@@ -52,17 +56,34 @@ function managerOf(call: ApiCall, user: UserInfo): string {
   return (user.name.split(":").at(-1) ?? "unknown").slice(0, MAX_MANAGER);
 }
 
+/** The options of a write as its sender gave them. */
+function optionsOf(kind: OptionsKind, dryRun: boolean, query: URLSearchParams): Readonly<Record<string, unknown>> {
+  const manager = query.get("fieldManager") ?? "";
+  const validation = query.get("fieldValidation") ?? "";
+  const force = query.get("force");
+  return {
+    kind,
+    apiVersion: "meta.k8s.io/v1",
+    ...(dryRun ? { dryRun: ["All"] } : {}),
+    ...(kind === "PatchOptions" && force !== null ? { force: force !== "false" && force !== "0" } : {}),
+    ...(manager === "" ? {} : { fieldManager: manager }),
+    ...(validation === "" ? {} : { fieldValidation: validation }),
+  };
+}
+
 export function writeContext(core: ServerCore, call: ApiCall, info: ResourceRequest): WriteContext {
   const user = call.user;
   if (user === undefined) throw new Error("a write reached its handler without a user");
   const verb = info.subresource === "" ? info.verb : `${info.verb}/${info.subresource}`;
   const nowMs = core.clock.now();
   const kind = OPTIONS[info.verb] ?? "CreateOptions";
+  const dryRun = dryRunOf(call.query.getAll("dryRun"), kind);
   return {
     user,
     nowMs,
     now: formatTime(nowMs),
-    dryRun: dryRunOf(call.query.getAll("dryRun"), kind),
+    dryRun,
+    options: () => optionsOf(kind, dryRun, call.query),
     warn: (text) => warn(call, text),
     actor: { user: user.name, verb },
     manager: managerOf(call, user),

@@ -1,0 +1,62 @@
+/** What admission is asked, put together in one place for every write. */
+import type { KubeObject } from "@travelops/kube";
+import type { AdmissionAttributes, Operation } from "../access.ts";
+import type { ServedResource } from "../registry/registry.ts";
+import type { ServerCore } from "../server-options.ts";
+import type { WriteContext } from "./write-context.ts";
+
+export interface AdmissionSubject {
+  readonly operation: Operation;
+  readonly subresource: string;
+  /** "" for cluster-scoped resources. */
+  readonly namespace: string;
+  readonly name: string;
+  readonly object: KubeObject | undefined;
+  readonly oldObject: KubeObject | undefined;
+  /** Where `object` is of another kind than the resource: Scale, Binding, Eviction, the options of a CONNECT. */
+  readonly kind?: AdmissionRequestKind;
+  /** Where the request has others than `context` says. */
+  readonly options?: () => Readonly<Record<string, unknown>> | undefined;
+}
+
+export interface AdmissionRequestKind {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+}
+
+const noOptions = (): undefined => undefined;
+
+export function admissionAttributes(
+  core: ServerCore,
+  resource: ServedResource,
+  context: WriteContext,
+  subject: AdmissionSubject,
+): AdmissionAttributes {
+  const { row, storageRow } = resource;
+  const kind = subject.kind;
+  return {
+    operation: subject.operation,
+    user: context.user,
+    group: row.group,
+    version: storageRow.version,
+    resource: row.resource,
+    subresource: subject.subresource,
+    kind: kind === undefined ? row.kind : kind.kind,
+    namespace: subject.namespace,
+    name: subject.name,
+    object: subject.object,
+    oldObject: subject.oldObject,
+    dryRun: context.dryRun,
+    warn: context.warn,
+    request: {
+      version: row.version,
+      kind: kind ?? row,
+      options: subject.options ?? context.options ?? noOptions,
+      convert: (object, version) =>
+        kind === undefined
+          ? (core.registry.get(row.group, version, row.resource)?.fromStorage?.(object) ?? object)
+          : object,
+    },
+  };
+}
