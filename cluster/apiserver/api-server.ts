@@ -68,6 +68,8 @@ export interface NodeAccess {
   usage?(): Promise<readonly PodUsage[]>;
   /** A duplex byte stream to a port of the pod. */
   dial(pod: { namespace: string; name: string }, port: number): Promise<Duplex>;
+  /** The same to an address of the pods' network, a Service's too; rejects with code EOUTSIDE for any other. */
+  dialAddress?(host: string, port: number): Promise<Duplex>;
 }
 
 export interface ApiServer {

@@ -18,6 +18,7 @@ import { expireObjects } from "./system/expiry.ts";
 import { Metrics } from "./system/metrics.ts";
 import { validateBuiltin } from "./validation/validate-builtin.ts";
 import { WatchHub } from "./watch/watch-hub.ts";
+import { clusterWebhooks } from "./webhook-client/cluster-webhooks.ts";
 
 /** Exec, attach and port-forward; loaded when somebody first asks for one. The socket waits, nothing of it is read. */
 function streaming(core: ServerCore): Upgrade {
@@ -54,6 +55,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     limits: { ...DEFAULT_LIMITS, ...options.limits },
     validate: options.validate ?? validateBuiltin,
     proxy: options.proxy,
+    webhooks: clusterWebhooks({ store, nodeAccess: () => core.nodeAccess }),
     nodeAccess: undefined,
     ready: false,
     closing: closing.signal,
@@ -90,6 +92,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       stopCustomResources();
       stopApiServices();
       core.watches.close();
+      core.webhooks.close();
       await front.close();
     },
   };

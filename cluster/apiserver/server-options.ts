@@ -14,6 +14,7 @@ import type { ResourceRequest } from "./request/request-info.ts";
 import type { Registry } from "./registry/registry.ts";
 import type { Metrics } from "./system/metrics.ts";
 import type { WatchHub } from "./watch/watch-hub.ts";
+import type { WebhookClient } from "./webhook-client/webhook-client.ts";
 
 export interface TlsFiles {
   /** PEM; the chain, leaf first. */
@@ -98,6 +99,7 @@ export interface ServerCore {
   readonly limits: Limits;
   readonly validate: ValidateObject;
   readonly proxy: ProxyRequest | undefined;
+  readonly webhooks: WebhookClient;
   nodeAccess: NodeAccess | undefined;
   /** Set once bootstrap is done: readiness. */
   ready: boolean;

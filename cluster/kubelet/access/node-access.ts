@@ -61,6 +61,7 @@ export function createNodeAccess(options: NodeAccessOptions): NodeAccess {
       await handle.attach({ ...streamOptions(request, streams), signal });
     },
     ...(sampler === undefined ? {} : { usage: async () => podUsage(options.kubelets, await sampler.latest()) }),
+    dialAddress: (host, port) => options.dial(host, port),
     async dial({ namespace, name }, port) {
       const ip = find(namespace, name).record.podIP;
       if (ip === undefined) throw badRequest(`pod ${name} has no address yet`);
