@@ -102,6 +102,7 @@ export async function createCluster(options: ClusterOptions): Promise<Cluster> {
       client: client("system:kube-controller-manager"),
       informers,
       rootCa: control.pki.ca,
+      signCertificate: (request, terms) => control.pki.signRequest(request, terms),
       volumesDirectory: path.join(options.dataDir, "volumes"),
       signal,
       clock,

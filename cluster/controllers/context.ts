@@ -1,5 +1,6 @@
 /** What every controller is given. */
 import type { Clock, EventRecorder, KubeClient, Logger } from "@travelops/kube";
+import type { SignCertificate } from "../apiserver/pki/cluster-pki.ts";
 import type { SharedInformers } from "./informers.ts";
 import type { ObjectMonitors } from "./object-monitors.ts";
 
@@ -15,6 +16,8 @@ export interface ControllerContext {
   readonly signal: AbortSignal;
   /** PEM of the CA that pods verify the API with. */
   readonly rootCa?: string;
+  /** Signs requests for certificates with the cluster's CA. */
+  readonly signCertificate?: SignCertificate;
   /** Absolute path of the directory that holds the volumes of the built-in storage class. */
   readonly volumesDirectory?: string;
   /** Events as a component, made once each. */

@@ -1,6 +1,8 @@
 /** Starts everything that upstream's kube-controller-manager runs, over one set of informers. */
 import type { Clock, EventRecorder, KubeClient, Logger } from "@travelops/kube";
 import { eventRecorder, silentLogger, systemClock } from "@travelops/kube";
+import type { SignCertificate } from "../apiserver/pki/cluster-pki.ts";
+import { certificateController } from "./certificates/controller.ts";
 import { clusterRoleAggregationController } from "./cluster-role-aggregation.ts";
 import type { Controller, ControllerContext } from "./context.ts";
 import { cronJobController } from "./cron-job/controller.ts";
@@ -33,6 +35,8 @@ export interface ControllersOptions {
   informers?: SharedInformers;
   /** PEM of the CA that pods verify the API with; published in every namespace. */
   rootCa?: string;
+  /** Signs approved CertificateSigningRequests; without it they stay as they are. */
+  signCertificate?: SignCertificate;
   /** Absolute path for the volumes of the built-in storage class `local`; without it there is no such class. */
   volumesDirectory?: string;
   /** Runs only these, by name. */
@@ -58,6 +62,7 @@ const CONTROLLERS: Readonly<Record<string, Controller>> = {
   "horizontal-pod-autoscaler-controller": horizontalPodAutoscalerController,
   "disruption-controller": disruptionController,
   "resourcequota-controller": resourceQuotaController,
+  "certificatesigningrequest-controller": certificateController,
   "clusterrole-aggregation-controller": clusterRoleAggregationController,
   "serviceaccount-controller": serviceAccountController,
   "root-ca-certificate-publisher-controller": rootCaController,
@@ -81,6 +86,7 @@ export async function startControllers(options: ControllersOptions): Promise<voi
     log,
     signal,
     rootCa: options.rootCa,
+    signCertificate: options.signCertificate,
     volumesDirectory: options.volumesDirectory,
     recorder: recorders(client, clock, log),
   };

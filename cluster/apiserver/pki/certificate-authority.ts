@@ -46,7 +46,8 @@ const SERVER_AUTH = oid("1.3.6.1.5.5.7.3.1");
 const CLIENT_AUTH = oid("1.3.6.1.5.5.7.3.2");
 const VERSION_3 = explicit(0, unsigned(Buffer.from([2])));
 
-interface Content {
+/** What a certificate says, each part in DER where it is bytes. */
+export interface CertificateContent {
   readonly issuer: Uint8Array;
   readonly subject: Uint8Array;
   readonly validity: Validity;
@@ -119,7 +120,7 @@ export function isUsable(pair: CertificatePair, authority: X509Certificate, unti
 }
 
 /** TBSCertificate and its signature (RFC 5280, 4.1), as PEM. */
-function certificate({ issuer, subject, validity, publicKey, signer, extensions }: Content): string {
+export function certificate({ issuer, subject, validity, publicKey, signer, extensions }: CertificateContent): string {
   const signed = sequence(
     VERSION_3,
     serialNumber(),
@@ -139,7 +140,8 @@ function distinguishedName(entries: readonly (readonly [type: Buffer, text: stri
   return sequence(...entries.map(([type, text]) => set(sequence(type, utf8(text)))));
 }
 
-function extension(id: string, value: Uint8Array, critical = false): Buffer {
+/** One extension of a certificate. */
+export function extension(id: string, value: Uint8Array, critical = false): Buffer {
   return sequence(oid(id), ...(critical ? [TRUE] : []), octets(value));
 }
 
@@ -150,7 +152,7 @@ const alternativeName = (name: string): Buffer =>
   isAddress(name) ? implicit(7, addressBytes(name)) : implicit(2, Buffer.from(name, "latin1"));
 
 /** The authority's name byte for byte: a client compares it with the issuer's. */
-function subjectOf({ raw }: X509Certificate): Uint8Array {
+export function subjectOf({ raw }: X509Certificate): Uint8Array {
   const [signed] = parts(raw);
   const subject = signed === undefined ? undefined : parts(signed)[5];
   if (subject === undefined) throw new Error("the authority's certificate has no subject");
@@ -160,7 +162,7 @@ function subjectOf({ raw }: X509Certificate): Uint8Array {
 const spki = (key: KeyObject): Buffer => key.export({ type: "spki", format: "der" });
 
 /** SHA-1 of the key's bits: RFC 5280's first method; a name for the key, not a protection. */
-function keyIdentifier(key: KeyObject): Buffer {
+export function keyIdentifier(key: KeyObject): Buffer {
   const [, keyBits] = parts(spki(key));
   if (keyBits === undefined) throw new Error("the public key has no bits");
   return createHash("sha1").update(content(keyBits).subarray(1)).digest();

@@ -6,6 +6,8 @@ import { join } from "node:path";
 import type { Clock } from "@travelops/kube/api/clock";
 import { createAuthority, issueCertificate, isUsable } from "./certificate-authority.ts";
 import type { CertificatePair, Purpose } from "./certificate-authority.ts";
+import type { CertificateRequest } from "./certificate-request.ts";
+import { signRequest } from "./sign-request.ts";
 import { readIfThere, writePrivateFile } from "./private-file.ts";
 
 export interface PkiOptions {
@@ -36,9 +38,16 @@ export interface ClusterPki {
   readonly tokenKey: TokenKey;
   /** A new client certificate, a year long. Not kept. */
   issueClient(user: string, groups: readonly string[]): Promise<CertificatePair>;
+  /** PEM of a certificate of this CA for a request that was approved. */
+  readonly signRequest: SignCertificate;
   /** A new server certificate of this CA, e.g. for `*.apps.…` ingress. Not kept. */
   issueServer(name: string, names: readonly string[]): Promise<CertificatePair>;
 }
+
+export type SignCertificate = (
+  request: CertificateRequest,
+  terms: { readonly usages: readonly string[]; readonly lifetimeMs: number },
+) => string;
 
 /** A key that cannot be replaced without breaking what trusts it is damaged or missing. */
 export class PkiError extends Error {
@@ -85,6 +94,7 @@ export async function openPki(options: PkiOptions): Promise<ClusterPki> {
     ),
     tokenKey: openTokenKey(dir),
     issueClient: async (user, groups) => issue({ use: "client", user, groups }),
+    signRequest: (request, terms) => signRequest(authority, request, { ...terms, now: clock.now() }),
     issueServer: async (name, names) => issue({ use: "server", name, names }),
   };
 }

@@ -82,3 +82,22 @@ function contentOf(value: Uint8Array, at: number): { start: number; end: number 
     throw new Error("the certificate is not DER: a value is longer than what holds it");
   return { start, end: start + length };
 }
+
+export const tagOf = (value: Uint8Array): number => value[0] ?? 0;
+
+/** The dotted form of an object identifier. */
+export function objectIdentifier(value: Uint8Array): string {
+  if (tagOf(value) !== 0x06) throw new Error("not an object identifier");
+  const numbers: number[] = [];
+  let number = 0;
+  for (const byte of content(value)) {
+    number = number * 128 + (byte & 0x7f);
+    if (byte < 0x80) {
+      numbers.push(number);
+      number = 0;
+    }
+  }
+  const [first = 0, ...rest] = numbers;
+  const root = Math.min(Math.floor(first / 40), 2);
+  return [root, first - root * 40, ...rest].join(".");
+}

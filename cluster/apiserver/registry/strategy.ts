@@ -39,8 +39,13 @@ export interface Strategy {
   prepareForCreate?(object: KubeObject, context: StrategyContext): KubeObject;
   /** Runs on the main resource; status is already the old one. */
   prepareForUpdate?(object: KubeObject, old: KubeObject, context: StrategyContext): KubeObject;
-  /** Runs on `/status`; all but status and metadata is already the old one. */
-  prepareForStatusUpdate?(object: KubeObject, old: KubeObject, context: StrategyContext): KubeObject;
+  /** Runs on `/status` and `/approval`; all but status and metadata is already the old one. */
+  prepareForStatusUpdate?(
+    object: KubeObject,
+    old: KubeObject,
+    context: StrategyContext,
+    subresource: string,
+  ): KubeObject;
   /** Beyond the schema. `old` is undefined on create. */
   validate?(object: KubeObject, old: KubeObject | undefined, subresource: string): FieldError[];
   /** Faults of a name; undefined means an object of this resource may be named so. */

@@ -12,8 +12,6 @@ const UNENFORCED: Readonly<Record<string, string>> = {
   "validatingadmissionpolicies.admissionregistration.k8s.io": POLICIES,
   "validatingadmissionpolicybindings.admissionregistration.k8s.io": POLICIES,
   "networkpolicies.networking.k8s.io": NETWORK,
-  "certificatesigningrequests.certificates.k8s.io":
-    "this embedded cluster has no signers: an approved request gets no certificate",
   "flowschemas.flowcontrol.apiserver.k8s.io":
     "this embedded cluster limits requests in flight as a whole, not by FlowSchemas",
   "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io":

@@ -1,6 +1,7 @@
 /** What is wrong with a built-in object beyond its schema, in upstream's paths, reasons and words. */
 import type { FieldError, KubeObject } from "@travelops/kube";
 import type { ResourceRow } from "@travelops/kube/schema/node";
+import { checkSigningRequest } from "./certificate-signing-requests.ts";
 import type { Errors } from "./checks.ts";
 import {
   checkConfigMap,
@@ -19,7 +20,7 @@ import { checkIngress, checkIngressClass, checkNetworkPolicy } from "./networkin
 import { checkPodTemplate } from "./pod-spec.ts";
 import { checkPod } from "./pods.ts";
 import { checkBinding, checkRole } from "./rbac.ts";
-import { checkApiService, checkSigningRequest } from "./registrations.ts";
+import { checkApiService } from "./registrations.ts";
 import { checkAutoscaler, checkDisruptionBudget, checkPriorityClass } from "./scaling.ts";
 import { checkEndpoints, checkEndpointSlice, checkService } from "./services.ts";
 import { checkClaim, checkStorageClass, checkVolume } from "./storage.ts";
@@ -76,7 +77,6 @@ const CHECKS: ReadonlyMap<string, Check> = new Map<string, Check>([
   ["poddisruptionbudgets.policy", alone(checkDisruptionBudget)],
   ["priorityclasses.scheduling.k8s.io", checkPriorityClass],
   ["apiservices.apiregistration.k8s.io", alone(checkApiService)],
-  ["certificatesigningrequests.certificates.k8s.io", alone(checkSigningRequest)],
   ["leases.coordination.k8s.io", alone(checkLease)],
   ["runtimeclasses.node.k8s.io", checkRuntimeClass],
   ["validatingwebhookconfigurations.admissionregistration.k8s.io", alone(checkWebhooks)],
@@ -95,6 +95,7 @@ export function validateBuiltin(
 ): FieldError[] {
   const errors: Errors = [];
   if (row.group === "" && row.resource === "pods") checkPod(object, old, subresource, errors);
+  else if (row.resource === "certificatesigningrequests") checkSigningRequest(object, old, subresource, errors);
   else if (subresource === "") CHECKS.get(`${row.resource}.${row.group}`)?.(object, old, errors);
   return errors;
 }

@@ -135,20 +135,6 @@ export const persistentVolumeClaims: Partial<Strategy> = {
   prepareForCreate: (claim) => ({ ...claim, status: { phase: "Pending" } }),
 };
 
-export const certificateSigningRequests: Partial<Strategy> = {
-  /** Who asks is told by the server, never by the request. */
-  prepareForCreate(request, { user }) {
-    const spec: Record<string, unknown> = { ...record(request["spec"]), username: user.name, groups: [...user.groups] };
-    if (user.uid === undefined) delete spec["uid"];
-    else spec["uid"] = user.uid;
-    if (user.extra === undefined) delete spec["extra"];
-    else spec["extra"] = user.extra;
-    return { ...request, spec, status: {} };
-  },
-  prepareForUpdate: (request, old) => ({ ...request, spec: old["spec"] }),
-  selectableFields: { "spec.signerName": at("spec", "signerName") },
-};
-
 export const rbac: Partial<Strategy> = { nameFault: pathSegmentFault };
 
 export const apiServices: Partial<Strategy> = {

@@ -5,7 +5,6 @@ import type { Strategy } from "../strategy.ts";
 import { baseStrategy } from "./base.ts";
 import {
   apiServices,
-  certificateSigningRequests,
   events,
   namespaces,
   nodes,
@@ -14,6 +13,7 @@ import {
   rbac,
   secrets,
 } from "./cluster-objects.ts";
+import { certificateSigningRequests } from "./certificate-signing-requests.ts";
 import { crdStrategy } from "../../custom-resources/crd-strategy.ts";
 import { pods } from "./pods.ts";
 import { jobs, replicaSets, replicationControllers } from "./workloads.ts";
