@@ -8,10 +8,12 @@ import { defaultIngressClass, defaultStorageClass } from "./admission/default-cl
 import { defaultTolerationSeconds } from "./admission/default-toleration-seconds.ts";
 import { limitRanger } from "./admission/limit-ranger.ts";
 import { namespaceLifecycle } from "./admission/namespace-lifecycle.ts";
+import { nodeTaint } from "./admission/node-taint.ts";
 import { ownerReferences } from "./admission/owner-references.ts";
-import type { ResourceOfKind } from "./admission/owner-references.ts";
 import type { AdmissionPlugin } from "./admission/plugin.ts";
+import { podSecurity } from "./admission/pod-security/pod-security.ts";
 import { priority } from "./admission/priority.ts";
+import { resourceOfKind } from "./admission/resource-of-kind.ts";
 import { resourceQuota } from "./admission/resource-quota.ts";
 import { runtimeClass } from "./admission/runtime-class.ts";
 import { serviceAccountPlugin } from "./admission/service-account.ts";
@@ -43,8 +45,6 @@ export interface AccessControlOptions {
   /** `iss` of ServiceAccount tokens, and the audience of those for the API itself. */
   readonly issuer?: string;
   readonly staticTokens?: readonly StaticToken[];
-  /** Where given, owner references are checked as OpenShift does it. */
-  readonly resourceOfKind?: ResourceOfKind;
   /** Run after the built-in ones, before quotas are charged. */
   readonly morePlugins?: readonly AdmissionPlugin[];
 }
@@ -60,13 +60,15 @@ export function createAccessControl(options: AccessControlOptions): AccessContro
     namespaceLifecycle,
     limitRanger,
     serviceAccountPlugin(random),
+    nodeTaint,
+    podSecurity,
     priority,
     defaultTolerationSeconds,
     defaultStorageClass,
     claimResize,
     defaultIngressClass,
     runtimeClass,
-    ...(options.resourceOfKind === undefined ? [] : [ownerReferences(authorize, options.resourceOfKind)]),
+    ownerReferences(authorize, resourceOfKind(store)),
     { name: "RBACEscalation", validate: (attributes) => checkEscalation(index, authorize, attributes) },
     certificateSigners(authorize),
     ...(options.morePlugins ?? []),

@@ -1,15 +1,10 @@
 import { forbidden, parseApiVersion } from "@travelops/kube";
-import type { KubeObject } from "@travelops/kube";
-import type { OwnerReference } from "@travelops/kube";
+import type { KubeObject, OwnerReference } from "@travelops/kube";
+import { equalJson } from "@travelops/kube/schema/json-value";
 import type { AdmissionAttributes, Authorize } from "../access.ts";
 import type { AdmissionPlugin } from "./plugin.ts";
 import { shownName } from "./plugin.ts";
-
-/** Which resource a kind is served as; undefined where it is not. */
-export type ResourceOfKind = (
-  group: string,
-  kind: string,
-) => { readonly resource: string; readonly namespaced: boolean } | undefined;
+import type { ResourceOfKind } from "./resource-of-kind.ts";
 
 /** Owner references delete and hold back objects: who sets them must be allowed to do that. As OpenShift has it. */
 export const ownerReferences = (authorize: Authorize, resourceOfKind: ResourceOfKind): AdmissionPlugin => ({
@@ -17,21 +12,18 @@ export const ownerReferences = (authorize: Authorize, resourceOfKind: ResourceOf
   validate(attributes) {
     const { object, oldObject, operation } = attributes;
     if (object === undefined || (operation !== "CREATE" && operation !== "UPDATE")) return;
+    // Pods and their status are written by those who own them in any case.
+    if (attributes.group === "" && attributes.resource === "pods" && attributes.subresource === "status") return;
+    if (equalJson(ownersOf(object), ownersOf(oldObject))) return;
     // Making an object with owners hands out no right over what was there before.
-    if (operation === "UPDATE" && changed(object, oldObject)) checkMayDelete(attributes, authorize);
-    for (const owner of newlyBlocked(object, oldObject)) checkMayFinalize(attributes, owner, authorize, resourceOfKind);
+    if (operation === "UPDATE") checkMayDelete(attributes, authorize);
+    const blocked = newlyBlocked(object, oldObject);
+    if (blocked.length === 0 || mayFinalizeAnything(attributes, authorize)) return;
+    for (const owner of blocked) checkMayFinalize(attributes, owner, authorize, resourceOfKind);
   },
 });
 
 const ownersOf = (object: KubeObject | undefined): readonly OwnerReference[] => object?.metadata.ownerReferences ?? [];
-const without = (owner: OwnerReference): string =>
-  `${owner.apiVersion} ${owner.kind} ${owner.name} ${owner.uid} ${String(owner.controller ?? false)}`;
-
-function changed(object: KubeObject, old: KubeObject | undefined): boolean {
-  const before = ownersOf(old).map(without).toSorted();
-  const after = ownersOf(object).map(without).toSorted();
-  return before.length !== after.length || before.some((owner, n) => owner !== after[n]);
-}
 
 function newlyBlocked(object: KubeObject, old: KubeObject | undefined): OwnerReference[] {
   const blocked = new Set(
@@ -43,13 +35,13 @@ function newlyBlocked(object: KubeObject, old: KubeObject | undefined): OwnerRef
 }
 
 function checkMayDelete(attributes: AdmissionAttributes, authorize: Authorize): void {
-  const { user, group, resource, namespace, name } = attributes;
+  const { user, group, resource, subresource, namespace, name } = attributes;
   const { allowed, reason } = authorize({
     user,
     verb: "delete",
     group,
     resource,
-    subresource: "",
+    subresource,
     namespace,
     name,
   });
@@ -60,6 +52,17 @@ function checkMayDelete(attributes: AdmissionAttributes, authorize: Authorize): 
       `cannot set an ownerRef on a resource you can't delete: ${reason}, <nil>`,
     );
 }
+
+const mayFinalizeAnything = ({ user }: AdmissionAttributes, authorize: Authorize): boolean =>
+  authorize({
+    user,
+    verb: "update",
+    group: "*",
+    resource: "*",
+    subresource: "finalizers",
+    namespace: "",
+    name: "*",
+  }).allowed;
 
 function checkMayFinalize(
   attributes: AdmissionAttributes,
@@ -73,7 +76,9 @@ function checkMayFinalize(
   const { group: ownerGroup } = parseApiVersion(owner.apiVersion);
   const found = resourceOfKind(ownerGroup, owner.kind);
   if (found === undefined)
-    throw refuse(`in this case because cannot find RESTMapping for APIVersion ${owner.apiVersion} Kind ${owner.kind}`);
+    throw refuse(
+      `in this case because cannot find RESTMapping for APIVersion ${owner.apiVersion} Kind ${owner.kind}: no matches for kind "${owner.kind}" in version "${owner.apiVersion}"`,
+    );
   const namespace = found.namespaced ? attributes.namespace : "";
   const { allowed, reason } = authorize({
     user,

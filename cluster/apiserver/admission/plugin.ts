@@ -26,7 +26,7 @@ export const writes = (attributes: AdmissionAttributes, group: string, resource:
 export const lookUp = (view: ClusterView, table: string, namespace: string, name: string): KubeObject | undefined =>
   view.get({ table, namespace, name })?.object;
 
-export const objectsOf = (view: ClusterView, table: string, namespace = ""): readonly KubeObject[] =>
+export const objectsOf = (view: Pick<ClusterView, "list">, table: string, namespace = ""): readonly KubeObject[] =>
   view.list(table, { namespace }).items.map((item: StoredObject) => item.object);
 
 /** The name a refusal carries: that of the object, or what its name will begin with. */

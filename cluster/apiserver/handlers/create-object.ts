@@ -103,7 +103,8 @@ export function prepareNew(
     throw badRequest("resourceVersion should not be set on objects to be created");
   }
   let base = object;
-  if (strategy.hasStatus && base["status"] !== undefined) base = withoutStatus(resource, base);
+  if (strategy.hasStatus && strategy.createsWithStatus !== true && base["status"] !== undefined)
+    base = withoutStatus(resource, base);
   const metadata = newMetadata(base.metadata, {
     namespace: resource.row.namespaced ? namespace : "",
     now: context.now,
@@ -112,7 +113,7 @@ export function prepareNew(
     generation: strategy.tracksGeneration === true ? 1 : undefined,
   });
   const prepared = withMetadata(base, metadata);
-  const caveat = unenforced(resource.table, object.metadata.labels);
+  const caveat = unenforced(resource.table);
   if (caveat !== undefined) context.warn(caveat);
   return strategy.prepareForCreate?.(prepared, context) ?? prepared;
 }

@@ -122,7 +122,7 @@ export function prepareUpdate(
   const { strategy } = resource;
   let next = separate(resource, wanted, current, request.subresource);
   next = withMetadata(next, updatedMetadata(next.metadata, current.metadata));
-  const caveat = request.subresource === "" ? unenforced(resource.table, next.metadata.labels) : undefined;
+  const caveat = request.subresource === "" ? unenforced(resource.table) : undefined;
   if (caveat !== undefined) context.warn(caveat);
   if (request.subresource === "") next = strategy.prepareForUpdate?.(next, current, context) ?? next;
   else if (request.subresource === "status" || request.subresource === "approval")

@@ -59,6 +59,8 @@ export interface Strategy {
   readonly annotationsBumpGeneration?: boolean;
   /** A status subresource exists: the main resource ignores status. */
   readonly hasStatus: boolean;
+  /** A new object keeps the status it comes with (nodes). */
+  readonly createsWithStatus?: boolean;
   /** `/status` keeps labels, annotations, finalizers and owners as they are. */
   readonly statusResetsMetadata?: boolean;
   /** PUT of what does not exist creates it. */

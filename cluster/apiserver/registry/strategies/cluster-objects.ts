@@ -78,6 +78,7 @@ export const namespaces: Partial<Strategy> = {
 };
 
 export const nodes: Partial<Strategy> = {
+  createsWithStatus: true,
   selectableFields: { "spec.unschedulable": (node) => String(read(node, "spec", "unschedulable") === true) },
 };
 
