@@ -6,7 +6,7 @@ import type { NodeAccess } from "../api-server.ts";
 import type { ResourceRequest } from "../request/request-info.ts";
 import { acceptSocket, sendTo } from "./accept-socket.ts";
 import { framed } from "./remote-command.ts";
-import { SpdySession, type SpdyStream } from "./spdy-session.ts";
+import { SpdySession, type SpdyStream, type SpdyWire } from "./spdy-session.ts";
 
 export const TUNNEL_PROTOCOL = "SPDY/3.1+portforward.k8s.io";
 export const CHANNEL_PROTOCOLS = ["v4.channel.k8s.io", "v5.channel.k8s.io"] as const;
@@ -30,10 +30,20 @@ export async function servePortForward(
   else await serveChannels(forward, ws);
 }
 
+/** SPDY frames in the messages of a WebSocket. */
+function serveTunnel(forward: PortForward, ws: WebSocket): void {
+  const session = forwardOver(forward, { send: (bytes) => sendTo(ws, bytes), close: () => ws.close(1000) });
+  ws.on("message", (bytes: Buffer) => {
+    ws.pause();
+    void session.receive(bytes).finally(() => ws.resume());
+  });
+  ws.on("close", () => session.close());
+}
+
 /** A connection is a pair of streams with one request id: `error` comes first, then `data`. */
-function serveTunnel({ info, nodes }: PortForward, ws: WebSocket): void {
+export function forwardOver({ info, nodes }: Pick<PortForward, "info" | "nodes">, wire: SpdyWire): SpdySession {
   const errors = new Map<string, SpdyStream>();
-  const session = new SpdySession({ send: (bytes) => sendTo(ws, bytes), close: () => ws.close(1000) }, (stream) => {
+  const session = new SpdySession(wire, (stream) => {
     const id = stream.headers.get("requestid") ?? String(stream.id);
     if (stream.headers.get("streamtype") === "error") {
       errors.set(id, stream);
@@ -54,11 +64,7 @@ function serveTunnel({ info, nodes }: PortForward, ws: WebSocket): void {
       data.end();
     }
   };
-  ws.on("message", (bytes: Buffer) => {
-    ws.pause();
-    void session.receive(bytes).finally(() => ws.resume());
-  });
-  ws.on("close", () => session.close());
+  return session;
 }
 
 /** Both ways, with half-closing; `done` is called once when both are over. */

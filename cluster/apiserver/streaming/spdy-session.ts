@@ -25,6 +25,8 @@ const FLAG_FIN = 1;
 const MAX_FRAME = 4 * 1024 * 1024;
 const MAX_STREAMS = 1000;
 const CHUNK = 32 * 1024;
+/** What a stream's reader may lag behind before the connection is no longer read. */
+const HIGH_WATER = 1024 * 1024;
 const STATUS = { protocolError: 1, cancel: 5 } as const;
 
 export class SpdyProtocolError extends Error {
@@ -36,15 +38,25 @@ export class SpdyStream extends Duplex {
   readonly id: number;
   readonly headers: Headers;
   readonly #session: SpdySession;
+  #wanted: (() => void) | undefined;
 
   constructor(session: SpdySession, id: number, headers: Headers) {
-    super({ allowHalfOpen: true });
+    super({ allowHalfOpen: true, readableHighWaterMark: HIGH_WATER });
     this.id = id;
     this.headers = headers;
     this.#session = session;
   }
 
-  override _read(): void {}
+  override _read(): void {
+    this.#wanted?.();
+    this.#wanted = undefined;
+  }
+
+  /** Takes what the client sent; resolves when the stream's reader has room for more. */
+  async deliver(data: Buffer): Promise<void> {
+    if (this.destroyed || this.push(data)) return;
+    await new Promise<void>((resolve) => (this.#wanted = resolve));
+  }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
     this.#session.sendData(this.id, chunk, false).then(() => callback(), callback);
@@ -55,6 +67,7 @@ export class SpdyStream extends Duplex {
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#wanted?.();
     this.#session.forget(this, error !== null || !this.writableFinished);
     callback(error);
   }
@@ -121,16 +134,16 @@ export class SpdySession {
       const flags = this.#buffer[4] ?? 0;
       const payload = this.#buffer.subarray(8, 8 + length);
       this.#buffer = this.#buffer.subarray(8 + length);
-      if ((first & 0x80000000) === 0) this.#onData(first, flags, payload);
+      if ((first & 0x80000000) === 0) await this.#onData(first, flags, payload);
       else await this.#onControl(first, flags, payload);
     }
   }
 
-  #onData(id: number, flags: number, payload: Buffer): void {
+  async #onData(id: number, flags: number, payload: Buffer): Promise<void> {
     const stream = this.#streams.get(id);
     if (stream === undefined) return;
-    if (payload.length > 0) stream.push(Buffer.from(payload));
-    if ((flags & FLAG_FIN) !== 0) stream.push(null);
+    if (payload.length > 0) await stream.deliver(Buffer.from(payload));
+    if ((flags & FLAG_FIN) !== 0 && !stream.destroyed) stream.push(null);
   }
 
   async #onControl(first: number, flags: number, payload: Buffer): Promise<void> {

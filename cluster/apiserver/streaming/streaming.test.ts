@@ -18,6 +18,9 @@ import { createUpgrade } from "./upgrade.ts";
 const kubectl = findProgram("kubectl");
 const probed = await chooseSandbox("auto");
 
+/** kubectl then asks for plain SPDY, as it did before 1.30. */
+const SPDY = { KUBECTL_REMOTE_COMMAND_WEBSOCKETS: "false", KUBECTL_PORT_FORWARD_WEBSOCKETS: "false" };
+
 interface Result {
   readonly code: number;
   readonly stdout: string;
@@ -38,12 +41,12 @@ for (const kind of ["namespaces", "bare"] as const) {
       let config: string;
       let access: NodeAccess | undefined;
 
-      const run = (args: readonly string[], input?: Buffer | string): Promise<Result> =>
+      const run = (args: readonly string[], input?: Buffer | string, env = {}): Promise<Result> =>
         new Promise((resolve) => {
           const child = execFile(
             kubectl ?? "",
             ["--kubeconfig", config, ...args],
-            { maxBuffer: 64 << 20, timeout: 20_000 },
+            { maxBuffer: 64 << 20, timeout: 20_000, env: { ...process.env, ...env } },
             (error, stdout, stderr) => resolve({ code: error === null ? 0 : Number(error.code ?? 1), stdout, stderr }),
           );
           child.stdin?.end(input);
@@ -122,6 +125,44 @@ for (const kind of ["namespaces", "bare"] as const) {
         expect(result.stdout.trim()).toBe("3000000");
         const back = await run(["exec", "-i", "shell", "--", "cat"], input);
         expect(back.stdout.length).toBe(input.length);
+      });
+
+      test("older clients: exec over SPDY", async () => {
+        const script = "echo $GREETING; echo bad >&2; exit 7";
+        const result = await run(["exec", "shell", "--", "sh", "-c", script], undefined, SPDY);
+        expect(result).toMatchObject({ code: 7, stdout: "hello\n" });
+        expect(result.stderr).toContain("bad\n");
+        const input = Buffer.alloc(3_000_000, "0123456789");
+        const back = await run(["exec", "-i", "shell", "--", "cat"], input, SPDY);
+        expect(back.stdout.length).toBe(input.length);
+        expect((await run(["exec", "shell", "--", "no-such-program"], undefined, SPDY)).code).not.toBe(0);
+        const unknown = await run(["exec", "nobody", "--", "true"], undefined, SPDY);
+        expect(unknown.stderr).toContain('pods "nobody" not found');
+      });
+
+      test("older clients: a terminal over SPDY, with its size", async () => {
+        const terminal = spawnTerminal(kubectl ?? "", ["--kubeconfig", config, "exec", "-it", "shell", "--", "sh"], {
+          cols: 87,
+          rows: 31,
+          env: { ...process.env, ...SPDY },
+        });
+        let said = "";
+        terminal.onData((data) => (said += data));
+        const exit = new Promise<number>((resolve) => terminal.onExit(({ exitCode }) => resolve(exitCode)));
+        terminal.write("test -t 0 && stty size\n");
+        await expect.poll(() => said, { timeout: 5000 }).toContain("31 87");
+        terminal.write("exit 5\n");
+        expect(await exit).toBe(5);
+      });
+
+      test.skipIf(kind === "bare")("older clients: port-forward over SPDY", async () => {
+        await lab.until("web", (pod) => pod.status?.containerStatuses?.[0]?.ready === true);
+        const args = ["--kubeconfig", config, "port-forward", "pod/web", ":8080"];
+        const forward = spawn(kubectl ?? "", args, { env: { ...process.env, ...SPDY } });
+        const port = await forwardedPort(forward);
+        for (let i = 0; i < 3; i++)
+          expect(await (await fetch(`http://127.0.0.1:${port}/path${i}`)).text()).toBe(`served /path${i}`);
+        forward.kill();
       });
 
       test("exec of what is not there", async () => {
