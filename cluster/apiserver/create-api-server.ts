@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { createKubeClient } from "@travelops/kube/client/kube-client";
 import type { ApiServer, NodeAccess, UserInfo } from "./api-server.ts";
+import { WebhookIndex } from "./admission/webhooks/webhook-index.ts";
 import { bootstrap } from "./bootstrap.ts";
 import { handlerChain } from "./chain/handler-chain.ts";
 import { customResources } from "./custom-resources/custom-resources.ts";
@@ -55,6 +56,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     limits: { ...DEFAULT_LIMITS, ...options.limits },
     validate: options.validate ?? validateBuiltin,
     proxy: options.proxy,
+    admissionWebhooks: new WebhookIndex(store),
     webhooks: clusterWebhooks({ store, nodeAccess: () => core.nodeAccess }),
     nodeAccess: undefined,
     ready: false,
@@ -92,6 +94,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       stopCustomResources();
       stopApiServices();
       core.watches.close();
+      core.admissionWebhooks.close();
       core.webhooks.close();
       await front.close();
     },

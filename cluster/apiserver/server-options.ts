@@ -7,6 +7,7 @@ import type { FieldError, KubeObject } from "@travelops/kube";
 import type { ResourceRow } from "@travelops/kube/schema/node";
 import type { Store } from "../store/store.ts";
 import type { AccessControl } from "./access.ts";
+import type { WebhookIndex } from "./admission/webhooks/webhook-index.ts";
 import type { NodeAccess, UserInfo } from "./api-server.ts";
 import type { ApiCall } from "./request/api-call.ts";
 import type { Reply } from "./request/reply.ts";
@@ -100,6 +101,8 @@ export interface ServerCore {
   readonly validate: ValidateObject;
   readonly proxy: ProxyRequest | undefined;
   readonly webhooks: WebhookClient;
+  /** Which webhooks have a say in a request. */
+  readonly admissionWebhooks: WebhookIndex;
   nodeAccess: NodeAccess | undefined;
   /** Set once bootstrap is done: readiness. */
   ready: boolean;

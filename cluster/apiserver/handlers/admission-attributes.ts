@@ -13,16 +13,8 @@ export interface AdmissionSubject {
   readonly name: string;
   readonly object: KubeObject | undefined;
   readonly oldObject: KubeObject | undefined;
-  /** Where `object` is of another kind than the resource: Scale, Binding, Eviction, the options of a CONNECT. */
-  readonly kind?: AdmissionRequestKind;
   /** Where the request has others than `context` says. */
   readonly options?: () => Readonly<Record<string, unknown>> | undefined;
-}
-
-export interface AdmissionRequestKind {
-  readonly group: string;
-  readonly version: string;
-  readonly kind: string;
 }
 
 const noOptions = (): undefined => undefined;
@@ -34,7 +26,8 @@ export function admissionAttributes(
   subject: AdmissionSubject,
 ): AdmissionAttributes {
   const { row, storageRow } = resource;
-  const kind = subject.kind;
+  // Some subresources have a kind of their own: Scale, Binding, Eviction, the options of a CONNECT.
+  const kind = subject.subresource === "" ? row : (row.subresources.get(subject.subresource) ?? row);
   return {
     operation: subject.operation,
     user: context.user,
@@ -42,7 +35,7 @@ export function admissionAttributes(
     version: storageRow.version,
     resource: row.resource,
     subresource: subject.subresource,
-    kind: kind === undefined ? row.kind : kind.kind,
+    kind: kind.kind,
     namespace: subject.namespace,
     name: subject.name,
     object: subject.object,
@@ -51,10 +44,10 @@ export function admissionAttributes(
     warn: context.warn,
     request: {
       version: row.version,
-      kind: kind ?? row,
+      kind,
       options: subject.options ?? context.options ?? noOptions,
       convert: (object, version) =>
-        kind === undefined
+        kind.kind === row.kind
           ? (core.registry.get(row.group, version, row.resource)?.fromStorage?.(object) ?? object)
           : object,
     },

@@ -102,23 +102,32 @@ export function prepareNew(
   if ((object.metadata.resourceVersion ?? "") !== "") {
     throw badRequest("resourceVersion should not be set on objects to be created");
   }
-  let base = object;
-  if (strategy.hasStatus && strategy.createsWithStatus !== true && base["status"] !== undefined)
-    base = withoutStatus(resource, base);
-  const metadata = newMetadata(base.metadata, {
+  const metadata = newMetadata(object.metadata, {
     namespace: resource.row.namespaced ? namespace : "",
     now: context.now,
     uid: core.uuid(),
     random: core.random,
     generation: strategy.tracksGeneration === true ? 1 : undefined,
   });
-  const prepared = withMetadata(base, metadata);
   const caveat = unenforced(resource.table);
   if (caveat !== undefined) context.warn(caveat);
-  return strategy.prepareForCreate?.(prepared, context) ?? prepared;
+  return resetNew(resource, withMetadata(object, metadata), context);
 }
 
-/** A new object has no status; built-in kinds say so with an empty one. */
+/** What its strategy makes of a new object, whoever made it. */
+export function resetNew(resource: ServedResource, object: KubeObject, context: WriteContext): KubeObject {
+  const reset = withoutSentStatus(resource, object);
+  return resource.strategy.prepareForCreate?.(reset, context) ?? reset;
+}
+
+/** A new object has no status, but for those that come with one. */
+export function withoutSentStatus(resource: ServedResource, object: KubeObject): KubeObject {
+  const { strategy } = resource;
+  const wiped = strategy.hasStatus && strategy.createsWithStatus !== true && object["status"] !== undefined;
+  return wiped ? withoutStatus(resource, object) : object;
+}
+
+/** Built-in kinds say so with an empty one. */
 function withoutStatus(resource: ServedResource, object: KubeObject): KubeObject {
   const status = resource.storageRow.schema.fields.get("status");
   if (resource.origin === "builtin")
@@ -138,6 +147,7 @@ export function trackCreate(resource: ServedResource, object: KubeObject, contex
     subresource: "",
     now: context.nowMs,
     resetFields: resetFieldsOf(resource, ""),
+    convert: resource.managedAs,
   });
 }
 
@@ -169,6 +179,11 @@ async function createOnce(
 ): Promise<Written> {
   const prepared = prepareNew(core, resource, object, namespace, context);
   const tracked = trackCreate(resource, prepared, context);
+  const round = core.admissionWebhooks.round("CREATE", resource.row.group, resource.row.resource, "");
+  if (round !== undefined) {
+    const { createThroughWebhooks } = await import("./create-through-webhooks.ts");
+    return createThroughWebhooks(core, resource, tracked, (object.metadata.name ?? "") === "", context, round);
+  }
   const name = prepared.metadata.name ?? "";
   const key: ObjectKey = { table: resource.table, namespace: prepared.metadata.namespace ?? "", name };
   const reservations: Reservation[] = [];
@@ -180,7 +195,7 @@ async function createOnce(
 }
 
 /** Writes what `make` gives, unless it is a dry run; what was reserved is given back when nothing was written. */
-async function commitNew(
+export async function commitNew(
   core: ServerCore,
   key: ObjectKey,
   context: WriteContext,

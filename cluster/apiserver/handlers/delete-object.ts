@@ -14,6 +14,7 @@ import type { Change, ObjectKey, StoredObject } from "../../store/store.ts";
 import { header, type ApiCall } from "../request/api-call.ts";
 import { decodeBody, optionalObject, readingOptions } from "../request/body-codec.ts";
 import { queryBoolean, queryInteger } from "../request/list-options.ts";
+import type { AdmissionAttributes } from "../access.ts";
 import type { ServedResource } from "../registry/registry.ts";
 import type { ServerCore } from "../server-options.ts";
 import { admissionAttributes } from "./admission-attributes.ts";
@@ -179,16 +180,50 @@ export async function deleteObject(
   resource: ServedResource,
   key: ObjectKey,
   options: DeleteOptions,
+  given: WriteContext,
+): Promise<Deleted> {
+  const context = options.dryRun && !given.dryRun ? { ...given, dryRun: true } : given;
+  const { group, resource: name } = resource.row;
+  const round = context.admission === "none" ? undefined : core.admissionWebhooks.round("DELETE", group, name, "");
+  if (round !== undefined) {
+    const { deleteThroughWebhooks } = await import("./delete-through-webhooks.ts");
+    return deleteThroughWebhooks(core, resource, key, options, context, round);
+  }
+  return commitDelete(core, resource, key, options, context, ({ object }) => {
+    if (context.admission === "none") return;
+    const attributes = deleteAttributes(core, resource, key, object, options, context);
+    core.access.admission.validate(attributes);
+    core.access.admission.charge(attributes);
+  });
+}
+
+/** Whether the object may be deleted as far as it and the sender are concerned. Throws `StatusError`. */
+export function checkDeletion(
+  resource: ServedResource,
+  key: ObjectKey,
+  current: KubeObject,
+  options: DeleteOptions,
+): void {
+  checkPreconditions(resource, key.name, current, options);
+  resource.strategy.checkDelete?.(current);
+}
+
+/** Marks or removes the object, once `admit` has let the current one pass. */
+export async function commitDelete(
+  core: ServerCore,
+  resource: ServedResource,
+  key: ObjectKey,
+  options: DeleteOptions,
   context: WriteContext,
+  admit: (stored: StoredObject) => void,
 ): Promise<Deleted> {
   let outcome: KubeObject | undefined;
   let gone = false;
   const change = (stored: StoredObject | undefined): Change => {
     if (stored === undefined) throw notFound(resource.groupResource, key.name);
     const current = stored.object;
-    checkPreconditions(resource, key.name, current, options);
-    resource.strategy.checkDelete?.(current);
-    admitDelete(core, resource, key, current, context);
+    checkDeletion(resource, key, current, options);
+    admit(stored);
     const marked = markDeleted(core, resource, current, options, context);
     gone = isReleased(resource, marked);
     if (gone) {
@@ -204,7 +239,7 @@ export async function deleteObject(
       marked["status"] === current["status"];
     return same ? { op: "none" } : { op: "put", object: marked };
   };
-  if (options.dryRun || context.dryRun) {
+  if (context.dryRun) {
     change(core.store.get(key));
     return { object: outcome as KubeObject, stored: undefined, gone };
   }
@@ -214,23 +249,38 @@ export async function deleteObject(
   return { object: stored.object, stored, gone };
 }
 
-/** The built-in plug-ins' word on a deletion. */
-export function admitDelete(
+/** DeleteOptions as an object. */
+const optionsObject = (options: DeleteOptions, dryRun: boolean): Record<string, unknown> => ({
+  kind: "DeleteOptions",
+  apiVersion: "meta.k8s.io/v1",
+  ...(options.gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds: options.gracePeriodSeconds }),
+  ...(options.uid === undefined && options.resourceVersion === undefined
+    ? {}
+    : {
+        preconditions: {
+          ...(options.uid === undefined ? {} : { uid: options.uid }),
+          ...(options.resourceVersion === undefined ? {} : { resourceVersion: options.resourceVersion }),
+        },
+      }),
+  ...(options.propagation === undefined ? {} : { propagationPolicy: options.propagation }),
+  ...(dryRun ? { dryRun: ["All"] } : {}),
+});
+
+export function deleteAttributes(
   core: ServerCore,
   resource: ServedResource,
   key: ObjectKey,
   current: KubeObject,
+  options: DeleteOptions,
   context: WriteContext,
-): void {
-  if (context.admission === "none") return;
-  const attributes = admissionAttributes(core, resource, context, {
+): AdmissionAttributes {
+  return admissionAttributes(core, resource, context, {
     operation: "DELETE",
     subresource: "",
     namespace: key.namespace,
     name: key.name,
     object: undefined,
     oldObject: current,
+    options: () => optionsObject(options, context.dryRun),
   });
-  core.access.admission.validate(attributes);
-  core.access.admission.charge(attributes);
 }

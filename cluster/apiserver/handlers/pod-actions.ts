@@ -24,6 +24,7 @@ import type { ResourceRequest } from "../request/request-info.ts";
 import { array, number, read, record, text } from "../registry/printers/printer.ts";
 import type { ServedResource } from "../registry/registry.ts";
 import type { ServerCore } from "../server-options.ts";
+import { admitAction } from "./admit-action.ts";
 import { deleteObject, type DeleteOptions } from "./delete-object.ts";
 import { requireStored } from "./read.ts";
 import { updateObject } from "./update-object.ts";
@@ -95,6 +96,15 @@ export async function handleBinding(
   const given = text(binding.metadata.name);
   if (given !== name) throw badRequest("name in URL does not match name in Binding object");
   const context = writeContext(core, call, info);
+  const bindings = podName === "" ? (core.registry.get("", "v1", "bindings") ?? pods) : pods;
+  await admitAction(core, bindings, context, {
+    operation: "CREATE",
+    subresource: podName === "" ? "" : "binding",
+    namespace: info.namespace,
+    name,
+    object: binding,
+    oldObject: undefined,
+  });
   const uid = binding.metadata.uid;
   await updateObject(
     core,
@@ -115,7 +125,7 @@ export async function handleBinding(
         return bound(pod, binding, node, context.now);
       },
     },
-    context,
+    { ...context, admission: "none" },
   );
   return objectReply(created, 201);
 }
@@ -200,8 +210,22 @@ export async function handleEviction(
       array(asked["dryRun"]).map((value) => text(value)),
       "DeleteOptions",
     );
-  const context: WriteContext = { ...base, dryRun };
   const pod = requireStored(core, resource, info).object;
+  await admitAction(
+    core,
+    resource,
+    { ...base, dryRun },
+    {
+      operation: "CREATE",
+      subresource: "eviction",
+      namespace: info.namespace,
+      name: info.name,
+      object: eviction,
+      oldObject: undefined,
+    },
+  );
+  // Neither the budget's status nor the deletion is asked about once more, as upstream.
+  const context: WriteContext = { ...base, dryRun, admission: "none" };
   if (!evictsFreely(pod)) {
     const budgets = budgetOf(core, info.namespace, pod);
     if (budgets.length > 1) {

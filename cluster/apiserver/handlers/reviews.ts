@@ -9,7 +9,9 @@ import { objectReply, type Reply } from "../request/reply.ts";
 import type { ResourceRequest } from "../request/request-info.ts";
 import type { ServedResource } from "../registry/registry.ts";
 import type { ServerCore } from "../server-options.ts";
+import { admitAction } from "./admit-action.ts";
 import { checkObjectTypes } from "./object-schema.ts";
+import { writeContext } from "./write-context.ts";
 
 async function decodeQuestion(call: ApiCall, resource: ServedResource): Promise<KubeObject> {
   const validation = fieldValidationOf(call.query);
@@ -28,7 +30,15 @@ export async function handleReview(
   if (info.verb !== "create" || info.subresource !== "") throw methodNotAllowed();
   negotiate(header(call.headers, "accept"), OBJECT_ONLY);
   if (call.user === undefined) throw new Error("a review reached its handler without a user");
-  const object = await decodeQuestion(call, resource);
+  const question = await decodeQuestion(call, resource);
+  const object = await admitAction(core, resource, writeContext(core, call, info), {
+    operation: "CREATE",
+    subresource: "",
+    namespace: info.namespace,
+    name: question.metadata?.name ?? "",
+    object: question,
+    oldObject: undefined,
+  });
   const answer = await core.access.answerReview({
     group: info.group,
     resource: info.resource,
@@ -54,7 +64,14 @@ export async function handleToken(
   const validation = fieldValidationOf(call.query);
   const { value, duplicates } = await decodeBody(await call.readBody(), validation !== "Ignore");
   const expected = { group: "authentication.k8s.io", version: "v1", kind: "TokenRequest" };
-  const object = pruneUnknown(call, schema, expectKind(value, expected), duplicates, validation);
+  const object = await admitAction(core, resource, writeContext(core, call, info), {
+    operation: "CREATE",
+    subresource: "token",
+    namespace: info.namespace,
+    name: info.name,
+    object: pruneUnknown(call, schema, expectKind(value, expected), duplicates, validation),
+    oldObject: undefined,
+  });
   const answer = await core.access.issueToken({ namespace: info.namespace, serviceAccount: info.name, object });
   return objectReply(answer, 201);
 }

@@ -100,6 +100,10 @@ export async function handleScale(
       namespace: info.namespace,
       name: info.name,
       subresource: "scale",
+      shape: {
+        of: (object) => scaleOf(object, paths),
+        into: (object, scale) => withValue(object, paths.spec.split("."), replicasOf(scale, info.name)),
+      },
       produce(current) {
         const before = current as KubeObject;
         const scale = change(scaleOf(before, paths));

@@ -15,7 +15,9 @@ import type { ResourceRequest } from "../request/request-info.ts";
 import { array, read, text } from "../registry/printers/printer.ts";
 import type { ServedResource } from "../registry/registry.ts";
 import type { ServerCore } from "../server-options.ts";
+import { admitAction } from "./admit-action.ts";
 import { requireStored } from "./read.ts";
+import { writeContext } from "./write-context.ts";
 
 /** Everything whose verb is `connect`. */
 export async function handleStream(
@@ -30,10 +32,49 @@ export async function handleStream(
   if (info.resource === "pods" && info.subresource !== "proxy" && text(read(object, "spec", "nodeName")) === "") {
     throw badRequest(`pod ${info.name} does not have a host assigned`);
   }
+  await admitConnect(core, call, info, resource);
   if (call.upgrade) return { kind: "upgrade", info, user };
   if (info.subresource !== "proxy") throw badRequest("Upgrade request required");
   if (core.proxy === undefined) throw notImplemented(`${info.resource}/proxy`);
   return core.proxy(info, call);
+}
+
+/** Options of the kinds PodExecOptions and its like: what the query says, as an object. */
+function connectOptions(call: ApiCall, info: ResourceRequest, kind: string): KubeObject {
+  const options: Record<string, unknown> = { kind, apiVersion: "v1", metadata: {} };
+  const { query } = call;
+  if (info.subresource === "proxy") {
+    if (info.rest !== "") options["path"] = info.rest.startsWith("/") ? info.rest : `/${info.rest}`;
+  } else if (info.subresource === "portforward") {
+    const ports = query.getAll("ports").map(Number);
+    if (ports.length > 0) options["ports"] = ports;
+  } else {
+    for (const name of ["stdin", "stdout", "stderr", "tty"])
+      if (queryBoolean(query, name) === true) options[name] = true;
+    const container = query.get("container") ?? "";
+    if (container !== "") options["container"] = container;
+    const command = query.getAll("command");
+    if (command.length > 0) options["command"] = command;
+  }
+  return options as unknown as KubeObject;
+}
+
+async function admitConnect(
+  core: ServerCore,
+  call: ApiCall,
+  info: ResourceRequest,
+  resource: ServedResource,
+): Promise<void> {
+  const kind = resource.row.subresources.get(info.subresource)?.kind ?? "";
+  const { options: _none, ...context } = writeContext(core, call, info);
+  await admitAction(core, resource, context, {
+    operation: "CONNECT",
+    subresource: info.subresource,
+    namespace: info.namespace,
+    name: proxiedName(info),
+    object: connectOptions(call, info, kind),
+    oldObject: undefined,
+  });
 }
 
 /** `https:name:port` in the path of a proxied request. */

@@ -7,6 +7,7 @@ import { equalJson } from "@travelops/kube/schema/json-value";
 import { keepTimes, trackUpdate } from "@travelops/kube/schema/managed-fields";
 import type { Change, ObjectKey, StoredObject } from "../../store/store.ts";
 import type { AdmissionAttributes } from "../access.ts";
+import type { WebhookRound } from "../admission/webhooks/webhook-index.ts";
 import type { ServedResource } from "../registry/registry.ts";
 import type { Reservation } from "../registry/strategy.ts";
 import { subresourcePart } from "../registry/subresource-parts.ts";
@@ -14,7 +15,7 @@ import { unenforced } from "../registry/unenforced.ts";
 import { metadataErrors, specChanged, updatedMetadata } from "../registry/object-metadata.ts";
 import type { ServerCore } from "../server-options.ts";
 import { admitNew, prepareNew, trackCreate, type Written } from "./create-object.ts";
-import { admissionAttributes, type AdmissionRequestKind } from "./admission-attributes.ts";
+import { admissionAttributes } from "./admission-attributes.ts";
 import { resetFieldsOf } from "./reset-fields.ts";
 import { withMetadata, type WriteContext } from "./write-context.ts";
 
@@ -37,7 +38,6 @@ export interface UpdateRequest {
 }
 
 export interface AdmissionShape {
-  readonly kind: AdmissionRequestKind;
   of(object: KubeObject): KubeObject;
   /** `object` with what `changed` says. */
   into(object: KubeObject, changed: KubeObject): KubeObject;
@@ -163,7 +163,7 @@ export function updateAttributes(
     name: request.name,
     ...(shape === undefined
       ? { object, oldObject: current }
-      : { kind: shape.kind, object: shape.of(object), oldObject: shape.of(current) }),
+      : { object: shape.of(object), oldObject: shape.of(current) }),
   });
 }
 
@@ -187,6 +187,7 @@ export function beginUpdate(
     subresource: request.subresource,
     now: context.nowMs,
     resetFields: resetFieldsOf(resource, request.subresource),
+    convert: resource.managedAs,
   });
 }
 
@@ -239,14 +240,14 @@ export function completeUpdate(
 }
 
 export interface UpdateOutcome {
-  readonly object: KubeObject;
-  readonly changed: boolean;
+  /** Undefined: everything stays as it is. */
+  readonly next?: KubeObject;
 }
 
 /** What is to be written, when anything is. */
 export function outcomeOf(next: KubeObject, current: KubeObject): UpdateOutcome {
   const object = keepTimes(current, next);
-  return equalJson(object, current) ? { object: current, changed: false } : { object, changed: true };
+  return equalJson(object, current) ? {} : { next: object };
 }
 
 /** The object as it would be stored after an update, all checks passed, without webhooks. */
@@ -284,52 +285,83 @@ export async function updateObject(
   request: UpdateRequest,
   context: WriteContext,
 ): Promise<Written> {
-  const key: ObjectKey = { table: resource.table, namespace: request.namespace, name: request.name };
+  const rounds = updateRounds(core, resource, request, context);
+  if (rounds !== undefined) {
+    const { updateThroughWebhooks } = await import("./update-through-webhooks.ts");
+    return updateThroughWebhooks(core, resource, request, context, rounds);
+  }
   const reservations: Reservation[] = [];
   const reserved = (reservation: Reservation): void => void reservations.push(reservation);
-  let created = false;
+  return commitUpdate(core, resource, request, context, reservations, (stored) => {
+    if (stored === undefined)
+      return { next: admitNew(core, resource, beginInstead(core, resource, request, context), context, reserved) };
+    const current = stored.object;
+    return admitUpdate(core, resource, request.produce(current), current, request, context, reserved);
+  });
+}
+
+/** The webhooks that have a say in an update, and in the creation it may come to. */
+export interface UpdateRounds {
+  readonly create: WebhookRound | undefined;
+  readonly update: WebhookRound | undefined;
+}
+
+function updateRounds(
+  core: ServerCore,
+  { row }: ServedResource,
+  { subresource, mayCreate }: UpdateRequest,
+  context: WriteContext,
+): UpdateRounds | undefined {
+  if (context.admission === "none") return undefined;
+  const update = core.admissionWebhooks.round("UPDATE", row.group, row.resource, subresource);
+  const create = mayCreate === true ? core.admissionWebhooks.round("CREATE", row.group, row.resource, "") : undefined;
+  return update === undefined && create === undefined ? undefined : { update, create };
+}
+
+/** Writes what `decide` makes of the current object, unless it is a dry run. */
+export async function commitUpdate(
+  core: ServerCore,
+  resource: ServedResource,
+  request: UpdateRequest,
+  context: WriteContext,
+  reservations: readonly Reservation[],
+  decide: (stored: StoredObject | undefined) => UpdateOutcome,
+): Promise<Written> {
+  const key: ObjectKey = { table: resource.table, namespace: request.namespace, name: request.name };
   let outcome: KubeObject | undefined;
   let previous: KubeObject | undefined;
   let deleted = false;
-
   const change = (stored: StoredObject | undefined): Change => {
-    if (stored === undefined) {
-      outcome = createInstead(core, resource, request, context, reserved);
-      created = true;
-      return { op: "put", object: outcome };
-    }
-    const current = stored.object;
-    previous = current;
-    const checked = admitUpdate(core, resource, request.produce(current), current, request, context, reserved);
-    outcome = checked.object;
-    if (!checked.changed) return { op: "none" };
-    deleted = isReleased(resource, outcome);
-    return deleted ? { op: "delete", object: outcome } : { op: "put", object: outcome };
+    const { next } = decide(stored);
+    previous = stored?.object;
+    outcome = next ?? previous;
+    if (next === undefined) return { op: "none" };
+    deleted = previous !== undefined && isReleased(resource, next);
+    return deleted ? { op: "delete", object: next } : { op: "put", object: next };
   };
-
   let written = false;
   try {
     if (context.dryRun) {
       change(core.store.get(key));
-      return { object: outcome as KubeObject, stored: undefined, created };
+      return { object: outcome as KubeObject, stored: undefined, created: previous === undefined };
     }
     const stored = await core.store.write(key, context.actor, change);
     if (stored === undefined) throw notFound(resource.groupResource, request.name);
     written = true;
     if (deleted) resource.strategy.afterDelete?.(stored.object);
     else if (previous !== undefined) resource.strategy.afterUpdate?.(stored.object, previous);
-    return { object: stored.object, stored, created };
+    return { object: stored.object, stored, created: previous === undefined };
   } finally {
     if (!written) for (const reservation of reservations) reservation.release();
   }
 }
 
-function createInstead(
+/** The new object of an update that found none; to be admitted as any new one. */
+export function beginInstead(
   core: ServerCore,
   resource: ServedResource,
   request: UpdateRequest,
   context: WriteContext,
-  reserved: (reservation: Reservation) => void,
 ): KubeObject {
   if (request.mayCreate !== true) throw notFound(resource.groupResource, request.name);
   const wanted = request.produce(undefined);
@@ -343,5 +375,5 @@ function createInstead(
   if ((wanted.metadata.resourceVersion ?? "") !== "") throw notFound(resource.groupResource, request.name);
   const prepared = prepareNew(core, resource, wanted, request.namespace, context);
   const tracked = request.ownsManagedFields === true ? prepared : trackCreate(resource, prepared, context);
-  return admitNew(core, resource, tracked, context, reserved);
+  return tracked;
 }

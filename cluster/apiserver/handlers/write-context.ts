@@ -16,6 +16,8 @@ export interface WriteContext extends StrategyContext {
   readonly fieldValidation: FieldValidation;
   /** The request's options as an object, for who is asked to admit it. */
   readonly options?: () => Readonly<Record<string, unknown>>;
+  /** Aborted when nobody waits for the answer any more. */
+  readonly signal?: AbortSignal;
   /** Admission has been asked already, about what leads to this write (a binding, an eviction), or has no say. */
   readonly admission?: "none";
 }
@@ -84,6 +86,7 @@ export function writeContext(core: ServerCore, call: ApiCall, info: ResourceRequ
     now: formatTime(nowMs),
     dryRun,
     options: () => optionsOf(kind, dryRun, call.query),
+    signal: call.signal,
     warn: (text) => warn(call, text),
     actor: { user: user.name, verb },
     manager: managerOf(call, user),
