@@ -16,6 +16,7 @@ import { nodeCapacity, type NodeSettings } from "./node/node-object.ts";
 import { registerNode, type Registration } from "./node/node-registration.ts";
 import type { KubeletContext, KubeletSources } from "./pod/kubelet-context.ts";
 import { PodWorker } from "./pod/pod-worker.ts";
+import { POD_PIDS_LIMIT } from "./pod/resource-limits.ts";
 import type { Sandbox } from "./sandbox/sandbox.ts";
 
 export interface KubeletOptions {
@@ -31,6 +32,8 @@ export interface KubeletOptions {
   /** Real directories that hostPath and local volumes may show (the storage of persistent volumes). */
   readonly realHostPaths?: readonly string[];
   readonly podEnv?: Readonly<Record<string, string>>;
+  /** How many processes a pod may have. */
+  readonly podPidsLimit?: number;
   readonly clock?: Clock;
   readonly log?: Logger;
   readonly newContainerId?: () => string;
@@ -92,6 +95,7 @@ class NodeKubelet implements Kubelet {
       dns,
       newContainerId: options.newContainerId ?? (() => randomBytes(32).toString("hex")),
       podEnv: options.podEnv ?? {},
+      podPidsLimit: options.podPidsLimit ?? POD_PIDS_LIMIT,
     };
   }
 

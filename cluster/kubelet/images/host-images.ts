@@ -13,6 +13,9 @@ interface HostImage {
 }
 
 const SHELL = ["sh"];
+const NODE_ENTRY = `case $1 in -*) exec node "$@" ;; esac
+command -v "$1" >/dev/null && [ ! -d "$1" ] && exec "$@"
+exec node "$@"`;
 
 const HOST_IMAGES: readonly HostImage[] = [
   {
@@ -68,11 +71,14 @@ const HOST_IMAGES: readonly HostImage[] = [
   { references: ["*/alpine/helm", "alpine/helm"], needs: ["helm"], entrypoint: ["helm"] },
   { references: ["alpine/git", "*/alpine/git", "bitnami/git", "*/bitnami/git"], needs: ["git"], entrypoint: ["git"] },
   { references: ["curlimages/curl", "*/curlimages/curl"], needs: ["curl"], entrypoint: ["curl"] },
+  // What is no command is for Node, as the image's own entry point has it.
   {
-    references: ["node", "*/library/node", "*/nodejs-20", "*/nodejs-22", "*/nodejs-24"],
+    references: ["node", "*/library/node"],
     needs: ["node"],
+    entrypoint: ["sh", "-c", NODE_ENTRY, "node"],
     cmd: ["node"],
   },
+  { references: ["*/nodejs-20", "*/nodejs-22", "*/nodejs-24"], needs: ["node"], cmd: ["node"] },
   { references: ["python", "*/library/python"], needs: ["python3"], cmd: ["python3"] },
 ];
 

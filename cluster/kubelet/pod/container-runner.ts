@@ -1,7 +1,6 @@
 /** Starts, watches and stops the containers of one pod; what happens is written into their records. */
 import { readFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { constants } from "node:os";
 import { join } from "node:path";
 import type { Container, Pod } from "@travelops/kube/api/types/index.ts";
 import { StartError, type ContainerExit, type PodSandbox, type SandboxContainer } from "../sandbox/sandbox.ts";
@@ -192,10 +191,15 @@ export class ContainerRunner {
     if (record.state.kind !== "running" || record.state.handle !== handle) return;
     handle.stopProbes();
     const message = this.#terminationMessage(container, exit, attempt);
+    if (exit.exceeded !== undefined)
+      this.#pod.event(
+        "Warning",
+        ...exceededEvent(container, exit.exceeded, this.#context.podPidsLimit),
+        container.name,
+      );
     const ended: Termination = {
       exitCode: exit.exitCode,
-      ...(exit.signal === undefined ? {} : { signal: signalNumbers[exit.signal] }),
-      reason: exit.exitCode === 0 ? "Completed" : "Error",
+      reason: exit.exceeded === "memory" ? "OOMKilled" : exit.exitCode === 0 ? "Completed" : "Error",
       ...(message === "" ? {} : { message }),
       startedAt: record.state.startedAt,
       finishedAt: exit.at,
@@ -296,4 +300,10 @@ export class ContainerRunner {
   }
 }
 
-const signalNumbers: Readonly<Record<string, number>> = constants.signals;
+const exceededEvent = (container: Container, what: "memory" | "pids", most: number): [reason: string, said: string] =>
+  what === "memory"
+    ? [
+        "OOMKilling",
+        `Container ${container.name} held more than its limit of memory (${container.resources?.limits?.["memory"] ?? "of the pod"})`,
+      ]
+    : ["TooManyProcesses", `Container ${container.name} was killed: it had more than ${most} processes`];

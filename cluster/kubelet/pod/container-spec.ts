@@ -9,6 +9,7 @@ import { LeadsOutError, makeInside, realInside } from "../volumes/inside.ts";
 import { ConfigError } from "./container-env.ts";
 import { expand } from "./expand.ts";
 import { podFiles, podHostname } from "./pod-files.ts";
+import { resourceLimits } from "./resource-limits.ts";
 
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -75,6 +76,7 @@ export function containerSpec(input: ContainerSpecInput): ContainerSpec {
     user,
     readOnlyRoot: container.securityContext?.readOnlyRootFilesystem === true,
     noNewPrivileges: container.securityContext?.allowPrivilegeEscalation === false,
+    limits: resourceLimits(container.resources),
     stdin: container.stdin === true,
     tty: container.tty === true,
   };

@@ -42,6 +42,8 @@ export interface KubeletContext {
   readonly dns: { readonly server: string; readonly domain: string };
   /** 64 hexadecimal digits. */
   readonly newContainerId: () => string;
+  /** How many processes a pod may have. */
+  readonly podPidsLimit: number;
   /** Added to every container's environment where the pod does not say otherwise. */
   readonly podEnv: Readonly<Record<string, string>>;
 }

@@ -1,7 +1,8 @@
 /** What a pod asks for and this sandbox cannot make real; said once on the pod. */
 import type { Container, Pod } from "@travelops/kube/api/types/index.ts";
+import type { Sandbox } from "../sandbox/sandbox.ts";
 
-export function podLimitations(pod: Pod, sandbox: "namespaces" | "bare"): string[] {
+export function podLimitations(pod: Pod, sandbox: Pick<Sandbox, "kind" | "limits">): string[] {
   const { spec } = pod;
   const containers = [...(spec.initContainers ?? []), ...spec.containers];
   const said: string[] = [];
@@ -22,11 +23,17 @@ export function podLimitations(pod: Pod, sandbox: "namespaces" | "bare"): string
     names((one) => (one.securityContext?.capabilities?.add?.length ?? 0) > 0),
     "added capabilities hold inside the container alone",
   );
-  add(
-    names((one) => one.resources?.limits !== undefined && Object.keys(one.resources.limits).length > 0),
-    "limits of CPU and memory are accounted, not enforced",
-  );
-  if (sandbox === "bare") {
+  if (sandbox.limits.cpu === "none")
+    add(
+      names((one) => one.resources?.limits?.["cpu"] !== undefined),
+      "limits of CPU are accounted, not enforced, without control groups",
+    );
+  if (sandbox.limits.memory === "watch")
+    add(
+      names((one) => one.resources?.limits?.["memory"] !== undefined),
+      "limits of memory are watched without control groups: a container above its own is killed a moment later",
+    );
+  if (sandbox.kind === "bare") {
     add(
       names(
         (one) => one.securityContext?.runAsUser !== undefined || one.securityContext?.readOnlyRootFilesystem === true,

@@ -9,6 +9,7 @@ import { PodTokens } from "../volumes/tokens.ts";
 import { podLabel, type KubeletContext } from "./kubelet-context.ts";
 import { podLimitations } from "./limitations.ts";
 import { podHostname } from "./pod-files.ts";
+import { podLimits } from "./resource-limits.ts";
 import type { PodRecord } from "./pod-record.ts";
 
 export interface AddressPool {
@@ -128,10 +129,11 @@ export class PodGround {
         shareProcessNamespace: spec.shareProcessNamespace === true,
         directory,
         memoryVolumes: PodVolumes.memoryVolumes(pod),
+        limits: podLimits(pod, this.#context.podPidsLimit),
       });
       record.podIP = this.#address;
       record.sandboxReady = true;
-      const limitations = podLimitations(pod, sandbox.kind);
+      const limitations = podLimitations(pod, sandbox);
       if (limitations.length > 0)
         this.#owner.event("Normal", "SandboxLimitation", `The ${sandbox.kind} sandbox: ${limitations.join("; ")}`);
     } catch (error) {

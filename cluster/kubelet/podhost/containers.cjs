@@ -7,9 +7,13 @@ const { usageOf } = require("./usage.cjs");
 const { spawnTerminal } = require("./terminals.cjs");
 
 class Containers {
-  /** @param {(event: object) => void} emit */
-  constructor(emit) {
+  /**
+   * @param {(event: object) => void} emit
+   * @param {import("./limits.cjs").Limits} limits
+   */
+  constructor(emit, limits) {
     this.emit = emit;
+    this.limits = limits;
     this.running = new Map();
   }
 
@@ -17,7 +21,8 @@ class Containers {
    * Starts `argv`. The program says on descriptor 3 either `ok` just before it becomes the container's own
    * command, or why it cannot; the answer waits for that.
    */
-  start({ key, argv, env, cwd, log, stdin, tty, wrapped, marker }) {
+  start({ key, argv: command, env, cwd, log, stdin, tty, wrapped, marker, limits }) {
+    const argv = this.limits.enter(key, command, limits);
     const entry = { key, log: log ? new LogFile(log) : null, attached: new Set(), wrapped, marker, inner: 0 };
     return new Promise((resolve) => {
       let settled = false;
@@ -33,16 +38,18 @@ class Containers {
       const exited = (code, signal) => {
         this.running.delete(key);
         entry.log?.close();
+        const exceeded = this.limits.leave(key) ? "memory" : entry.exceeded;
         for (const id of entry.attached) this.emit({ ev: "exit", id, code, signal, at: Date.now() });
         settle({
           error: entry.status
             ? entry.status.trim()
             : `the process ended before its command could start (exit code ${code}, signal ${signal})`,
         });
-        this.emit({ ev: "exit", key, code, signal, at: Date.now() });
+        this.emit({ ev: "exit", key, code, signal, at: Date.now(), exceeded });
       };
       if (tty) this.startTty(entry, { argv, env, cwd, output, exited, settle });
       else this.startPiped(entry, { argv, env, cwd, stdin, output, exited, settle });
+      this.limits.watch(key, entry.pid, limits);
     });
   }
 
@@ -120,6 +127,14 @@ class Containers {
       }
     }
     return { found: true };
+  }
+
+  /** Above a limit that no group holds: all of it ends. */
+  exceeded(key, why) {
+    const entry = this.running.get(key);
+    if (entry === undefined || entry.exceeded !== undefined) return;
+    entry.exceeded = why;
+    this.signal({ key, signal: "SIGKILL", all: true });
   }
 
   attach({ key, id }) {

@@ -13,6 +13,7 @@ const { Probes } = require("./probes.cjs");
 const { Daemons } = require("./daemons.cjs");
 const { attempt } = require("./probe-actions.cjs");
 const { letGo } = require("./handles.cjs");
+const { Limits } = require("./limits.cjs");
 const { sweep } = require("./processes.cjs");
 
 const marker = process.env.TRAVELOPS_SWEEP;
@@ -21,8 +22,11 @@ delete process.env.TRAVELOPS_SWEEP;
 const emit = (event, handle) => {
   if (process.connected) process.send(event, handle, { keepOpen: false }, () => letGo(handle));
 };
-const containers = new Containers(emit);
+const limits = new Limits((key, why) => containers.exceeded(key, why));
+const containers = new Containers(emit, limits);
 const execs = new Execs(emit);
+/** A command of a container is held to its limits, too. */
+const joined = (m) => ({ ...m, argv: limits.join(m.of, m.argv) });
 const probes = new Probes(emit);
 const daemons = new Daemons(emit);
 
@@ -36,20 +40,23 @@ function listen({ address, port, backlog }) {
 }
 
 const requests = {
-  run,
+  run: (m) => run(joined(m)),
+  "limits-open": (m) => limits.open(m),
+  "limits-change": (m) => limits.change(m),
+  "limits-remove": (m) => limits.removePod(m),
   start: (m) => containers.start(m),
   signal: (m) => containers.signal(m),
   attach: (m) => containers.attach(m),
   detach: (m) => containers.detach(m),
   input: (m) => containers.write(m),
   resize: (m) => containers.resize(m),
-  exec: (m) => execs.start(m),
+  exec: (m) => execs.start(joined(m)),
   "exec-input": (m) => execs.write(m),
   "exec-ack": (m) => execs.acknowledge(m),
   "exec-resize": (m) => execs.resize(m),
   "exec-kill": (m) => execs.kill(m),
   attempt: (m) => attempt(m.action, m.timeoutMs),
-  probe: (m) => probes.add(m),
+  probe: (m) => probes.add(m.action.argv === undefined ? m : { ...m, action: joined(m.action) }),
   "probe-remove": (m) => probes.remove(m),
   "probe-remove-all": (m) => probes.removeAll(m),
   daemon: (m) => daemons.start(m),

@@ -75,4 +75,19 @@ function sweep(marker) {
   return killed;
 }
 
-module.exports = { childrenOf, withMarker, sweep, send };
+/** How many threads a user runs: what the kernel's own limit of processes counts. */
+function threadsOfUser(uid) {
+  let count = 0;
+  for (const pid of processIds()) {
+    try {
+      const status = fs.readFileSync(`/proc/${pid}/status`, "latin1");
+      if (Number(/^Uid:\s+(\d+)/m.exec(status)?.[1]) === uid)
+        count += Number(/^Threads:\s+(\d+)/m.exec(status)?.[1] ?? 1);
+    } catch {
+      // Gone in the meantime.
+    }
+  }
+  return count;
+}
+
+module.exports = { childrenOf, withMarker, sweep, send, threadsOfUser };

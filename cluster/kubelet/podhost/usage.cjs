@@ -55,6 +55,20 @@ function memoryOf(pids, page) {
   return (own + shared) * page;
 }
 
+/** What the processes hold that no file stands behind: what a limit of memory is about. */
+function anonymousMemoryOf(pids) {
+  let held = 0;
+  for (const pid of pids) {
+    try {
+      const [, resident = 0, common = 0] = fs.readFileSync(`/proc/${pid}/statm`, "latin1").split(" ").map(Number);
+      held += resident - common;
+    } catch {
+      // Gone in the meantime.
+    }
+  }
+  return held * units().page;
+}
+
 /** `roots`: [key, pid]. A process belongs to a root that it descends from, or that leads its session. */
 function usageOf(roots) {
   const { page, ticks } = units();
@@ -81,4 +95,4 @@ function usageOf(roots) {
   });
 }
 
-module.exports = { usageOf };
+module.exports = { usageOf, anonymousMemoryOf };

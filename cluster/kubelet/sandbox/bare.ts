@@ -11,7 +11,15 @@ import { PodhostClient } from "./podhost-client.ts";
 import { launchContainer, type WrappedCommand } from "./podhost-container.ts";
 import { podhostNetwork } from "./podhost-network.ts";
 import { PODHOST } from "./podhost-file.ts";
-import type { ContainerSpec, PodSandbox, PodSandboxSpec, Sandbox, SandboxContainer } from "./sandbox.ts";
+import { openLimits, type OpenLimits } from "./open-limits.ts";
+import type {
+  ContainerSpec,
+  LimitEnforcement,
+  PodSandbox,
+  PodSandboxSpec,
+  Sandbox,
+  SandboxContainer,
+} from "./sandbox.ts";
 import { findProgram } from "./tools.ts";
 import { SERVICE_ACCOUNT_MOUNT } from "@travelops/kube/client/in-cluster.ts";
 
@@ -53,9 +61,11 @@ export async function startBare(options: BareOptions): Promise<Sandbox> {
     env: { PATH: process.env["PATH"] ?? "", TRAVELOPS_SWEEP: marker, ...preload },
   });
   const client = await PodhostClient.connect(child);
+  const prlimit = findProgram("prlimit");
+  const limits = await openLimits(client, { clusterId: options.clusterId, sh, prlimit, inside: false });
   // What a killed cluster has left behind.
   await client.request("sweep", { marker });
-  return new BareSandbox(options, client, sh, setpriv, () => {
+  return new BareSandbox(options, client, limits, sh, setpriv, () => {
     if (child.connected) child.disconnect();
     setTimeout(() => child.kill("SIGKILL"), 2000).unref();
   });
@@ -70,6 +80,7 @@ class BareSandbox implements Sandbox {
   readonly kind = "bare";
   readonly note: string;
   readonly network;
+  readonly limits: LimitEnforcement;
   readonly exited: Promise<string>;
   readonly options: BareOptions;
   readonly client: PodhostClient;
@@ -77,8 +88,18 @@ class BareSandbox implements Sandbox {
   readonly setpriv: string | undefined;
   readonly setsid = findProgram("setsid");
   readonly #end: () => void;
+  readonly #limits: OpenLimits;
 
-  constructor(options: BareOptions, client: PodhostClient, sh: string, setpriv: string | undefined, end: () => void) {
+  constructor(
+    options: BareOptions,
+    client: PodhostClient,
+    limits: OpenLimits,
+    sh: string,
+    setpriv: string | undefined,
+    end: () => void,
+  ) {
+    this.limits = limits.enforced;
+    this.#limits = limits;
     this.options = options;
     this.client = client;
     this.sh = sh;
@@ -103,6 +124,7 @@ class BareSandbox implements Sandbox {
   async close(): Promise<void> {
     this.#end();
     await this.exited;
+    await this.#limits.release();
   }
 }
 
@@ -134,6 +156,7 @@ class BarePod implements PodSandbox {
       }),
       wrapped: false,
       marker,
+      pod: this.#spec,
       enter: (_inner, argv, own, tty) =>
         this.#enter(
           [...this.#onTerminal(tty), ...argv],
@@ -148,6 +171,7 @@ class BarePod implements PodSandbox {
 
   async remove(): Promise<void> {
     await Promise.all([...this.#running].map(async (container) => (await container.kill("SIGKILL"), container.exited)));
+    this.#sandbox.client.tell("limits-remove", { pod: this.#spec.uid });
   }
 
   #command(spec: ContainerSpec, all: Readonly<Record<string, string>>): WrappedCommand {

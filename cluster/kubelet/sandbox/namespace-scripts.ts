@@ -14,8 +14,10 @@ export interface NamespaceScripts {
   readonly podUp: string;
   /** `DIR UID INTERFACE`. */
   readonly podDown: string;
-  /** `FSTAB ROOT UID GID ROOT_OPTIONS none|all WORKING_DIR COUNT [NAME=value …] COMMAND …`. */
+  /** `FSTAB ROOT UID GID ROOT_OPTIONS none|all PROCESS_LIMIT|- WORKING_DIR COUNT [NAME=value …] COMMAND …`. */
   readonly container: string;
+  /** Stays outside the new process namespace and ends as its first process: `unshare --fork` loses the signal. */
+  readonly wait: string;
   /** `WORKING_DIR COMMAND …`. */
   readonly exec: string;
 }
@@ -111,12 +113,19 @@ done < "$1.remount"
 cd "$2" && ${pivotRoot} . .travelops/old || fail "entering the container's root"
 cd / && ${umount} -l /.travelops/old || fail "leaving the host's root"
 [ "$5" = - ] || ${mount} -o "remount,bind,$5" / || fail "making the root read-only"
-uid=$3 gid=$4 privileges=$6
-shift 6
-if [ "$privileges" = none ]; then
-  exec ${unshare} -U "--map-user=$uid" "--map-group=$gid" -m -- ${setpriv} --no-new-privs ${sh} -c "$TRAVELOPS_ENTER" sh "$@"
-fi
-exec ${unshare} -U "--map-user=$uid" "--map-group=$gid" -m -- ${sh} -c "$TRAVELOPS_ENTER" sh "$@"`,
+uid=$3 gid=$4 privileges=$6 processes=$7
+shift 7
+set -- ${sh} -c "$TRAVELOPS_ENTER" sh "$@"
+[ "$privileges" = all ] || set -- ${setpriv} --no-new-privs "$@"
+[ "$processes" = - ] || set -- ${tools.prlimit ?? "prlimit"} "$processes" "$@"
+exec ${unshare} -U "--map-user=$uid" "--map-group=$gid" -m -- "$@"`,
+    wait: `
+exec 4>&2 2>/dev/null
+(
+  exec 2>&4 4>&-
+  exec "$@"
+)
+exit $?`,
     exec: EXEC_SCRIPT,
   };
 }

@@ -14,9 +14,11 @@ import { launchContainer, type WrappedCommand } from "./podhost-container.ts";
 import { PodhostClient, PodhostError } from "./podhost-client.ts";
 import { PODHOST } from "./podhost-file.ts";
 import { podhostNetwork } from "./podhost-network.ts";
+import { openLimits, type OpenLimits } from "./open-limits.ts";
 import { planRoot, SHOWN_ETC } from "./root-plan.ts";
 import {
   type ContainerSpec,
+  type LimitEnforcement,
   type PodSandbox,
   type PodSandboxSpec,
   type Sandbox,
@@ -37,6 +39,7 @@ export interface NamespacesOptions {
   /** Addresses of the nodes, on the bridge. */
   readonly nodeAddresses: readonly string[];
   readonly note: string;
+  readonly clusterId: string;
 }
 
 export async function startNamespaces(options: NamespacesOptions): Promise<Sandbox> {
@@ -59,7 +62,8 @@ export async function startNamespaces(options: NamespacesOptions): Promise<Sandb
     },
   );
   const client = await PodhostClient.connect(child);
-  const sandbox = new NamespacesSandbox(options, scripts, client, inside, () => {
+  const limits = await openLimits(client, { clusterId: options.clusterId, ...tools, inside: true });
+  const sandbox = new NamespacesSandbox(options, scripts, client, limits, inside, () => {
     if (child.connected) child.disconnect();
     // The answer to a closed channel is immediate; this is for a podhost that hangs.
     setTimeout(() => child.kill("SIGKILL"), 2000).unref();
@@ -77,6 +81,7 @@ class NamespacesSandbox implements Sandbox {
   readonly kind = "namespaces";
   readonly note: string;
   readonly network;
+  readonly limits: LimitEnforcement;
   readonly exited: Promise<string>;
   readonly options: NamespacesOptions;
   readonly scripts: NamespaceScripts;
@@ -85,18 +90,22 @@ class NamespacesSandbox implements Sandbox {
   readonly host: HostTree = realHostTree();
   readonly mountTable: MountTable = readMountTable();
   readonly #end: () => void;
+  readonly #limits: OpenLimits;
   #links = 0;
 
   constructor(
     options: NamespacesOptions,
     scripts: NamespaceScripts,
     client: PodhostClient,
+    limits: OpenLimits,
     inside: string,
     end: () => void,
   ) {
     this.options = options;
     this.scripts = scripts;
     this.client = client;
+    this.limits = limits.enforced;
+    this.#limits = limits;
     this.inside = inside;
     this.note = options.note;
     this.exited = client.exited;
@@ -165,6 +174,7 @@ class NamespacesSandbox implements Sandbox {
   async close(): Promise<void> {
     this.#end();
     await this.exited;
+    await this.#limits.release();
   }
 }
 
@@ -213,6 +223,7 @@ class NamespacesPod implements PodSandbox {
       spec,
       command: this.#command(spec),
       wrapped: true,
+      pod: this.#spec,
       marker: this.#holder === undefined ? undefined : `TRAVELOPS_CONTAINER_ID=${spec.id}`,
       enter: (inner, argv, env, tty) => this.#enter(inner, [...this.#onTerminal(tty), ...argv], env, spec.workingDir),
     });
@@ -231,11 +242,12 @@ class NamespacesPod implements PodSandbox {
       [inside, this.#spec.uid, this.#link],
       `taking down pod ${this.#spec.name}`,
     );
+    client.tell("limits-remove", { pod: this.#spec.uid });
   }
 
   #command(spec: ContainerSpec): WrappedCommand {
     const { scripts, options, inside, host, mountTable } = this.#sandbox;
-    const { nsenter, unshare, sh } = options.tools;
+    const { nsenter, unshare, setpriv, sh } = options.tools;
     const memory = `${inside}/pods/${this.#spec.uid}`;
     const mounts = spec.mounts.map((mount) =>
       mount.type === "tmpfs" ? { ...mount, type: "bind" as const, source: `${memory}/mem/${mount.source}` } : mount,
@@ -258,9 +270,9 @@ class NamespacesPod implements PodSandbox {
       empty: `${inside}/empty`,
     });
     const entered = this.#link === "host" ? [] : [`--net=${inside}/net/${this.#spec.uid}`];
-    const processes =
-      this.#holder === undefined ? ["-p", "-f", "--kill-child=SIGKILL"] : ["-f", "--kill-child=SIGKILL"];
     const joined = this.#holder === undefined ? [] : [`--pid=/proc/${this.#holder.pid}/ns/pid`];
+    // Into a shared process namespace it is nsenter that forks and waits; a new one needs somebody who does.
+    const processes = this.#holder === undefined ? ["-m", "-p", sh, "-c", scripts.wait, "sh"] : ["-m"];
     const { env, count } = shellEnvironment(spec.env);
     return {
       argv: [
@@ -271,13 +283,25 @@ class NamespacesPod implements PodSandbox {
           `--ipc=${inside}/ipc/${this.#spec.uid}`,
           ...joined,
           unshare,
-          "-m",
           ...processes,
         ],
-        ...[sh, "-c", scripts.container, "sh", fstab, root, String(spec.user.uid), String(spec.user.gid)],
+        ...[
+          setpriv,
+          "--pdeathsig",
+          "KILL",
+          sh,
+          "-c",
+          scripts.container,
+          "sh",
+          fstab,
+          root,
+          String(spec.user.uid),
+          String(spec.user.gid),
+        ],
         ...[
           spec.readOnlyRoot ? ["ro", ...mountTable.flagsOf(root)].join(",") : "-",
           spec.noNewPrivileges ? "none" : "all",
+          this.#processLimit ?? "-",
         ],
         ...[spec.workingDir, count, ...this.#onTerminal(spec.tty), ...spec.argv],
       ],
@@ -287,6 +311,12 @@ class NamespacesPod implements PodSandbox {
         ...(this.#holder === undefined ? {} : { TRAVELOPS_CONTAINER_ID: spec.id }),
       },
     };
+  }
+
+  /** Where no group counts the pod's processes, each container counts its own. */
+  get #processLimit(): string | undefined {
+    const most = this.#spec.limits?.pids;
+    return this.#sandbox.limits.pids === "rlimit" && most !== undefined ? `--nproc=${most}` : undefined;
   }
 
   #onTerminal(tty: boolean): string[] {
@@ -300,10 +330,12 @@ class NamespacesPod implements PodSandbox {
     env: Readonly<Record<string, string>>,
     workingDir: string,
   ): WrappedCommand {
-    const { nsenter, setpriv, sh } = this.#sandbox.options.tools;
+    const { nsenter, setpriv, sh, prlimit } = this.#sandbox.options.tools;
+    const limit = this.#processLimit;
     return {
       argv: [
         ...[nsenter, "-t", String(inner), "-U", "-m", "-n", "-u", "-i", "-p", "--preserve-credentials"],
+        ...(limit === undefined || prlimit === undefined ? [] : [prlimit, limit]),
         ...[setpriv, "--pdeathsig", "KILL", sh, "-c", this.#sandbox.scripts.exec, "sh", workingDir, ...argv],
       ],
       env,

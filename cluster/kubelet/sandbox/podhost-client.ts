@@ -15,6 +15,7 @@ export interface ExitEvent {
   readonly signal: string | null;
   /** Milliseconds since the epoch. */
   readonly at: number;
+  readonly exceeded?: "memory" | "pids";
 }
 
 export interface OutputEvent {

@@ -6,7 +6,9 @@ import {
   type ContainerSpec,
   type ExecOptions,
   type ProbeAction,
+  type PodSandboxSpec,
   type ProbeSpec,
+  type ResourceLimits,
   type SandboxContainer,
 } from "./sandbox.ts";
 import { constants } from "node:os";
@@ -26,6 +28,7 @@ export interface ContainerLaunch {
   readonly wrapped: boolean;
   /** NAME=value in the environment of all that belongs to the container. */
   readonly marker: string | undefined;
+  readonly pod: Pick<PodSandboxSpec, "uid" | "limits">;
   /** Wraps a command to run inside the container; `inner` is its first process. */
   readonly enter: (
     inner: number,
@@ -60,6 +63,12 @@ export async function launchContainer(launch: ContainerLaunch): Promise<SandboxC
     tty: spec.tty,
     wrapped: launch.wrapped,
     marker: launch.marker,
+    limits: {
+      pod: launch.pod.uid,
+      name: groupOf(spec),
+      limits: spec.limits ?? {},
+      podLimits: launch.pod.limits ?? {},
+    },
   });
   if (started.error !== undefined || started.inner === undefined) {
     client.off(spec.id);
@@ -67,6 +76,9 @@ export async function launchContainer(launch: ContainerLaunch): Promise<SandboxC
   }
   return new PodhostContainer(launch, started.inner, started.at ?? Date.now(), exited, probes);
 }
+
+/** A new start gets a group of its own: the one before may still be ending. */
+const groupOf = ({ id }: ContainerSpec): string => id.slice(id.indexOf("/") + 1).replaceAll("/", "-");
 
 class PodhostContainer implements SandboxContainer {
   readonly id: string;
@@ -98,6 +110,10 @@ class PodhostContainer implements SandboxContainer {
     await this.#launch.client.request("signal", { key: this.id, signal, all: signal === "SIGKILL" }).catch(() => {});
   }
 
+  async changeLimits(limits: ResourceLimits): Promise<void> {
+    await this.#launch.client.request("limits-change", { key: this.id, limits });
+  }
+
   async exec(options: ExecOptions): Promise<number> {
     const { client } = this.#launch;
     const id = `${this.id}+exec${this.#execs++}`;
@@ -106,6 +122,7 @@ class PodhostContainer implements SandboxContainer {
     const answer = await client.request<{ error?: string }>("exec", {
       id,
       ...command,
+      of: this.id,
       stdin: options.stdin !== undefined,
       tty: options.tty !== undefined,
     });
@@ -153,7 +170,11 @@ class PodhostContainer implements SandboxContainer {
 
   async runCommand(argv: readonly string[], timeoutMs?: number): Promise<{ code: number | undefined; output: string }> {
     const { client } = this.#launch;
-    const result = await client.request<RunResult>("run", { ...this.#enter(argv, this.#launch.spec.env), timeoutMs });
+    const result = await client.request<RunResult>("run", {
+      ...this.#enter(argv, this.#launch.spec.env),
+      of: this.id,
+      timeoutMs,
+    });
     return { code: result.timedOut ? undefined : (result.code ?? 137), output: result.stdout + result.stderr };
   }
 
@@ -177,7 +198,7 @@ class PodhostContainer implements SandboxContainer {
 
   #action(action: ProbeAction): Record<string, unknown> {
     return action.type === "exec"
-      ? { ...action, ...this.#enter(action.command, this.#launch.spec.env) }
+      ? { ...action, ...this.#enter(action.command, this.#launch.spec.env), of: this.id }
       : { ...action };
   }
 
@@ -229,6 +250,7 @@ const deliver = (event: OutputEvent, options: Pick<ExecOptions, "stdout" | "stde
 const numbers: Readonly<Record<string, number>> = constants.signals;
 
 function asContainerExit(event: ExitEvent): ContainerExit {
-  if (event.signal === null) return { exitCode: event.code ?? 0, signal: undefined, at: event.at };
-  return { exitCode: 128 + (numbers[event.signal] ?? 9), signal: event.signal, at: event.at };
+  const more = event.exceeded === undefined ? {} : { exceeded: event.exceeded };
+  if (event.signal === null) return { exitCode: event.code ?? 0, signal: undefined, at: event.at, ...more };
+  return { exitCode: 128 + (numbers[event.signal] ?? 9), signal: event.signal, at: event.at, ...more };
 }

@@ -4,7 +4,6 @@ import {
   chmodSync,
   chownSync,
   existsSync,
-  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -248,21 +247,25 @@ describe.skipIf(refused("namespaces") !== undefined)(
       await Promise.all(pods.map((pod) => pod.pod.remove()));
       expect(await state()).toBe(before);
     });
+  },
+);
 
-    test.skipIf(process.getuid?.() !== 0)("works for an unprivileged user", () => {
+describe.skipIf(process.getuid?.() !== 0)("an unprivileged user", () => {
+  for (const kind of ["namespaces", "bare"] as const)
+    test.skipIf(refused(kind) !== undefined)(`runs pods in the ${kind} sandbox, and limits hold`, () => {
       const directory = mkdtempSync(join(tmpdir(), "travelops-user-"));
       chownSync(directory, 65534, 65534);
       chmodSync(directory, 0o755);
-      mkdirSync(join(directory, "home"));
       const script = fileURLToPath(new URL("../testing/unprivileged.ts", import.meta.url));
       const result = spawnSync(
         "setpriv",
-        ["--reuid", "65534", "--regid", "65534", "--clear-groups", process.execPath, script, directory],
+        ["--reuid", "65534", "--regid", "65534", "--clear-groups", process.execPath, script, directory, kind],
         { encoding: "utf8", env: { PATH: process.env["PATH"] ?? "" } },
       );
       expect(result.stderr).toBe("");
-      expect(result.stdout).toContain("uid 0, exit 4");
+      expect(result.stdout).toContain(`uid ${kind === "namespaces" ? 0 : 65534}, exit 4`);
+      expect(result.stdout).toMatch(/memory (cgroup|watch): exit 137, memory\n/);
+      expect(result.stdout).toMatch(/processes (cgroup|rlimit): held\nexec: held\n/);
       rmSync(directory, { recursive: true, force: true });
     });
-  },
-);
+});

@@ -8,6 +8,7 @@ export interface Sandbox {
   /** Why this kind: one sentence for `status`. */
   readonly note: string;
   readonly network: PodNetworkHost;
+  readonly limits: LimitEnforcement;
   /** Resolves when podhost has ended by itself: every pod in it is gone. */
   readonly exited: Promise<string>;
   createPod(spec: PodSandboxSpec): Promise<PodSandbox>;
@@ -15,6 +16,20 @@ export interface Sandbox {
   usage(): Promise<readonly UsageSample[]>;
   /** Ends every pod and podhost itself; nothing outlives it. */
   close(): Promise<void>;
+}
+
+/** By what limits hold. `watch`: a look now and then, and what is above is killed; `rlimit`: each container for itself. */
+export interface LimitEnforcement {
+  readonly memory: "cgroup" | "watch";
+  readonly cpu: "cgroup" | "none";
+  readonly pids: "cgroup" | "rlimit" | "watch";
+}
+
+export interface ResourceLimits {
+  readonly memoryBytes?: number;
+  readonly cpuMilli?: number;
+  /** What it asks for, as its share when there is not enough for all. */
+  readonly sharesMilli?: number;
 }
 
 export interface PodSandboxSpec {
@@ -30,6 +45,8 @@ export interface PodSandboxSpec {
   readonly directory: string;
   /** emptyDirs in memory; a mount of type `tmpfs` names one as its source. */
   readonly memoryVolumes: ReadonlyArray<{ name: string; sizeBytes?: number }>;
+  /** Of the whole pod, and how many processes it may have. */
+  readonly limits?: ResourceLimits & { readonly pids?: number };
 }
 
 export interface PodSandbox {
@@ -68,6 +85,7 @@ export interface ContainerSpec {
   readonly user: { readonly uid: number; readonly gid: number; readonly groups: readonly number[] };
   readonly readOnlyRoot: boolean;
   readonly noNewPrivileges: boolean;
+  readonly limits?: ResourceLimits;
   readonly stdin: boolean;
   readonly tty: boolean;
 }
@@ -77,6 +95,8 @@ export interface ContainerExit {
   readonly exitCode: number;
   readonly signal: string | undefined;
   readonly at: number;
+  /** It was killed for a limit, or one of its processes was. */
+  readonly exceeded?: "memory" | "pids";
 }
 
 /** A command could not be started; the message is what the container's status shows. */
@@ -132,6 +152,8 @@ export interface SandboxContainer {
   readonly exited: Promise<ContainerExit>;
   /** `SIGKILL` ends everything in the container, any other signal goes to its first process. */
   kill(signal: string): Promise<void>;
+  /** New limits while it runs. */
+  changeLimits(limits: ResourceLimits): Promise<void>;
   /** Resolves with the exit code. */
   exec(options: ExecOptions): Promise<number>;
   /** A short command with a time limit (hooks): code undefined when it ran out of time. */

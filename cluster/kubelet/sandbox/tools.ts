@@ -9,6 +9,7 @@ export type Tools = Readonly<Record<ToolName, string>> & {
   readonly hostname: string | undefined;
   /** Gives a command a terminal of its own. */
   readonly setsid: string | undefined;
+  readonly prlimit: string | undefined;
 };
 
 const SYSTEM_PATH = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
@@ -40,5 +41,6 @@ export function findTools(path?: string): Tools | { missing: ToolName[] } {
     ...(found as Record<ToolName, string>),
     hostname: findProgram("hostname", path),
     setsid: findProgram("setsid", path),
+    prlimit: findProgram("prlimit", path),
   };
 }

@@ -47,6 +47,7 @@ export interface LabOptions {
   readonly api?: ApiUnderTest;
   /** With DNS, Services and dials. */
   readonly network?: boolean;
+  readonly podPidsLimit?: number;
 }
 
 export async function startLab(kind: "namespaces" | "bare", options: LabOptions = {}): Promise<Lab> {
@@ -97,6 +98,7 @@ export async function startLab(kind: "namespaces" | "bare", options: LabOptions 
       sources,
       directory,
       dns: { server: "10.64.0.10", domain: "cluster.local" },
+      ...(options.podPidsLimit === undefined ? {} : { podPidsLimit: options.podPidsLimit }),
       log: createLogger({ level: process.env["DEBUG_KUBELET"] === undefined ? "error" : "debug" }),
     });
     return { sandbox, kubelet, network };
@@ -148,8 +150,7 @@ export async function startLab(kind: "namespaces" | "bare", options: LabOptions 
     },
     async restart() {
       await lab.network?.close();
-      await lab.sandbox.close();
-      await lab.kubelet.close();
+      await Promise.all([lab.sandbox.close(), lab.kubelet.close()]);
       Object.assign(lab, await start());
     },
     async close() {
