@@ -55,7 +55,6 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     metrics,
     limits: { ...DEFAULT_LIMITS, ...options.limits },
     validate: options.validate ?? validateBuiltin,
-    proxy: options.proxy,
     admissionWebhooks: new WebhookIndex(store),
     webhooks: clusterWebhooks({ store, nodeAccess: () => core.nodeAccess }),
     nodeAccess: undefined,

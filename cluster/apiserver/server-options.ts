@@ -9,8 +9,6 @@ import type { Store } from "../store/store.ts";
 import type { AccessControl } from "./access.ts";
 import type { WebhookIndex } from "./admission/webhooks/webhook-index.ts";
 import type { NodeAccess, UserInfo } from "./api-server.ts";
-import type { ApiCall } from "./request/api-call.ts";
-import type { Reply } from "./request/reply.ts";
 import type { ResourceRequest } from "./request/request-info.ts";
 import type { Registry } from "./registry/registry.ts";
 import type { Metrics } from "./system/metrics.ts";
@@ -42,9 +40,6 @@ export type ValidateObject = (
   subresource: string,
 ) => FieldError[];
 
-/** What the streaming part answers over plain HTTP: proxied requests. */
-export type ProxyRequest = (info: ResourceRequest, call: ApiCall) => Promise<Reply>;
-
 export interface ApiServerOptions {
   readonly store: Store;
   readonly access: AccessControl;
@@ -66,7 +61,6 @@ export interface ApiServerOptions {
   readonly limits?: Partial<Limits>;
   readonly validate?: ValidateObject;
   readonly upgrade?: Upgrade;
-  readonly proxy?: ProxyRequest;
 }
 
 export interface Limits {
@@ -99,7 +93,6 @@ export interface ServerCore {
   readonly metrics: Metrics;
   readonly limits: Limits;
   readonly validate: ValidateObject;
-  readonly proxy: ProxyRequest | undefined;
   readonly webhooks: WebhookClient;
   /** Which webhooks have a say in a request. */
   readonly admissionWebhooks: WebhookIndex;

@@ -1,12 +1,5 @@
 /** Logs, and the subresources that take over a connection (exec, attach, portforward, proxy). */
-import {
-  badRequest,
-  fieldInvalid,
-  invalid,
-  notImplemented,
-  serviceUnavailable,
-  type KubeObject,
-} from "@travelops/kube";
+import { badRequest, fieldInvalid, invalid, serviceUnavailable, type KubeObject } from "@travelops/kube";
 import type { LogRequest } from "../api-server.ts";
 import type { ApiCall } from "../request/api-call.ts";
 import { queryBoolean, queryInteger } from "../request/list-options.ts";
@@ -28,15 +21,15 @@ export async function handleStream(
 ): Promise<Reply> {
   const user = call.user;
   if (user === undefined) throw new Error("a stream reached its handler without a user");
+  await admitConnect(core, call, info, resource);
   const { object } = requireStored(core, resource, { ...info, name: proxiedName(info) });
   if (info.resource === "pods" && info.subresource !== "proxy" && text(read(object, "spec", "nodeName")) === "") {
     throw badRequest(`pod ${info.name} does not have a host assigned`);
   }
-  await admitConnect(core, call, info, resource);
+  if (info.subresource === "proxy")
+    return (await import("../proxy/proxy-subresource.ts")).handleProxy(core, call, info, object);
   if (call.upgrade) return { kind: "upgrade", info, user };
-  if (info.subresource !== "proxy") throw badRequest("Upgrade request required");
-  if (core.proxy === undefined) throw notImplemented(`${info.resource}/proxy`);
-  return core.proxy(info, call);
+  throw badRequest("Upgrade request required");
 }
 
 /** Options of the kinds PodExecOptions and its like: what the query says, as an object. */

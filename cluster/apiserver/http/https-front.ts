@@ -120,6 +120,9 @@ class HttpCall implements ApiCall {
     }
     return this.#controller.signal;
   }
+  openBody(): AsyncIterable<Uint8Array> {
+    return this.#req as AsyncIterable<Uint8Array>;
+  }
   readBody(): Promise<RequestBody> {
     return (this.#body ??= collect(this.#req, this.#limit).then((bytes): RequestBody =>
       bytes.length === 0
@@ -163,7 +166,7 @@ async function onRequest(options: HttpsFrontOptions, req: HttpRequest, res: Http
     return writeReply(brokenCall(req, id), req, res, options.limits, objectReply(status, status.code));
   }
   const reply = await options.handler(call);
-  if (reply.kind === "upgrade") {
+  if (reply.kind === "upgrade" || reply.kind === "takeover") {
     const status = badRequest("Upgrade request required").status;
     return writeReply(call, req, res, options.limits, objectReply(status, status.code));
   }
@@ -191,6 +194,7 @@ async function onUpgrade(
     const call = new HttpCall(req, socket, options.nextId(), options.limits.bodyBytes, true);
     const reply = await options.handler(call);
     if (socket.destroyed) return;
+    if (reply.kind === "takeover") return reply.take(req, socket, head);
     if (reply.kind !== "upgrade") {
       const status =
         reply.kind === "object" ? (reply.value.object as Status) : badRequest("this path knows no upgrade").status;

@@ -103,11 +103,15 @@ function valueOf(reply: Reply): { code: number; body: unknown } {
       };
     }
     case "watch":
+    case "proxied":
+    case "takeover":
     case "stream":
     case "upgrade":
       throw badRequest(`this request is answered with a ${reply.kind}: use the transport's method for it`);
   }
 }
+
+const FRAMES_A_TURN = 256;
 
 /** Events wait here until the reader takes them; a reader that lags too far is cut off and has to watch anew. */
 class FrameQueue implements WatchSink, AsyncIterable<WatchFrame> {
@@ -143,7 +147,12 @@ class FrameQueue implements WatchSink, AsyncIterable<WatchFrame> {
     for (;;) {
       const frames = this.#frames;
       this.#frames = [];
-      yield* frames;
+      let inARow = 0;
+      for (const frame of frames) {
+        yield frame;
+        // A large table's state would be taken in without a pause: requests are served in between.
+        if (++inARow % FRAMES_A_TURN === 0) await new Promise((resolve) => setImmediate(resolve));
+      }
       if (this.#frames.length > 0) continue;
       if (this.#ended) return;
       await new Promise<void>((resolve) => (this.#wake = resolve));
@@ -158,6 +167,10 @@ async function* watchFrames(options: InProcessOptions, request: ApiRequest): Asy
   const reply = await options.handler(call);
   const error = failure(reply);
   if (error !== undefined) throw error;
+  if (reply.kind === "proxied") {
+    const { proxiedFrames } = await import("../proxy/proxied-value.ts");
+    return yield* proxiedFrames(reply);
+  }
   if (reply.kind !== "watch") throw badRequest("this request is not answered with a watch: it needs watch=true");
   const queue = new FrameQueue();
   const stop = reply.open(queue);
@@ -189,6 +202,10 @@ export function inProcessTransport(options: InProcessOptions): Transport {
       const reply = await options.handler(call);
       const error = failure(reply);
       if (error !== undefined) throw error;
+      if (reply.kind === "proxied") {
+        const { proxiedValue } = await import("../proxy/proxied-value.ts");
+        return { ...(await proxiedValue(reply)), warnings: call.warnings };
+      }
       return { ...valueOf(reply), warnings: call.warnings };
     },
     watch: (request) => watchFrames(options, { ...request, query: { ...request.query, watch: "true" } }),
@@ -196,7 +213,7 @@ export function inProcessTransport(options: InProcessOptions): Transport {
       const reply = await options.handler(callOf(options, request));
       const error = failure(reply);
       if (error !== undefined) throw error;
-      if (reply.kind === "stream") return reply.chunks;
+      if (reply.kind === "stream" || reply.kind === "proxied") return reply.chunks;
       if (reply.kind === "raw") return bytesOf(reply.body);
       throw badRequest("this request is not answered with a stream of bytes");
     },

@@ -131,6 +131,18 @@ async function pump(
   res.end();
 }
 
+/** Another server's answer: its headers are the client's, its pieces go out as they come. */
+async function pass(call: ApiCall, res: Response, reply: Extract<Reply, { kind: "proxied" }>): Promise<void> {
+  res.writeHead(reply.code, { "audit-id": call.id, ...reply.headers } as OutgoingHttpHeaders);
+  // A watch is open before its first event.
+  res.flushHeaders();
+  for await (const chunk of reply.chunks) {
+    if (res.destroyed || res.writableEnded) return;
+    if (!res.write(chunk)) await drained(res);
+  }
+  res.end();
+}
+
 /** Resolves when the client has taken what waits, or is gone. */
 function drained(res: Response): Promise<void> {
   return new Promise((resolve) => {
@@ -188,6 +200,9 @@ export async function writeReply(
       sink.start(reply.open(sink));
       return;
     }
+    case "proxied":
+      return pass(call, res, reply);
+    case "takeover":
     case "upgrade":
       throw new Error("an upgrade cannot be answered by a plain response");
   }

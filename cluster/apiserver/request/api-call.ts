@@ -27,6 +27,8 @@ export interface ApiCall {
   readonly warnings: string[];
   /** Aborted when the client goes away or the server closes. */
   readonly signal: AbortSignal;
+  /** The body as it comes, without a limit, for passing it on; absent inside the process. Instead of `readBody`. */
+  readonly openBody?: () => AsyncIterable<Uint8Array>;
   /** Reads the body, at most once. Throws `StatusError` 413 above the limit. */
   readBody(): Promise<RequestBody>;
 }

@@ -1,4 +1,6 @@
 /** What the core answers with; each front end brings it to its client in its own way. */
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
 import type { WatchFrame } from "@travelops/kube";
 import type { UserInfo } from "../api-server.ts";
 import type { ResourceRequest } from "./request-info.ts";
@@ -47,7 +49,16 @@ export type Reply =
       readonly body: string | Uint8Array;
       readonly headers?: Headers;
     }
-  /** The connection goes to the streaming part (exec, attach, port-forward, proxied upgrades). */
+  /** Another server's answer, passed on as it is. */
+  | {
+      readonly kind: "proxied";
+      readonly code: number;
+      readonly headers: Readonly<Record<string, string | readonly string[]>>;
+      readonly chunks: AsyncIterable<Uint8Array>;
+    }
+  /** The upgraded connection goes to `take`. */
+  | { readonly kind: "takeover"; take(req: IncomingMessage, socket: Duplex, head: Buffer): void }
+  /** The connection goes to the streaming part (exec, attach, port-forward). */
   | { readonly kind: "upgrade"; readonly info: ResourceRequest; readonly user: UserInfo };
 
 /** A value that is encoded when somebody first asks for its bytes. */

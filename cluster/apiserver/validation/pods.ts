@@ -2,6 +2,7 @@
 import { fieldForbidden, fieldInvalid, fieldRequired, type KubeObject } from "@travelops/kube";
 import { equalJson } from "@travelops/kube/schema/json-value";
 import { type Errors } from "./checks.ts";
+import { checkEphemeralContainers } from "./ephemeral-containers.ts";
 import { child, type Fields, has, items, list, number, text } from "./fields.ts";
 import { checkPodSpec } from "./pod-spec.ts";
 
@@ -74,6 +75,7 @@ function checkUpdate(spec: Fields, before: Fields, errors: Errors): void {
 
 export function checkPod(pod: KubeObject, old: KubeObject | undefined, subresource: string, errors: Errors): void {
   const spec = child(pod, "spec") ?? {};
+  if (subresource === "ephemeralcontainers") return checkEphemeralContainers(pod, old, errors);
   // What admission and the node changed of a running pod is not looked at again.
   if (subresource !== "") return;
   checkPodSpec(spec, "spec", false, errors);
