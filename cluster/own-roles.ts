@@ -37,6 +37,7 @@ const OWN_ROLES: readonly OwnRole[] = [
         resources: ["ingresses", "ingressclasses"],
         verbs: [...READ, "create", "patch"],
       },
+      { apiGroups: ["networking.k8s.io"], resources: ["networkpolicies"], verbs: READ },
       { apiGroups: ["networking.k8s.io"], resources: ["ingresses/status"], verbs: ["patch", "update"] },
       {
         apiGroups: ["route.openshift.io"],

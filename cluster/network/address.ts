@@ -17,6 +17,17 @@ export function formatIPv4(value: number): string {
   return [value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255].join(".");
 }
 
+/** First and last address of an IPv4 range in CIDR notation; `undefined` when it is none. */
+export function cidrBounds(cidr: string): { from: number; to: number } | undefined {
+  const [base = "", bits = "32"] = cidr.split("/");
+  const start = parseIPv4(base);
+  const prefix = Number(bits);
+  if (start === undefined || !/^\d{1,2}$/.test(bits) || prefix > 32) return undefined;
+  const size = 2 ** (32 - prefix);
+  const from = start - (start % size);
+  return { from, to: from + size - 1 };
+}
+
 export interface Range {
   contains(address: string): boolean;
   /** The n-th address of the range. */

@@ -45,6 +45,39 @@ export interface PodConfig {
   readonly labels: Readonly<Record<string, string>>;
 }
 
+export type Protocol = "TCP" | "UDP" | "SCTP";
+
+/** Ports of a rule; `destinations`: only there has the name that the rule gives this number. */
+export interface PolicyPort {
+  readonly protocol: Protocol;
+  readonly from: number;
+  readonly to: number;
+  readonly destinations?: readonly string[];
+}
+
+/** Addresses from `from` to `to`, as numbers. */
+export interface AddressRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** What one rule of a policy lets through. */
+export interface PolicyRule {
+  /** Absent: everybody. `ids` are pod addresses, the addresses of DNS and ingress, and `gateway:ns/name`. */
+  readonly peers?: { readonly ids: readonly string[]; readonly blocks: readonly AddressRange[] };
+  /** Absent: every port of every protocol. */
+  readonly ports?: readonly PolicyPort[];
+}
+
+/** A NetworkPolicy with its selectors resolved. */
+export interface PolicyConfig {
+  /** Addresses of the pods it selects. */
+  readonly pods: readonly string[];
+  /** Absent: the policy says nothing of that direction; empty: nothing passes. */
+  readonly ingress?: readonly PolicyRule[];
+  readonly egress?: readonly PolicyRule[];
+}
+
 export type StringMatch = { readonly type: "Exact" | "RegularExpression"; readonly value: string };
 
 export interface HttpMatch {
@@ -137,6 +170,8 @@ export interface FrontConfig {
   /** creationTimestamp in ms: the older object wins a tie. */
   readonly created: number;
   readonly hosts: readonly HostConfig[];
+  /** `gateway:ns/name` of the Gateways that it came in by: whom NetworkPolicies take its traffic to be from. */
+  readonly gateways?: readonly string[];
 }
 
 export interface DataplaneSettings {
@@ -162,6 +197,7 @@ export interface Delta {
   readonly services?: Readonly<Record<string, ServiceConfig | null>>;
   readonly pods?: Readonly<Record<string, PodConfig | null>>;
   readonly fronts?: Readonly<Record<string, FrontConfig | null>>;
+  readonly policies?: Readonly<Record<string, PolicyConfig | null>>;
 }
 
 /** What a listening socket of the host is for; it travels beside the message as a handle. */
@@ -180,10 +216,17 @@ export type ToDataplane =
   | { readonly type: "unlisten"; readonly id: string }
   | { readonly type: "forwarded"; readonly id: number; readonly answer: string | null };
 
+export type PolicyEnforcement =
+  | { readonly kind: "full" }
+  /** What goes through Services, ingress and egress proxy is held to them; what else is not, and why. */
+  | { readonly kind: "partial"; readonly why: string };
+
 export type FromDataplane =
   | { readonly type: "ready" }
   /** The socket of a `listen` has arrived: the sender's copy can go. */
   | { readonly type: "listening"; readonly id: string }
   /** A DNS query for a name outside the cluster (base64), to ask the host's resolvers. */
   | { readonly type: "forward"; readonly id: number; readonly query: string }
+  /** How far NetworkPolicies are enforced, once there are any. */
+  | { readonly type: "policies"; readonly enforcement: PolicyEnforcement }
   | { readonly type: "log"; readonly level: "warn" | "error"; readonly message: string };

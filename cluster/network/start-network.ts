@@ -94,10 +94,12 @@ export async function startNetwork(options: StartNetworkOptions): Promise<Networ
     clock,
     log,
     forward: (query) => resolver.ask(query),
+    onPolicies: (enforcement) => controller.policiesEnforced(enforcement),
     onRestart: () => void listeners.reopen().then(() => controller.relook()),
   });
   const urls = new LocalUrls(listeners, { cluster: cluster.name, ports: () => opened.ports, log });
-  const controller = new NetworkController({ client, link, urls, appsDomain, clock, log, signal });
+  const addresses = clusterAddresses(cluster.podRange, cluster.serviceRange);
+  const controller = new NetworkController({ client, link, urls, appsDomain, addresses, clock, log, signal });
   const crds = installCrds(client, { clock, signal });
   crds.catch(() => {});
   const dial: Network["dial"] = (to, port, dialOptions) => dialThrough(settings.socketPath, to, port, dialOptions);
@@ -107,8 +109,7 @@ export async function startNetwork(options: StartNetworkOptions): Promise<Networ
     await Promise.all([link.start(), controller.start()]);
     listeners.adopt("http", { kind: "http" }, opened.http);
     listeners.adopt("https", { kind: "https" }, opened.https);
-    const { gateway } = clusterAddresses(cluster.podRange, cluster.serviceRange);
-    const listener = await host.listen(gateway, EGRESS_PORT);
+    const listener = await host.listen(addresses.gateway, EGRESS_PORT);
     const bare = host.sandbox === "bare";
     // In the bare sandbox every caller is this machine: there is no source to tell.
     egress = serveEgress(listener, {

@@ -2,13 +2,8 @@
  * Kinds that are served, stored and watched, while nothing in an embedded cluster acts on them yet: whoever writes one
  * is told so with a `Warning` header, since what does not work must not seem to.
  */
-const WEBHOOKS = "this embedded cluster stores webhook configurations but does not call admission webhooks";
-const NETWORK = "this embedded cluster stores NetworkPolicies but does not enforce them";
 
 const UNENFORCED: Readonly<Record<string, string>> = {
-  "mutatingwebhookconfigurations.admissionregistration.k8s.io": WEBHOOKS,
-  "validatingwebhookconfigurations.admissionregistration.k8s.io": WEBHOOKS,
-  "networkpolicies.networking.k8s.io": NETWORK,
   "flowschemas.flowcontrol.apiserver.k8s.io":
     "this embedded cluster limits requests in flight as a whole, not by FlowSchemas",
   "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io":

@@ -9,6 +9,7 @@ if (podIP !== undefined && podIP !== "" && dataplane !== undefined && dataplane 
 
 function install() {
   const net = require("node:net");
+  const lookupPlain = require("node:dns").lookup;
   const namespace = process.env.TRAVELOPS_POD_NAMESPACE ?? "default";
   /** 10.a.b.c has 127.a.b.c to itself: no two pods of a machine share it. */
   const ownLoopback = process.platform === "linux" ? podIP.replace(/^\d+/, "127") : "127.0.0.1";
@@ -78,13 +79,13 @@ function install() {
     void (registered.size > 0 && setTimeout(() => (session ??= openSession()), RECONNECT_MS).unref());
 
   function failure(code, host, port) {
-    const notFound = code === "ENOTFOUND";
-    const error = new Error(notFound ? `getaddrinfo ENOTFOUND ${host}` : `connect ${code} ${host}:${port}`);
+    const unresolved = code === "ENOTFOUND" || code === "EAI_AGAIN";
+    const error = new Error(unresolved ? `getaddrinfo ${code} ${host}` : `connect ${code} ${host}:${port}`);
     const os = require("node:os");
     return Object.assign(
       error,
-      notFound
-        ? { errno: -3008, code, syscall: "getaddrinfo", hostname: host }
+      unresolved
+        ? { errno: code === "ENOTFOUND" ? -3008 : -3001, code, syscall: "getaddrinfo", hostname: host }
         : { errno: -(os.constants.errno[code] ?? 0), code, syscall: "connect", address: host, port },
     );
   }
@@ -113,7 +114,11 @@ function install() {
         });
       if (answer.real !== undefined) return go(answer.real);
       if (answer.outside)
-        return connectPlain.call(this, answer.host === undefined ? options : { ...options, host: answer.host });
+        return connectPlain.call(this, {
+          ...options,
+          ...(answer.host === undefined ? {} : { host: answer.host }),
+          ...(answer.held ? { lookup: heldLookup(Number(port)) } : {}),
+        });
       // A native program of the pod may hold the port without our knowing.
       if (request.own !== undefined) return go({ host: ownLoopback, port });
       this.connecting = true;
@@ -122,9 +127,27 @@ function install() {
     return this;
   };
 
-  /** Names are asked for; addresses only where they may be a pod's or a Service's. */
+  /** Everything but this machine's own loopback: the dataplane knows the cluster's names, addresses and policies. */
   function isOurs(host) {
-    return net.isIP(host) === 0 || host.startsWith("10.") || isOwn(host);
+    return isOwn(host) || !host.startsWith("127.");
+  }
+
+  /** The addresses of an outside name that NetworkPolicies let the pod reach. */
+  function heldLookup(port) {
+    return (hostname, options, callback) =>
+      lookupPlain(hostname, { ...options, all: true }, (error, found) => {
+        if (error) return callback(error);
+        const open = [];
+        let left = found.length;
+        for (const each of found)
+          ask({ connect: [each.address, port] }, (answer) => {
+            if (answer.outside) open.push(each);
+            if (--left > 0) return;
+            if (open.length === 0) callback(failure("ETIMEDOUT", hostname, port));
+            else if (options.all) callback(null, open);
+            else callback(null, open[0].address, open[0].family);
+          });
+      });
   }
 
   /** What a pod's own /etc/hosts answers. */
@@ -227,7 +250,6 @@ function install() {
 
   function patchDns() {
     const module_ = require("node:dns");
-    const lookupPlain = module_.lookup;
     const noData = (code, syscall, hostname) =>
       Object.assign(new Error(`${syscall} ${code} ${hostname}`), { code, errno: code, syscall, hostname });
 
@@ -239,6 +261,7 @@ function install() {
         return lookupPlain.call(module_, hostname, options, callback);
       ask({ dns: hostname, type: "A" }, (answer) => {
         const first = answer.records?.[0];
+        if (answer.kind === "denied") return callback(failure("EAI_AGAIN", hostname));
         if (answer.kind === "outside" || answer.lost) return lookupPlain.call(module_, hostname, options, callback);
         if (first?.cname !== undefined) return lookupPlain.call(module_, first.cname, options, callback);
         if (first === undefined || wanted.family === 6 || wanted.family === "IPv6")
@@ -286,6 +309,7 @@ function install() {
       ask({ dns: asked, type }, (answer) => {
         if (answer.kind === "outside" || answer.lost || answer.records?.[0]?.cname !== undefined) return plain();
         const syscall = `query${type === "PTR" ? "Ptr" : type[0] + type.slice(1).toLowerCase()}`;
+        if (answer.kind === "denied") return callback(noData("ETIMEOUT", syscall, name));
         if (answer.kind === "nxdomain") return callback(noData("ENOTFOUND", syscall, name));
         if (answer.kind !== "records" || answer.records.length === 0) return callback(noData("ENODATA", syscall, name));
         callback(

@@ -9,6 +9,8 @@ import type {
   FrontConfig,
   HostListener,
   PodConfig,
+  PolicyConfig,
+  PolicyEnforcement,
   ServiceConfig,
   ToDataplane,
 } from "../config.ts";
@@ -23,6 +25,7 @@ interface Tables {
   services: ServiceConfig;
   pods: PodConfig;
   fronts: FrontConfig;
+  policies: PolicyConfig;
 }
 
 export interface DataplaneLinkOptions {
@@ -31,6 +34,8 @@ export interface DataplaneLinkOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly forward: (query: Buffer) => Promise<Buffer | undefined>;
+  /** How far NetworkPolicies are enforced. */
+  readonly onPolicies: (enforcement: PolicyEnforcement) => void;
   /** The sockets of the host are gone with the old process. */
   readonly onRestart: () => void;
 }
@@ -41,6 +46,7 @@ export class DataplaneLink {
     services: new Map(),
     pods: new Map(),
     fronts: new Map(),
+    policies: new Map(),
   };
   #pending: { [T in keyof Tables]?: Record<string, Tables[T] | null> } = {};
   /** Sockets on their way: closed here when they have arrived, since two owners would both accept. */
@@ -60,7 +66,11 @@ export class DataplaneLink {
     const daemon = await host.runDaemon({
       name: "dataplane",
       file: DAEMON,
-      env: { NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] ?? COMPILE_CACHE },
+      env: {
+        NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] ?? COMPILE_CACHE,
+        // The firewall's way to the kernel is one of Node's experiments.
+        NODE_OPTIONS: "--disable-warning=ExperimentalWarning",
+      },
     });
     if (this.#closed) return daemon.kill();
     const ready = Promise.withResolvers<void>();
@@ -121,7 +131,7 @@ export class DataplaneLink {
   #snapshot(): Delta {
     const all = <T extends keyof Tables>(table: T): Record<string, Tables[T]> =>
       Object.fromEntries([...this.#rows[table]].map(([key, { row }]) => [key, row as Tables[T]]));
-    return { services: all("services"), pods: all("pods"), fronts: all("fronts") };
+    return { services: all("services"), pods: all("pods"), fronts: all("fronts"), policies: all("policies") };
   }
 
   #handle(daemon: NetworkDaemon, message: FromDataplane): void {
@@ -134,6 +144,8 @@ export class DataplaneLink {
           () => send(daemon, { type: "forwarded", id: message.id, answer: null }),
         );
         return;
+      case "policies":
+        return this.#options.onPolicies(message.enforcement);
       case "listening":
         this.#underway.get(message.id)?.close();
         this.#underway.delete(message.id);

@@ -1,11 +1,14 @@
 /** Follows the API and keeps the dataplane, the statuses and the local ports as the objects want them. One look a turn, however many events. */
 import type { Clock, Informer, KubeClient, Logger, Pod, Service } from "@travelops/kube";
-import { INGRESSES } from "@travelops/kube";
+import { eventRecorder, INGRESSES } from "@travelops/kube";
+import type { ClusterAddresses } from "../address.ts";
+import type { PolicyEnforcement } from "../config.ts";
 import type { DataplaneLink } from "./dataplane-link.ts";
 import { compileGatewayApi, type CompiledGatewayApi } from "./gateway-api.ts";
 import { compileIngress, servesIngress } from "./ingress.ts";
 import { IntentWriter } from "./intent-writer.ts";
 import type { Fronted, LocalUrls, NetworkUrl } from "./local-urls.ts";
+import { PolicyFeed } from "./policy-feed.ts";
 import { compileRoutes } from "./route.ts";
 import { compilePod, compileService, SERVICE_NAME_LABEL } from "./service-config.ts";
 import {
@@ -24,6 +27,7 @@ export interface NetworkControllerOptions {
   readonly link: DataplaneLink;
   readonly urls: LocalUrls;
   readonly appsDomain: string;
+  readonly addresses: ClusterAddresses;
   readonly clock: Clock;
   readonly log: Logger;
   readonly signal: AbortSignal;
@@ -35,6 +39,7 @@ export class NetworkController {
   readonly #options: NetworkControllerOptions;
   readonly #watched: Watched;
   readonly #writer: IntentWriter;
+  readonly #policies: PolicyFeed;
   readonly #dirtyServices = new Set<string>();
   readonly #podIPs = new Map<string, string>();
   #dirtyPods = new Map<string, Pod | undefined>();
@@ -47,6 +52,8 @@ export class NetworkController {
     this.#options = options;
     this.#watched = watch(options.client, options);
     this.#writer = new IntentWriter({ ...options, again: () => this.#markIngress() });
+    const events = eventRecorder(options.client, "network-policy-controller", options.clock, { log: options.log });
+    this.#policies = new PolicyFeed({ ...options, watched: this.#watched, events });
     this.#connect();
   }
 
@@ -54,7 +61,8 @@ export class NetworkController {
   async start(): Promise<void> {
     const { signal } = this.#options;
     for (const informer of builtIn(this.#watched)) void informer.run(signal);
-    await Promise.all([this.#watched.services, this.#watched.slices, this.#watched.pods].map((i) => i.synced()));
+    const w = this.#watched;
+    await Promise.all([w.services, w.slices, w.pods, w.namespaces, w.networkPolicies].map((i) => i.synced()));
     this.#flush();
   }
 
@@ -87,6 +95,10 @@ export class NetworkController {
       this.#schedule();
     });
     w.namespaces.onEvent((event) => void (concernsIngress(event) && this.#markIngress()));
+    // Policies wait for no look at the ingress; with none there is nothing to do for any of these.
+    for (const informer of [w.networkPolicies, w.pods, w.namespaces, w.gateways] as Informer[])
+      informer.onEvent(() => this.#policies.mark());
+    w.networkPolicies.onEvent(() => this.#schedule());
     for (const informer of ingressObjects(w)) (informer as Informer).onEvent(() => this.#markIngress());
   }
 
@@ -108,6 +120,7 @@ export class NetworkController {
     const w = this.#watched;
     if (w.services.hasSynced && w.slices.hasSynced) this.#flushServices();
     if (w.pods.hasSynced) this.#flushPods();
+    this.#policies.flush();
     if (this.#ingressReady && this.#ingressDirty) this.#flushIngress();
     this.#options.link.flush();
   }
@@ -204,6 +217,11 @@ export class NetworkController {
 
   urls(): NetworkUrl[] {
     return this.#options.urls.urls(this.#fronted);
+  }
+
+  /** The dataplane has said how far it enforces NetworkPolicies. */
+  policiesEnforced(enforcement: PolicyEnforcement): void {
+    this.#policies.enforced(enforcement);
   }
 
   /** After the dataplane came back: look at everything again, ports that were lost are opened anew. */

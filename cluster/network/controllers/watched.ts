@@ -5,6 +5,7 @@ import {
   INGRESS_CLASSES,
   INGRESSES,
   NAMESPACES,
+  NETWORK_POLICIES,
   PODS,
   SECRETS,
   SERVICES,
@@ -14,8 +15,10 @@ import {
   type KubeClient,
   type KubeObject,
   type Logger,
+  type Resource,
   type Secret,
 } from "@travelops/kube";
+import type { NetworkPolicy } from "./network-policy.ts";
 import { SERVICE_NAME_LABEL } from "./service-config.ts";
 import { same } from "./status-intents.ts";
 import { GATEWAYS, GATEWAY_CLASSES, GRPC_ROUTES, HTTP_ROUTES, REFERENCE_GRANTS, ROUTES, TLS_ROUTES } from "./types.ts";
@@ -35,6 +38,7 @@ export function watch(client: KubeClient, options: { clock: Clock; log: Logger }
     }),
     pods: createInformer(client, PODS, options),
     namespaces: createInformer(client, NAMESPACES, options),
+    networkPolicies: createInformer(client, NETWORK_POLICIES as Resource<NetworkPolicy>, options),
     secrets: createInformer(client, SECRETS, { ...options, fieldSelector: "type=kubernetes.io/tls" }),
     ingresses: createInformer(client, INGRESSES, options),
     ingressClasses: createInformer(client, INGRESS_CLASSES, options),
@@ -53,6 +57,7 @@ export const builtIn = (w: Watched): Informer[] => [
   w.slices,
   w.pods,
   w.namespaces,
+  w.networkPolicies,
   w.secrets,
   w.ingresses,
   w.ingressClasses,

@@ -4,7 +4,20 @@
  */
 import net from "node:net";
 import type { ConnectionSource, Locate } from "./connector.ts";
+import type { PolicyGate } from "./policy-gate.ts";
 import type { DataplaneState, ServicePort } from "./state.ts";
+
+/** Where a pod has to connect to reach an address. */
+export type Way =
+  | { readonly kind: "here"; readonly real: RealAddress }
+  | { readonly kind: "nothing" }
+  /** A NetworkPolicy forbids it. */
+  | { readonly kind: "denied" }
+  /** No address of the cluster. */
+  | { readonly kind: "outside" };
+
+const wayTo = (real: RealAddress | undefined): Way =>
+  real === undefined ? { kind: "nothing" } : { kind: "here", real };
 
 export interface RealAddress {
   readonly host: string;
@@ -26,6 +39,8 @@ interface SourceListener {
 
 export interface BareRegistryOptions {
   readonly state: DataplaneState;
+  /** NetworkPolicies, as far as programs ask. */
+  readonly gate: Pick<PolicyGate, "mayReach" | "holdsBack">;
   /** Serves a connection that `source` made to a ClusterIP or to the gateway's ingress. */
   readonly accept: (socket: net.Socket, source: ConnectionSource, ip: string, port: number) => void;
 }
@@ -75,14 +90,21 @@ export class BareRegistry {
     return this.#listening.get(`${podIP}:${port}`)?.real;
   }
 
-  /** Where `podIP` has to connect to reach `ip:port`; `undefined`: nothing is there. */
-  async route(podIP: string, ip: string, port: number): Promise<RealAddress | undefined> {
-    const { state } = this.#options;
-    if (ip === podIP) return this.own(podIP, port);
-    if (ip === state.addresses.api) return this.locate(ip, port);
+  /** Where `podIP` has to connect to reach `ip:port`. */
+  async route(podIP: string, ip: string, port: number): Promise<Way> {
+    const { state, gate } = this.#options;
+    if (ip === podIP) return wayTo(this.own(podIP, port));
+    // Services are judged by the endpoint, when the connection is made.
+    const isService = ip !== state.addresses.api && this.#target(ip, port) !== undefined;
+    if (!isService && !gate.mayReach(podIP, ip, port)) return { kind: "denied" };
+    if (!this.covers(ip)) return { kind: "outside" };
     const isIngress = ip === state.addresses.gateway && (port === 80 || port === 443);
-    if (isIngress || this.#target(ip, port) !== undefined) return this.#sourceListener(podIP, ip, port);
-    return this.locate(ip, port);
+    if (isIngress || isService) return wayTo(await this.#sourceListener(podIP, ip, port));
+    return wayTo(this.locate(ip, port));
+  }
+
+  holdsBack(podIP: string): boolean {
+    return this.#options.gate.holdsBack(podIP);
   }
 
   #target(ip: string, port: number): ServicePort | undefined {

@@ -63,14 +63,18 @@ export interface ServiceConnection {
   readonly context: ConnectionContext;
 }
 
-/** Tries the ready endpoints in turn; `undefined` when there is none or none answers. */
+/** What NetworkPolicies let through; everything where there are none. */
+export type MayConnect = (source: ConnectionSource, endpoint: EndpointConfig) => boolean;
+
+/** Tries the ready endpoints that the source may reach in turn; `undefined` when there is none or none answers. */
 export async function connectService(
-  options: { balancer: Balancer; connect: Connect },
+  options: { balancer: Balancer; connect: Connect; mayConnect?: MayConnect },
   source: ConnectionSource,
   target: { service: ServiceConfig; port: ServicePortConfig },
 ): Promise<ServiceConnection | undefined> {
   const clientIP = sourceAddress(source);
   for (const endpoint of options.balancer.order(target.service, target.port, clientIP)) {
+    if (options.mayConnect?.(source, endpoint) === false) continue;
     const context: ConnectionContext = { source, service: target.service, port: target.port, endpoint };
     try {
       const socket = await options.connect(context);

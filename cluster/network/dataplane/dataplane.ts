@@ -1,6 +1,7 @@
 /** One cluster's dataplane: DNS, Services, ingress, dials. No globals: the process and the tests both make one of these. */
 import net from "node:net";
-import type { DataplaneSettings, Delta, HostListener } from "../config.ts";
+import os from "node:os";
+import type { DataplaneSettings, Delta, HostListener, PolicyEnforcement } from "../config.ts";
 import { Balancer } from "./balancer.ts";
 import { BareRegistry } from "./bare-registry.ts";
 import {
@@ -11,11 +12,14 @@ import {
   type Connect,
   type ConnectionSource,
   type Locate,
+  type MayConnect,
 } from "./connector.ts";
 import { startDnsServer, type DnsServer, type ForwardQuery } from "./dns-server.ts";
 import { FrontServer } from "./ingress/front-server.ts";
 import { SessionPool, UpstreamAgent } from "./ingress/upstream.ts";
+import type { Firewall } from "../policy/firewall.ts";
 import { resolveInCluster } from "./resolve.ts";
+import { PolicyGate } from "./policy-gate.ts";
 import { ServiceProxy, sourceOf } from "./service-proxy.ts";
 import { startSocketServer, type SocketServer } from "./socket-server.ts";
 import { DataplaneState } from "./state.ts";
@@ -26,6 +30,8 @@ export interface DataplaneOptions {
   readonly snapshot: Delta;
   readonly forward: ForwardQuery;
   readonly log: (message: string) => void;
+  /** Told how far NetworkPolicies are enforced, when there are any. */
+  readonly onPolicies?: (enforcement: PolicyEnforcement) => void;
   readonly now?: () => number;
   readonly random?: () => number;
   /** Where a mesh takes connections over. */
@@ -46,21 +52,35 @@ export async function startDataplane(options: DataplaneOptions): Promise<Datapla
   const state = new DataplaneState(settings);
   state.apply(options.snapshot);
   const bareMode = settings.sandbox === "bare";
+  const gate = new PolicyGate({
+    state,
+    isNode,
+    ...(bareMode ? {} : { openFirewall }),
+    report: options.onPolicies ?? (() => {}),
+  });
+  const mayConnect: MayConnect = (source, endpoint) => gate.mayConnect(source, endpoint);
   const registry = new BareRegistry({
     state,
+    gate,
     accept: (socket, source, ip, port) => acceptBare(socket, source, ip, port),
   });
   const locate: Locate = bareMode ? registry.locate : (host, port) => ({ host, port });
   const connect = (options.connect ?? directConnect)(locate);
   const balancer = new Balancer(options.now ?? Date.now);
-  const proxy = new ServiceProxy({ state, balancer, connect, log });
-  const udp = new UdpProxy({ state, balancer, log });
+  const proxy = new ServiceProxy({ state, balancer, connect, mayConnect, log });
+  const udp = new UdpProxy({
+    state,
+    balancer,
+    mayConnect: (source, endpoint) => gate.mayConnect(source, endpoint, "UDP"),
+    log,
+  });
   const front = new FrontServer({
     state,
     balancer,
     connect,
     agent: new UpstreamAgent(connect),
     sessions: new SessionPool(connect),
+    mayEnter: (gateways, endpoint) => gate.mayEnter(gateways, endpoint),
     random,
   });
 
@@ -73,6 +93,10 @@ export async function startDataplane(options: DataplaneOptions): Promise<Datapla
   const reconcile = (delta: Delta): void => {
     for (const [key, service] of Object.entries(delta.services ?? {})) if (service === null) balancer.forget(key);
     if (delta.fronts !== undefined) front.refresh();
+    gate.refresh({
+      policies: delta.policies !== undefined,
+      targets: delta.services !== undefined || delta.pods !== undefined,
+    });
     if (bareMode) return registry.reconcile();
     if (delta.services !== undefined) {
       proxy.reconcile();
@@ -83,17 +107,20 @@ export async function startDataplane(options: DataplaneOptions): Promise<Datapla
   reconcile(options.snapshot);
 
   const dial = async (host: string, port: number, sourceIP: string | undefined): Promise<net.Socket> => {
-    const ip = addressFor(state, host, sourceIP);
-    if (ip === state.addresses.gateway) return joinIngress(front, port);
+    const ip = addressFor(state, gate, host, port, sourceIP);
     const target = state.servicePortAt(ip, port);
-    if (target === undefined || ip === state.addresses.api) return dialAddress(locate, ip, port);
+    if (target === undefined || ip === state.addresses.api) {
+      if (sourceIP !== undefined && !gate.mayReach(sourceIP, ip, port))
+        throw heldBack(state, sourceIP, `${ip}:${port}`);
+      return ip === state.addresses.gateway ? joinIngress(front, port) : dialAddress(locate, ip, port);
+    }
     const source: ConnectionSource =
       sourceIP === undefined ? { kind: "outside", via: "api" } : sourceOf(state, sourceIP);
-    const connection = await connectService({ balancer, connect }, source, target);
+    const connection = await connectService({ balancer, connect, mayConnect }, source, target);
     if (connection === undefined)
       throw connectionError(
         "ECONNREFUSED",
-        `Service ${target.service.namespace}/${target.service.name} has no ready endpoint on port ${port}`,
+        `Service ${target.service.namespace}/${target.service.name} has no ready endpoint on port ${port} that may be reached`,
       );
     return connection.socket;
   };
@@ -107,7 +134,12 @@ export async function startDataplane(options: DataplaneOptions): Promise<Datapla
     path: settings.socketPath,
     dial,
     bare: bareMode ? registry : undefined,
-    resolve: (name, type, namespace) => Promise.resolve(resolveInCluster(state, name, type, namespace)),
+    resolve: (name, type, namespace, podIP) =>
+      Promise.resolve(
+        gate.mayReach(podIP, state.addresses.dns, 53, "UDP")
+          ? resolveInCluster(state, name, type, namespace)
+          : { kind: "denied" },
+      ),
     log,
   });
 
@@ -134,22 +166,55 @@ export async function startDataplane(options: DataplaneOptions): Promise<Datapla
       sockets.close();
       proxy.close();
       udp.close();
+      gate.close();
       registry.close();
       front.close();
     },
   };
 }
 
+/** Addresses of the pods' network that are the nodes' own. */
+const isNode = (ip: string): boolean =>
+  Object.values(os.networkInterfaces()).some((addresses) => addresses?.some((a) => a.address === ip));
+
+/** The kernel's firewall, and all it takes to talk to it, only where there is a policy to enforce. */
+async function openFirewall(): Promise<Firewall> {
+  const [{ Firewall: Made }, { openNetlink }] = await Promise.all([
+    import("../policy/firewall.ts"),
+    import("../policy/netlink-socket.ts"),
+  ]);
+  return new Made(await openNetlink());
+}
+
+function heldBack(state: DataplaneState, podIP: string, target: string): NodeJS.ErrnoException {
+  const pod = state.pods.get(podIP);
+  return connectionError(
+    "EPOLICY",
+    `a NetworkPolicy does not let pod ${pod === undefined ? podIP : `${pod.namespace}/${pod.name}`} reach ${target}`,
+  );
+}
+
 /** An address of the cluster for a host that may be a name, as the source pod would resolve it. */
-function addressFor(state: DataplaneState, host: string, sourceIP: string | undefined): string {
+function addressFor(
+  state: DataplaneState,
+  gate: PolicyGate,
+  host: string,
+  port: number,
+  sourceIP: string | undefined,
+): string {
+  const heldPod = sourceIP !== undefined && gate.holdsBack(sourceIP) ? sourceIP : undefined;
   if (net.isIP(host) !== 0) {
     if (state.podRange.contains(host) || state.serviceRange.contains(host)) return host;
+    if (heldPod !== undefined && !gate.mayReach(heldPod, host, port)) throw heldBack(state, heldPod, `${host}:${port}`);
     throw connectionError("EOUTSIDE", `${host} is not an address of the cluster`);
   }
   const namespace = (sourceIP === undefined ? undefined : state.pods.get(sourceIP)?.namespace) ?? "default";
   const result = resolveInCluster(state, host, "A", namespace);
   const first = result.kind === "records" ? result.records[0] : undefined;
   if (typeof first === "string") return first;
+  // Policies know addresses: whoever asked has to find the name's, and ask again.
+  if ((result.kind === "outside" || first !== undefined) && heldPod !== undefined)
+    throw connectionError("ERESOLVE", `${host} has to be resolved for a NetworkPolicy`);
   if (result.kind === "outside" || first !== undefined)
     throw connectionError("EOUTSIDE", `${host} is not a name of the cluster`);
   throw connectionError("ENOTFOUND", `no Service or pod has the name ${host}`);

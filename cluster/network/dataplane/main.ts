@@ -23,7 +23,13 @@ let dataplane: Promise<Dataplane> | undefined;
 async function handle(message: ToDataplane, handle: unknown): Promise<void> {
   switch (message.type) {
     case "start":
-      dataplane = startDataplane({ settings: message.settings, snapshot: message.snapshot, forward, log });
+      dataplane = startDataplane({
+        settings: message.settings,
+        snapshot: message.snapshot,
+        forward,
+        log,
+        onPolicies: (enforcement) => send({ type: "policies", enforcement }),
+      });
       await dataplane;
       send({ type: "ready" });
       // A process that is killed writes no cache at its end.

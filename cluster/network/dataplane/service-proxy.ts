@@ -1,6 +1,6 @@
 /** Listens on every ClusterIP and port in the pods' network and joins each connection to an endpoint. */
 import net from "node:net";
-import { connectService, type Connect, type ConnectionSource } from "./connector.ts";
+import { connectService, type Connect, type ConnectionSource, type MayConnect } from "./connector.ts";
 import type { Balancer } from "./balancer.ts";
 import { join } from "./pump.ts";
 import type { DataplaneState } from "./state.ts";
@@ -9,6 +9,7 @@ export interface ServiceProxyOptions {
   readonly state: DataplaneState;
   readonly balancer: Balancer;
   readonly connect: Connect;
+  readonly mayConnect: MayConnect;
   readonly log: (message: string) => void;
 }
 

@@ -18,13 +18,15 @@ export interface SocketServerOptions {
   readonly dial: (ip: string, port: number, source: string | undefined) => Promise<Duplex>;
   readonly bare: BareRegistry | undefined;
   /** Resolves a name as a pod of the namespace would. */
-  readonly resolve: (name: string, type: RecordType, namespace: string) => Promise<ResolveResult>;
+  readonly resolve: (name: string, type: RecordType, namespace: string, podIP: string) => Promise<ResolveResult>;
   readonly log: (message: string) => void;
 }
 
 export type ResolveResult =
   | { readonly kind: "records"; readonly records: readonly unknown[] }
   | { readonly kind: "nodata" | "nxdomain" }
+  /** A NetworkPolicy keeps the pod from DNS. */
+  | { readonly kind: "denied" }
   /** Not a name of the cluster. */
   | { readonly kind: "outside" };
 
@@ -156,7 +158,7 @@ async function answerPod(
     }
     if ("own" in request) return found(bare.own(podIP, request.own));
     if ("connect" in request) return await connectFor(options, bare, podIP, namespace, request.connect);
-    return { ...(await options.resolve(request.dns, request.type, namespace)) };
+    return { ...(await options.resolve(request.dns, request.type, namespace, podIP)) };
   } catch (error) {
     options.log(`bare pod ${podIP}: ${error instanceof Error ? error.message : String(error)}`);
     return { code: "ECONNREFUSED" };
@@ -175,13 +177,25 @@ async function connectFor(
 ): Promise<Record<string, unknown>> {
   let ip = host;
   if (net.isIP(host) === 0) {
-    const result = await options.resolve(host, "A", namespace);
-    if (result.kind === "outside") return { outside: true };
+    const result = await options.resolve(host, "A", namespace, podIP);
+    if (result.kind === "denied") return { code: "EAI_AGAIN" };
+    const held = bare.holdsBack(podIP) ? { held: true } : {};
+    if (result.kind === "outside") return { outside: true, ...held };
     const first = result.kind === "records" ? result.records[0] : undefined;
-    if (typeof first === "object" && first !== null && "cname" in first) return { outside: true, host: first.cname };
+    if (typeof first === "object" && first !== null && "cname" in first)
+      return { outside: true, host: first.cname, ...held };
     if (typeof first !== "string") return { code: "ENOTFOUND" };
     ip = first;
   }
-  if (!bare.covers(ip)) return { outside: true, host: ip };
-  return found(await bare.route(podIP, ip, port));
+  const way = await bare.route(podIP, ip, port);
+  switch (way.kind) {
+    case "here":
+      return { real: way.real };
+    case "nothing":
+      return { code: "ECONNREFUSED" };
+    case "denied":
+      return { code: "ETIMEDOUT" };
+    case "outside":
+      return { outside: true, host: ip };
+  }
 }

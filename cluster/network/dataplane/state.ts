@@ -1,6 +1,14 @@
 /** The dataplane's tables with the lookups that DNS, Services and the ingress need. */
 import { clusterAddresses, parseRange, type ClusterAddresses, type Range } from "../address.ts";
-import type { DataplaneSettings, Delta, FrontConfig, PodConfig, ServiceConfig, ServicePortConfig } from "../config.ts";
+import type {
+  DataplaneSettings,
+  Delta,
+  FrontConfig,
+  PodConfig,
+  PolicyConfig,
+  ServiceConfig,
+  ServicePortConfig,
+} from "../config.ts";
 
 export interface ServicePort {
   readonly service: ServiceConfig;
@@ -15,6 +23,7 @@ export class DataplaneState {
   readonly services = new Map<string, ServiceConfig>();
   readonly pods = new Map<string, PodConfig>();
   readonly fronts = new Map<string, FrontConfig>();
+  readonly policies = new Map<string, PolicyConfig>();
   readonly #byClusterIP = new Map<string, ServiceConfig>();
   readonly #namespaces = new Map<string, number>();
   readonly #endpointNames = new Map<string, Map<string, string>>();
@@ -30,6 +39,7 @@ export class DataplaneState {
     for (const [key, service] of Object.entries(delta.services ?? {})) this.#setService(key, service);
     for (const [ip, pod] of Object.entries(delta.pods ?? {})) setOrDelete(this.pods, ip, pod);
     for (const [key, front] of Object.entries(delta.fronts ?? {})) setOrDelete(this.fronts, key, front);
+    for (const [key, policy] of Object.entries(delta.policies ?? {})) setOrDelete(this.policies, key, policy);
   }
 
   #setService(key: string, next: ServiceConfig | null): void {

@@ -1,6 +1,8 @@
 /** UDP Services: one socket a ClusterIP and port, one upstream socket a client, forgotten when quiet. */
 import dgram from "node:dgram";
 import type { Balancer } from "./balancer.ts";
+import type { MayConnect } from "./connector.ts";
+import { sourceOf } from "./service-proxy.ts";
 import type { DataplaneState } from "./state.ts";
 
 const QUIET_MS = 60_000;
@@ -17,11 +19,18 @@ interface Listener {
   readonly flows: Map<string, Flow>;
 }
 
+export interface UdpProxyOptions {
+  readonly state: DataplaneState;
+  readonly balancer: Balancer;
+  readonly mayConnect: MayConnect;
+  readonly log: (message: string) => void;
+}
+
 export class UdpProxy {
-  readonly #options: { state: DataplaneState; balancer: Balancer; log: (message: string) => void };
+  readonly #options: UdpProxyOptions;
   readonly #listeners = new Map<string, Listener>();
 
-  constructor(options: { state: DataplaneState; balancer: Balancer; log: (message: string) => void }) {
+  constructor(options: UdpProxyOptions) {
     this.#options = options;
   }
 
@@ -65,7 +74,10 @@ export class UdpProxy {
   #newFlow(listener: Listener, ip: string, port: number, peer: dgram.RemoteInfo): Flow | undefined {
     const target = this.#options.state.servicePortAt(ip, port, "UDP");
     if (target === undefined || listener.flows.size >= MAX_CLIENTS) return undefined;
-    const endpoint = this.#options.balancer.order(target.service, target.port, peer.address)[0];
+    const source = sourceOf(this.#options.state, peer.address);
+    const endpoint = this.#options.balancer
+      .order(target.service, target.port, peer.address)
+      .find((candidate) => this.#options.mayConnect(source, candidate));
     if (endpoint === undefined) return undefined;
     this.#options.balancer.served(target.service, peer.address, endpoint);
     const key = `${peer.address}:${peer.port}`;

@@ -3,6 +3,7 @@
  * back into the pods' network, with their source; this machine's own loopback stays out of the pods' reach.
  */
 import type http from "node:http";
+import dns from "node:dns/promises";
 import net from "node:net";
 import type { Duplex } from "node:stream";
 import { nodeHttp } from "@travelops/kube/api/node-http";
@@ -28,13 +29,36 @@ async function connectTo(
   source: string | undefined,
 ): Promise<Duplex> {
   const mapped = options.map?.(host, port);
-  if (mapped !== undefined) return connectOutside(mapped.host, mapped.port, true);
   try {
-    return await options.dial(host, port, source);
+    return await options.dial(mapped === undefined ? host : ELSEWHERE, port, source);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EOUTSIDE") throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ERESOLVE") return connectAllowed(options, host, port, source);
+    if (code !== "EOUTSIDE") throw error;
   }
-  return connectOutside(host, port, false);
+  return mapped === undefined ? connectOutside(host, port, false) : connectOutside(mapped.host, mapped.port, true);
+}
+
+/** Stands for another cluster where NetworkPolicies ask for an address: only a rule that lets out everywhere has it. */
+const ELSEWHERE = "192.0.2.1";
+
+/** For a pod that NetworkPolicies hold back: to the first of the name's addresses that they let it reach. */
+async function connectAllowed(
+  options: EgressOptions,
+  host: string,
+  port: number,
+  source: string | undefined,
+): Promise<Duplex> {
+  let refused: unknown = new Error(`${host} has no IPv4 address`);
+  for (const { address } of await dns.lookup(host, { all: true, family: 4 })) {
+    try {
+      return await options.dial(address, port, source);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "EOUTSIDE") return connectOutside(address, port, false);
+      refused = error;
+    }
+  }
+  throw refused;
 }
 
 function connectOutside(host: string, port: number, loopbackAllowed: boolean): Promise<Duplex> {
@@ -63,7 +87,7 @@ function connectOutside(host: string, port: number, loopbackAllowed: boolean): P
 
 const statusFor = (error: unknown): number => {
   const { code } = error as NodeJS.ErrnoException;
-  return code === "EACCES" ? 403 : code === "ETIMEDOUT" ? 504 : 502;
+  return code === "EACCES" || code === "EPOLICY" ? 403 : code === "ETIMEDOUT" ? 504 : 502;
 };
 
 const sourceOf = (socket: { remoteAddress?: string }): string | undefined =>

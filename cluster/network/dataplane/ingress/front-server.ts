@@ -7,8 +7,8 @@ import http2 from "node:http2";
 import type net from "node:net";
 import tls from "node:tls";
 import { nodeHttp } from "@travelops/kube/api/node-http";
-import type { HostListener, WeightedBackend } from "../../config.ts";
-import { connectService } from "../connector.ts";
+import type { HostListener } from "../../config.ts";
+import { connectService, type MayConnect } from "../connector.ts";
 import { join } from "../pump.ts";
 import { sourceOf } from "../service-proxy.ts";
 import { serverNameOf } from "./client-hello.ts";
@@ -16,7 +16,7 @@ import { pickBackend } from "./filters.ts";
 import { planRequest, requestedHost, type Entry, type Plan } from "./request-plan.ts";
 import { proxyRequest, sendPage, type Incoming, type Outgoing, type ProxyTools } from "./proxy-request.ts";
 import { proxyUpgrade, writePage } from "./upgrade.ts";
-import { RouteTable } from "./route-table.ts";
+import { RouteTable, type Passthrough } from "./route-table.ts";
 
 const FIRST_BYTES_TIMEOUT_MS = 30_000;
 const MAX_HELLO = 64 * 1024;
@@ -151,20 +151,22 @@ export class FrontServer {
     const hello = serverNameOf(seen);
     if (hello.kind === "need-more" && seen.length < MAX_HELLO) return undefined;
     const name = hello.kind === "name" ? hello.name : "";
-    const backends = this.#table.passthrough(requestedHost(name, { ...entry, scheme: "https" }));
-    if (backends === undefined) return this.#secure;
-    void this.#passThrough(socket, seen, backends);
+    const through = this.#table.passthrough(requestedHost(name, { ...entry, scheme: "https" }));
+    if (through === undefined) return this.#secure;
+    void this.#passThrough(socket, seen, through);
     return "done";
   }
 
-  async #passThrough(socket: net.Socket, seen: Buffer, backends: readonly WeightedBackend[]): Promise<void> {
+  async #passThrough(socket: net.Socket, seen: Buffer, { backends, gateways }: Passthrough): Promise<void> {
     const backend = pickBackend(backends, this.#tools.random);
     const target =
       backend?.kind === "service"
         ? this.#tools.state.servicePort(backend.target.service, backend.target.port)
         : undefined;
     if (target === undefined) return void socket.resetAndDestroy();
-    const connection = await connectService(this.#tools, this.#source(socket), target);
+    const { balancer, connect, mayEnter } = this.#tools;
+    const mayConnect: MayConnect = (_source, endpoint) => mayEnter(gateways, endpoint);
+    const connection = await connectService({ balancer, connect, mayConnect }, this.#source(socket), target);
     if (connection === undefined) return void socket.resetAndDestroy();
     if (socket.destroyed) return void connection.socket.destroy();
     connection.socket.write(seen);

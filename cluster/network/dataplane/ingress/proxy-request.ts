@@ -2,6 +2,7 @@
 import type http from "node:http";
 import http2 from "node:http2";
 import { nodeHttp } from "@travelops/kube/api/node-http";
+import type { EndpointConfig } from "../../config.ts";
 import type { Balancer } from "../balancer.ts";
 import { sourceAddress, type Connect, type ConnectionContext, type ConnectionSource } from "../connector.ts";
 import type { DataplaneState } from "../state.ts";
@@ -19,6 +20,8 @@ export interface ProxyTools {
   readonly connect: Connect;
   readonly agent: UpstreamAgent;
   readonly sessions: SessionPool;
+  /** NetworkPolicies: whether the ingress may connect for a request that came in by these Gateways. */
+  readonly mayEnter: (gateways: readonly string[] | undefined, endpoint: EndpointConfig) => boolean;
   readonly random: () => number;
 }
 
@@ -26,13 +29,14 @@ export interface ProxyTools {
 export function contextsFor(
   tools: ProxyTools,
   source: ConnectionSource,
-  service: string,
-  port: number,
+  { service, port }: { service: string; port: number },
+  gateways: readonly string[] | undefined,
 ): ConnectionContext[] {
   const target = tools.state.servicePort(service, port);
   if (target === undefined) return [];
   return tools.balancer
     .order(target.service, target.port, sourceAddress(source))
+    .filter((endpoint) => tools.mayEnter(gateways, endpoint))
     .map((endpoint) => ({ source, service: target.service, port: target.port, endpoint }));
 }
 
@@ -58,7 +62,7 @@ export function proxyRequest(
   req: Incoming,
   res: Outgoing,
 ): void {
-  const contexts = contextsFor(tools, source, plan.target.service, plan.target.port);
+  const contexts = contextsFor(tools, source, plan.target, plan.gateways);
   const accept = req.headers.accept;
   req.on("error", () => {});
   res.on("error", () => {});
@@ -269,7 +273,7 @@ function mirrorRequest(
   req: Incoming,
 ): void {
   if (tools.random() * mirror.denominator >= mirror.numerator) return;
-  const context = contextsFor(tools, source, mirror.backend.service, mirror.backend.port)[0];
+  const context = contextsFor(tools, source, mirror.backend, plan.gateways)[0];
   if (context === undefined) return;
   const copy = nodeHttp().request(upstreamRequest(tools, plan, mirror.backend, context, req));
   copy.on("error", () => {});

@@ -27,6 +27,7 @@ export interface Entry {
 export interface ForwardPlan {
   readonly kind: "forward";
   readonly owner: string;
+  readonly gateways: readonly string[] | undefined;
   readonly target: BackendTarget;
   readonly path: string;
   readonly headers: HeaderMap;
@@ -134,6 +135,7 @@ function planRule(
   return {
     kind: "forward",
     owner: front.owner,
+    gateways: front.gateways,
     target: backend.target,
     path: path + at.search,
     headers,

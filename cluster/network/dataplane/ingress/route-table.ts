@@ -11,6 +11,11 @@ export type Found =
   | { readonly kind: "no-rule" }
   | { readonly kind: "no-host" };
 
+export interface Passthrough {
+  readonly backends: readonly WeightedBackend[];
+  readonly gateways: readonly string[] | undefined;
+}
+
 interface HostEntry {
   readonly rules: RankedRule[];
   readonly hosts: { front: FrontConfig; host: HostConfig }[];
@@ -63,9 +68,10 @@ export class RouteTable {
   }
 
   /** Backends of a host whose TLS is passed through. */
-  passthrough(hostname: string): readonly WeightedBackend[] | undefined {
+  passthrough(hostname: string): Passthrough | undefined {
     for (const entry of this.#entries(hostname)) {
-      for (const { host } of entry.hosts) if (host.passthrough !== undefined) return host.passthrough;
+      for (const { front, host } of entry.hosts)
+        if (host.passthrough !== undefined) return { backends: host.passthrough, gateways: front.gateways };
       if (entry.rules.length > 0) return undefined;
     }
     return undefined;

@@ -25,7 +25,7 @@ export function proxyUpgrade(
   head: Buffer,
 ): void {
   socket.on("error", () => socket.destroy());
-  attempt(tools, plan, contextsFor(tools, source, plan.target.service, plan.target.port), req, socket, head);
+  attempt(tools, plan, contextsFor(tools, source, plan.target, plan.gateways), req, socket, head);
 }
 
 function attempt(

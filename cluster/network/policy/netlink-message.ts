@@ -1,0 +1,133 @@
+/** Netlink messages of nf_tables as bytes: attributes, expressions, batches. Only what the pods' firewall needs. */
+import os from "node:os";
+
+const little = os.endianness() === "LE";
+const REQUEST = 1;
+const ACK = 4;
+const CREATE = 0x400;
+const APPEND = 0x800;
+const NF_TABLES = 10;
+const BATCH_BEGIN = 0x10;
+const BATCH_END = 0x11;
+const NESTED = 0x8000;
+/** NFPROTO_BRIDGE: packets between the pods pass a bridge. */
+const BRIDGE = 7;
+
+const host16 = (buffer: Buffer, value: number, at: number): void =>
+  void (little ? buffer.writeUInt16LE(value, at) : buffer.writeUInt16BE(value, at));
+const host32 = (buffer: Buffer, value: number, at: number): void =>
+  void (little ? buffer.writeUInt32LE(value, at) : buffer.writeUInt32BE(value, at));
+
+export function attribute(type: number, value: Buffer): Buffer {
+  const size = 4 + value.length;
+  const bytes = Buffer.alloc((size + 3) & ~3);
+  host16(bytes, size, 0);
+  host16(bytes, type, 2);
+  value.copy(bytes, 4);
+  return bytes;
+}
+
+export const nested = (type: number, ...inner: readonly Buffer[]): Buffer =>
+  attribute(type | NESTED, Buffer.concat(inner));
+export const text = (type: number, value: string): Buffer => attribute(type, Buffer.from(`${value}\0`));
+
+export function number(type: number, value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(value >>> 0);
+  return attribute(type, bytes);
+}
+
+function message(type: number, flags: number, family: number, resource: number, body: readonly Buffer[]): Buffer {
+  const payload = Buffer.concat(body);
+  const head = Buffer.alloc(20);
+  host32(head, head.length + payload.length, 0);
+  host16(head, type, 4);
+  host16(head, flags, 6);
+  head[16] = family;
+  head.writeUInt16BE(resource, 18);
+  return Buffer.concat([head, payload]);
+}
+
+const COMMANDS = {
+  newTable: 0,
+  deleteTable: 2,
+  newChain: 3,
+  newRule: 6,
+  deleteRule: 8,
+  newSet: 9,
+  deleteSet: 11,
+  newElements: 12,
+} as const;
+
+/** One change of nf_tables. */
+export function change(command: keyof typeof COMMANDS, ...body: readonly Buffer[]): Buffer {
+  const code = COMMANDS[command];
+  const flags = command.startsWith("new") ? CREATE | (command === "newRule" ? APPEND : 0) : 0;
+  return message((NF_TABLES << 8) | code, REQUEST | flags, BRIDGE, 0, body);
+}
+
+/** All or none of `changes`, numbered so that a refusal names its message; the last one is acknowledged. */
+export function batch(changes: readonly Buffer[]): Buffer {
+  const last = changes.at(-1);
+  if (last !== undefined) host16(last, (little ? last.readUInt16LE(6) : last.readUInt16BE(6)) | ACK, 6);
+  const all = [
+    message(BATCH_BEGIN, REQUEST, 0, NF_TABLES, []),
+    ...changes,
+    message(BATCH_END, REQUEST, 0, NF_TABLES, []),
+  ];
+  all.forEach((part, index) => host32(part, index + 1, 8));
+  return Buffer.concat(all);
+}
+
+/** Reads answers: the error numbers in them, 0 for an acknowledgement. */
+export function errorsIn(answer: Buffer): number[] {
+  const errors: number[] = [];
+  for (let at = 0; at + 20 <= answer.length;) {
+    const size = little ? answer.readUInt32LE(at) : answer.readUInt32BE(at);
+    const type = little ? answer.readUInt16LE(at + 4) : answer.readUInt16BE(at + 4);
+    if (type === 2) errors.push(little ? answer.readInt32LE(at + 16) : answer.readInt32BE(at + 16));
+    if (size < 16) break;
+    at += (size + 3) & ~3;
+  }
+  return errors;
+}
+
+/** The kernel's 32-bit registers, from the first one on. */
+export const register = (index: number): number => 8 + index;
+
+const expression = (name: string, ...body: readonly Buffer[]): Buffer => nested(1, text(1, name), nested(2, ...body));
+export const value = (type: number, bytes: Buffer | readonly number[]): Buffer =>
+  nested(type, attribute(1, Buffer.from(bytes)));
+
+export const NETWORK = 1;
+export const TRANSPORT = 2;
+export const ACCEPT = 1;
+export const DROP = 0;
+export const RETURN = -5;
+const JUMP = -3;
+
+/** `length` bytes of a header into a register. */
+export const load = (to: number, header: number, offset: number, length: number): Buffer =>
+  expression("payload", number(1, register(to)), number(2, header), number(3, offset), number(4, length));
+export const loadEtherType = (to: number): Buffer => expression("meta", number(1, register(to)), number(2, 1));
+export const mask = (at: number, bytes: readonly number[]): Buffer =>
+  expression(
+    "bitwise",
+    number(1, register(at)),
+    number(2, register(at)),
+    number(3, bytes.length),
+    value(4, bytes),
+    value(5, Buffer.alloc(bytes.length)),
+  );
+const OPERATORS = { equal: 0, unequal: 1, atMost: 3, atLeast: 5 } as const;
+export const compare = (at: number, how: keyof typeof OPERATORS, bytes: readonly number[]): Buffer =>
+  expression("cmp", number(1, register(at)), number(2, OPERATORS[how]), value(3, bytes));
+export const isIn = (set: string, at: number): Buffer =>
+  expression("lookup", text(1, set), number(2, register(at)), number(5, 0));
+/** Adds registers from `at` on to a set, or renews what is there. */
+export const remember = (set: string, at: number): Buffer =>
+  expression("dynset", text(1, set), number(3, 1), number(4, register(at)));
+export const verdict = (code: number): Buffer =>
+  expression("immediate", number(1, 0), nested(2, nested(2, number(1, code))));
+export const jump = (chain: string): Buffer =>
+  expression("immediate", number(1, 0), nested(2, nested(2, number(1, JUMP), text(2, chain))));
