@@ -9,6 +9,9 @@ import { validateSchema } from "@travelops/kube/schema/validate";
 import { array, read, record, text } from "../registry/printers/printer.ts";
 import { compareVersions, type ServedResource } from "../registry/registry.ts";
 import type { ScalePaths, Strategy } from "../registry/strategy.ts";
+import type { ResourceVerb } from "../request/request-info.ts";
+import type { Conversion } from "./conversion/conversion.ts";
+import type { Converter } from "./conversion/converter.ts";
 import { compileJsonPath } from "./json-path.ts";
 import { columnsPrinter } from "./printer-columns.ts";
 
@@ -163,8 +166,11 @@ class ServedCustomResource implements ServedResource {
   readonly toStorage?: (object: KubeObject) => KubeObject;
   readonly deprecation?: string;
 
-  constructor(crd: KubeObject, version: unknown, storageRow: ResourceRow) {
-    this.row = new CustomRow(crd, version);
+  readonly conversion?: Conversion;
+
+  constructor(family: Family, version: unknown, row: CustomRow) {
+    const { crd, storageRow } = family;
+    this.row = row;
     this.storageRow = storageRow;
     this.table = tableOfCrd(crd);
     this.groupResource = { group: this.row.group, resource: this.row.resource };
@@ -173,7 +179,6 @@ class ServedCustomResource implements ServedResource {
     const storedVersion = formatApiVersion(storageRow.group, storageRow.version);
     const stored = strings(read(crd, "status", "storedVersions"));
     const onlyVersion = stored.length <= 1 && storedVersion === apiVersion;
-    const { row } = this;
     if (!onlyVersion || hasDefaults(row.openApiSchema)) {
       this.fromStorage = (object) => {
         const converted = object.apiVersion === apiVersion ? object : { ...object, apiVersion };
@@ -181,6 +186,7 @@ class ServedCustomResource implements ServedResource {
       };
     }
     if (apiVersion !== storedVersion) this.toStorage = (object) => ({ ...object, apiVersion: storedVersion });
+    if (!onlyVersion) this.conversion = conversionOf(family, this);
     if (read(version, "deprecated") === true) {
       this.deprecation = text(read(version, "deprecationWarning"), deprecationOf(crd, row));
     }
@@ -198,11 +204,64 @@ function deprecationOf(crd: KubeObject, row: CustomRow): string {
   return `${said}; use ${formatApiVersion(row.group, newer)} ${row.kind}`;
 }
 
+/** The versions of one CRD, which are converted among each other. */
+class Family {
+  readonly crd: KubeObject;
+  readonly storageRow: CustomRow;
+  readonly #rows: ReadonlyMap<string, CustomRow>;
+  #converter: Promise<Converter> | undefined;
+
+  constructor(crd: KubeObject, rows: readonly CustomRow[], storageRow: CustomRow) {
+    this.crd = crd;
+    this.storageRow = storageRow;
+    this.#rows = new Map(rows.map((row) => [formatApiVersion(row.group, row.version), row]));
+  }
+  get webhook(): boolean {
+    return read(this.crd, "spec", "conversion", "strategy") === "Webhook";
+  }
+  /** Loaded and made when somebody first needs it. */
+  converter(): Promise<Converter> {
+    return (this.#converter ??= import("./conversion/converter.ts").then(({ RenamingConverter, WebhookConverter }) =>
+      this.webhook ? new WebhookConverter({ crd: this.crd, schemas: this }) : new RenamingConverter(this),
+    ));
+  }
+  /** A version's schema. */
+  get(apiVersion: string): StructNode | undefined {
+    return this.#rows.get(apiVersion)?.schema;
+  }
+}
+
+/** Reads of versions that differ only by name need no detour. */
+const READS: ReadonlySet<ResourceVerb> = new Set<ResourceVerb>(["get", "list", "watch"]);
+
+function conversionOf(family: Family, served: ServedCustomResource): Conversion {
+  const { row, table, groupResource, strategy, origin } = served;
+  const filled = hasDefaults(row.openApiSchema);
+  const resource: ServedResource = {
+    row,
+    storageRow: row,
+    table,
+    groupResource,
+    strategy,
+    origin,
+    ...(filled ? { fromStorage: (object: KubeObject) => applyDefaults(row.schema, object) } : {}),
+  };
+  return {
+    request: formatApiVersion(row.group, row.version),
+    storage: formatApiVersion(family.storageRow.group, family.storageRow.version),
+    concerns: (verb) => family.webhook || !READS.has(verb),
+    converter: () => family.converter(),
+    resource,
+  };
+}
+
 /** Every served version of a CRD. */
 export function servedVersions(crd: KubeObject): ServedResource[] {
-  const storage = versionsOf(crd).find((version) => read(version, "storage") === true);
-  const storageRow = new CustomRow(crd, storage ?? record(undefined));
-  return versionsOf(crd)
-    .filter((version) => read(version, "served") === true)
-    .map((version) => new ServedCustomResource(crd, version, storageRow));
+  const versions = versionsOf(crd).map((version) => ({ version, row: new CustomRow(crd, version) }));
+  const storage = versions.find(({ version }) => read(version, "storage") === true);
+  const rows = versions.map(({ row }) => row);
+  const family = new Family(crd, rows, storage?.row ?? new CustomRow(crd, record(undefined)));
+  return versions
+    .filter(({ version }) => read(version, "served") === true)
+    .map(({ version, row }) => new ServedCustomResource(family, version, row));
 }

@@ -31,6 +31,20 @@ export async function dispatch(core: ServerCore, call: ApiCall): Promise<Reply> 
   if (resource.virtual !== undefined && info.subresource === "") {
     return (await import("./virtual.ts")).handleVirtual(core, call, info, resource, resource.virtual);
   }
+  const { conversion } = resource;
+  if (conversion !== undefined && conversion.concerns(info.verb)) {
+    const { dispatchConverted } = await import("../custom-resources/conversion/dispatch-converted.ts");
+    return dispatchConverted(core, call, info, conversion, dispatchVerb);
+  }
+  return dispatchVerb(core, call, info, resource);
+}
+
+async function dispatchVerb(
+  core: ServerCore,
+  call: ApiCall,
+  info: ResourceRequest,
+  resource: ServedResource,
+): Promise<Reply> {
   if (info.subresource !== "") return dispatchSubresource(core, call, info, resource);
   if (!resource.row.verbs.includes(info.verb)) throw methodNotAllowed();
   switch (info.verb) {

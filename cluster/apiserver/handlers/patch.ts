@@ -226,6 +226,7 @@ async function applyRequest(
         subresource: info.subresource,
         now: context.nowMs,
         resetFields: resetFieldsOf(resource, info.subresource),
+        convert: resource.managedAs,
       });
       checkObjectTypes(resource, object);
       return toStored(resource, object);

@@ -9,7 +9,7 @@ import type { ServedResource } from "../registry/registry.ts";
 import { selectionOf } from "../registry/selection.ts";
 import type { ServerCore } from "../server-options.ts";
 import { frameOf } from "../watch/frames.ts";
-import type { WatchSpec } from "../watch/watch-hub.ts";
+import type { WatchShape, WatchSpec } from "../watch/watch-hub.ts";
 import { presenterOf, watchShape, withColumns } from "./presentation.ts";
 
 const BOOKMARK_EVERY_MS = 60_000;
@@ -83,7 +83,20 @@ function columnsFirst(resource: ServedResource, sink: WatchSink): WatchSink {
   };
 }
 
-export function handleWatch(core: ServerCore, call: ApiCall, info: ResourceRequest, resource: ServedResource): Reply {
+/** Stands between the events and their watcher. */
+export interface WatchAdapter {
+  shape(shape: WatchShape): WatchShape;
+  /** `matches` is what the watcher selects by fields of its own version. */
+  sink(sink: WatchSink, matches: ((stored: StoredObject) => boolean) | undefined): WatchSink;
+}
+
+export function handleWatch(
+  core: ServerCore,
+  call: ApiCall,
+  info: ResourceRequest,
+  resource: ServedResource,
+  adapter?: WatchAdapter,
+): Reply {
   const presenter = presenterOf(call);
   const options = parseListOptions(call.query, true);
   const selection = selectionOf(resource, options.labelSelector, options.fieldSelector);
@@ -94,19 +107,24 @@ export function handleWatch(core: ServerCore, call: ApiCall, info: ResourceReque
   const { matches } = selection;
   const elsewhere =
     info.namespace !== "" && selection.namespace !== undefined && selection.namespace !== info.namespace;
+  const selects = matches === undefined ? undefined : (stored: StoredObject) => matches(stored.object);
+  // Fields are those of the version asked for: whoever adapts the events selects by them.
+  const adapted = adapter !== undefined && options.fieldSelector !== "" && !elsewhere;
+  const shape = watchShape(core, resource, presenter);
   const spec: WatchSpec = {
     table: resource.table,
     namespace: selection.namespace ?? info.namespace,
     name: info.name === "" ? selection.name : info.name,
-    matches: elsewhere ? () => false : matches === undefined ? undefined : (stored) => matches(stored.object),
-    filterKey: elsewhere ? `nothing\u0000${selection.key}` : selection.key,
-    shape: watchShape(core, resource, presenter),
+    matches: elsewhere ? () => false : adapted ? undefined : selects,
+    filterKey: elsewhere ? `nothing\u0000${selection.key}` : adapted ? "" : selection.key,
+    shape: adapter === undefined ? shape : adapter.shape(shape),
   };
   const seconds = options.timeoutSeconds ?? Math.floor(SHORTEST_TIMEOUT_S * (1 + core.random()));
   return {
     kind: "watch",
     open: (target) => {
-      const sink = presenter.presentation.form === "Table" ? columnsFirst(resource, target) : target;
+      const shown = presenter.presentation.form === "Table" ? columnsFirst(resource, target) : target;
+      const sink = adapter === undefined ? shown : adapter.sink(shown, adapted ? selects : undefined);
       return openWatch(core, spec, start, options, Math.max(seconds, 0), sink);
     },
   };

@@ -113,7 +113,7 @@ function nameErrors(resource: ServedResource, metadata: ObjectMeta): FieldError[
 
 const MAX_ANNOTATION_BYTES = 256 * 1024;
 
-function labelErrors({ labels, annotations }: ObjectMeta): FieldError[] {
+export function labelErrors({ labels, annotations }: ObjectMeta): FieldError[] {
   const errors: FieldError[] = [];
   for (const [key, value] of Object.entries(labels ?? {})) {
     const keyFault = qualifiedNameFault(key);

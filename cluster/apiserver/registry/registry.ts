@@ -4,7 +4,9 @@
  */
 import type { GroupResource, KubeObject } from "@travelops/kube";
 import type { ResourceRow } from "@travelops/kube/schema/node";
+import type { Convert } from "@travelops/kube/schema/managed-fields";
 import type { StoredObject } from "../../store/store.ts";
+import type { Conversion } from "../custom-resources/conversion/conversion.ts";
 import { LazyEncoded, type Encoded } from "../request/reply.ts";
 import type { Strategy } from "./strategy.ts";
 
@@ -31,6 +33,10 @@ export interface ServedResource {
   readonly toStorage?: (object: KubeObject) => KubeObject;
   /** Nothing is stored: its objects are made from those of `table`. */
   readonly virtual?: VirtualResource;
+  /** Stored objects may be of another version than this one, or a webhook makes them it. */
+  readonly conversion?: Conversion;
+  /** An object in the version of one of its field managers; absent: all versions have one shape. */
+  readonly managedAs?: Convert;
   /** Text of `Warning` headers for every use of a deprecated version. */
   readonly deprecation?: string;
 }

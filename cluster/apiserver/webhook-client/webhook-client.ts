@@ -3,7 +3,7 @@
  * calls, one pool for each target. Used by conversion of custom resources and by admission.
  */
 import { isIP, type Socket } from "node:net";
-import { Agent as PlainAgent, request as plainRequest, type ClientRequest, type IncomingMessage } from "node:http";
+import type { ClientRequest, IncomingMessage } from "node:http";
 import { Agent, request, type RequestOptions } from "node:https";
 import type { Duplex } from "node:stream";
 import { connect as tlsConnect } from "node:tls";
@@ -37,12 +37,10 @@ const IDLE_MS = 90_000;
 /** Targets whose connections are kept; the one not used for longest goes. */
 const MAX_POOLS = 64;
 
-type Pool = Agent | PlainAgent;
-
 export function createWebhookClient(options: WebhookClientOptions): WebhookClient {
-  const pools = new Map<string, Pool>();
+  const pools = new Map<string, Agent>();
   const closing = new AbortController();
-  const poolOf = (target: WebhookTarget): Pool => {
+  const poolOf = (target: WebhookTarget): Agent => {
     const key = JSON.stringify([new URL(target.url).origin, target.service, target.ca]);
     const kept = pools.get(key);
     pools.delete(key);
@@ -92,10 +90,9 @@ function parsed(body: string): unknown {
   }
 }
 
-function newPool(target: WebhookTarget, options: WebhookClientOptions): Pool {
-  const { hostname, protocol } = new URL(target.url);
+function newPool(target: WebhookTarget, options: WebhookClientOptions): Agent {
+  const { hostname } = new URL(target.url);
   const keep = { keepAlive: true, timeout: IDLE_MS };
-  if (protocol === "http:") return new PlainAgent(keep);
   const servername = hostname.replace(/^\[|\]$/g, "");
   const trust = {
     ...(target.ca === undefined ? {} : { ca: target.ca }),
@@ -155,7 +152,7 @@ interface Answer {
   readonly body: string;
 }
 
-async function send(url: string, pool: Pool, body: Buffer, signal: AbortSignal): Promise<Answer> {
+async function send(url: string, pool: Agent, body: Buffer, signal: AbortSignal): Promise<Answer> {
   for (let attempt = 1; ; attempt++) {
     const attempted: { request?: ClientRequest } = {};
     try {
@@ -172,7 +169,7 @@ async function send(url: string, pool: Pool, body: Buffer, signal: AbortSignal):
 
 function sendOnce(
   url: string,
-  agent: Pool,
+  agent: Agent,
   body: Buffer,
   signal: AbortSignal,
   attempted: { request?: ClientRequest },
@@ -189,8 +186,7 @@ function sendOnce(
         "user-agent": USER_AGENT,
       },
     };
-    const open = url.startsWith("https:") ? request : plainRequest;
-    const sent = open(url, options, (response) => void collect(response).then(resolve, reject));
+    const sent = request(url, options, (response) => void collect(response).then(resolve, reject));
     attempted.request = sent;
     sent.once("error", reject);
     sent.end(body);

@@ -37,7 +37,7 @@ export function webhookTarget(clientConfig: unknown): WebhookTarget {
   }
   const url = text(read(clientConfig, "url"));
   if (url === "") throw new Error("webhook configuration must have either service or URL");
-  const [, origin, path = ""] = /^(https?:\/\/[^/?#]+)([^?#]*)/.exec(url) ?? [];
+  const [, origin, path = ""] = /^(https:\/\/[^/?#]+)([^?#]*)/.exec(url) ?? [];
   if (origin === undefined || !URL.canParse(url)) throw new Error(`Unparsable URL: ${url}`);
   return { url: origin + clean(path), service: undefined, ca };
 }
