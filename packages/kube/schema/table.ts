@@ -35,7 +35,8 @@ function fullName(short: string): string {
   return to + short.slice(from.length);
 }
 
-function shortName(full: string): string {
+/** `io.k8s.api.core.v1.Pod` → `core.v1.Pod`, the name the facts use. */
+export function shortName(full: string): string {
   const [to, from] = PREFIXES.find(([, prefix]) => full.startsWith(prefix)) ?? ["", ""];
   return to + full.slice(from.length);
 }

@@ -1,7 +1,8 @@
 /** Schema nodes as OpenAPI schemas. */
 import { formatApiVersion } from "../../api/object.ts";
 import type { Field, ListNode, ResourceRow, ScalarNode, SchemaNode, StructNode } from "../node.ts";
-import { typeNode } from "../table.ts";
+import { descriptions } from "../descriptions.ts";
+import { shortName, typeNode } from "../table.ts";
 
 export type Dialect = "v3" | "v2";
 export type OpenApiObject = Record<string, unknown>;
@@ -144,15 +145,20 @@ export class SchemaWriter {
 
   #struct(node: StructNode): OpenApiObject {
     const builtin = node.typeName !== undefined;
+    const type = shortName(node.typeName ?? "");
+    const text = builtin ? descriptions().ofType(type) : node.description;
     const required = [...node.fields].filter(([, field]) => field.required).map(([name]) => name);
     return {
       type: "object",
-      ...(node.description === undefined ? {} : { description: node.description }),
+      ...(text === undefined ? {} : { description: text }),
       ...(node.fields.size === 0
         ? {}
         : {
             properties: Object.fromEntries(
-              [...node.fields].map(([name, field]) => [name, this.#property(field, builtin)]),
+              [...node.fields].map(([name, field]) => [
+                name,
+                this.#property(field, builtin, builtin ? descriptions().ofField(type, name) : field.node.description),
+              ]),
             ),
           }),
       ...(required.length === 0 ? {} : { required }),
@@ -163,14 +169,14 @@ export class SchemaWriter {
     };
   }
 
-  #property(field: Field, builtin: boolean): OpenApiObject {
+  #property(field: Field, builtin: boolean, text: string | undefined): OpenApiObject {
     const { node } = field;
     const schema = this.#value(node, builtin);
     // In v3 nothing may stand beside a reference.
     const open: OpenApiObject = schema["$ref"] !== undefined && this.#dialect === "v3" ? { allOf: [schema] } : schema;
     return {
       ...open,
-      ...(node.description === undefined ? {} : { description: node.description }),
+      ...(text === undefined ? {} : { description: text }),
       ...(node.default !== undefined
         ? { default: node.default }
         : builtin && field.always === true && node.kind === "struct" && this.#dialect === "v3"
