@@ -61,7 +61,7 @@ for (const kind of ["namespaces", "bare"] as const) {
           .toBe("gone");
         const events = await lab.events("simple");
         for (const text of [
-          'Pulled: Container image "busybox" already present on machine',
+          'Pulled: Container image "busybox" already present on machine and can be accessed by the pod',
           "Created: Created container: main",
           "Started: Started container main",
           "Killing: Stopping container main",

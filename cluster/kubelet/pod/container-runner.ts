@@ -82,12 +82,14 @@ export class ContainerRunner {
       podEnv,
       places: volumes.places,
       ip,
+      node: this.#context.node.name,
       dns,
       podDirectory: directory,
       id,
       attempt,
     });
     this.#begin(record, again, attempt, newContainerId(), image.imageID);
+    record.resources = container.resources;
     this.#pod.event("Normal", "Created", `Created container: ${container.name}`, container.name);
     const handle = await sandbox.startContainer(spec);
     record.state = { kind: "running", startedAt: handle.startedAt, handle };
@@ -108,7 +110,7 @@ export class ContainerRunner {
       handle,
       podIP: ip,
       pod: this.#pod,
-      restart: (message, grace) => void this.#restart(record, message, grace),
+      restart: (message, grace) => void this.restart(record, message, grace),
     });
   }
 
@@ -140,7 +142,7 @@ export class ContainerRunner {
     ]);
     if (failure === undefined) return;
     this.#pod.event("Warning", "FailedPostStartHook", `PostStartHook failed: ${failure}`, container.name);
-    await this.#restart(record, "FailedPostStartHook", undefined);
+    await this.restart(record, "FailedPostStartHook");
   }
 
   #startFailed(record: ContainerRecord, error: unknown): void {
@@ -224,7 +226,7 @@ export class ContainerRunner {
   }
 
   /** Kills a container that is to be started again by its restart policy. */
-  async #restart(record: ContainerRecord, message: string, graceSeconds: number | undefined): Promise<void> {
+  async restart(record: ContainerRecord, message: string, graceSeconds?: number): Promise<void> {
     const { clock } = this.#context;
     const grace = graceSeconds ?? this.#pod.pod().spec.terminationGracePeriodSeconds ?? 30;
     const deadline = new Deadline(clock, clock.now() + grace * 1000);

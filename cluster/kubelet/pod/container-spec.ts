@@ -9,6 +9,7 @@ import { LeadsOutError, makeInside, realInside } from "../volumes/inside.ts";
 import { ConfigError } from "./container-env.ts";
 import { expand } from "./expand.ts";
 import { podFiles, podHostname } from "./pod-files.ts";
+import { capabilitiesOf } from "./capabilities.ts";
 import { resourceLimits } from "./resource-limits.ts";
 
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -22,6 +23,7 @@ export interface ContainerSpecInput {
   readonly podEnv: Readonly<Record<string, string>>;
   readonly places: ReadonlyMap<string, VolumePlace>;
   readonly ip: string;
+  readonly node: string;
   readonly dns: { readonly server: string; readonly domain: string };
   readonly podDirectory: string;
   readonly id: string;
@@ -41,7 +43,11 @@ export function containerSpec(input: ContainerSpecInput): ContainerSpec {
   const user = userOf(pod, container);
   const path = image.path.length === 0 ? PATH : `${image.path.join(":")}:${PATH}`;
   const env = {
-    ...{ PATH: path, HOSTNAME: podHostname(pod), HOME: user.uid === 0 ? "/root" : "/tmp" },
+    ...{
+      PATH: path,
+      HOSTNAME: podHostname(pod, { domain: dns.domain, node: input.node }),
+      HOME: user.uid === 0 ? "/root" : "/tmp",
+    },
     ...image.env,
     ...input.podEnv,
     ...input.env,
@@ -60,7 +66,7 @@ export function containerSpec(input: ContainerSpecInput): ContainerSpec {
   const mounts = (container.volumeMounts ?? []).map((mount) => resolveMount(mount, input.places, lookup));
   const workingDir =
     container.workingDir === undefined || container.workingDir === "" ? image.workingDir : container.workingDir;
-  const files = podFiles(pod, { ip, dns, ...user });
+  const files = podFiles(pod, { ip, dns, node: input.node, ...user });
   for (const { target } of mounts) delete files[target];
   return {
     id: input.id,
@@ -74,6 +80,7 @@ export function containerSpec(input: ContainerSpecInput): ContainerSpec {
     directory,
     log: { file: logFile(podDirectory, container.name, attempt), maxBytes: 10 * 1024 * 1024, maxFiles: 5 },
     user,
+    capabilities: capabilitiesOf(container),
     readOnlyRoot: container.securityContext?.readOnlyRootFilesystem === true,
     noNewPrivileges: container.securityContext?.allowPrivilegeEscalation === false,
     limits: resourceLimits(container.resources),
@@ -124,11 +131,12 @@ function resolveMount(
     "$1",
   );
   const subPath =
-    mount.subPathExpr !== undefined && mount.subPathExpr !== "" ? expand(mount.subPathExpr, lookup) : mount.subPath;
+    mount.subPathExpr !== undefined && mount.subPathExpr !== ""
+      ? expand(mount.subPathExpr, (name) => lookup(name) ?? missing(name))
+      : mount.subPath;
   if (place.kind === "memory") {
-    if (subPath !== undefined && subPath !== "")
-      throw new ConfigError(`subPath of the memory volume "${mount.name}" is not supported by the embedded cluster`);
-    return { source: place.name, target, type: "tmpfs", readOnly: mount.readOnly === true, file: false };
+    const inside = subPath === undefined || subPath === "" ? {} : { subPath: checkedSubPath(mount.name, subPath) };
+    return { source: place.name, target, type: "tmpfs", readOnly: mount.readOnly === true, file: false, ...inside };
   }
   const readOnly = mount.readOnly === true || place.readOnly;
   if (subPath === undefined || subPath === "")
@@ -137,13 +145,20 @@ function resolveMount(
   return { source, target, type: "bind", readOnly, file: statSync(source).isFile() };
 }
 
+function missing(name: string): never {
+  throw new ConfigError(`missing value for "${name}"`);
+}
+
+function checkedSubPath(volume: string, subPath: string): string {
+  if (!isAbsolute(subPath) && !subPath.split("/").includes("..")) return subPath;
+  throw new ConfigError(
+    `failed to prepare subPath for volumeMount "${volume}": subPath must be relative and must not contain ".."`,
+  );
+}
+
 /** A path inside a volume; links in it must not lead out, since their target would be shown. */
 function resolveSubPath(volume: string, base: string, subPath: string, fixed: boolean): string {
-  if (isAbsolute(subPath) || subPath.split("/").includes(".."))
-    throw new ConfigError(
-      `failed to prepare subPath for volumeMount "${volume}": subPath must be relative and must not contain ".."`,
-    );
-  const path = join(base, subPath);
+  const path = join(base, checkedSubPath(volume, subPath));
   try {
     if (fixed && !existsSync(path))
       throw new ConfigError(

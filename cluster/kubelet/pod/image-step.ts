@@ -25,7 +25,15 @@ export function resolveImage(
   switch (image.kind) {
     case "found":
       record.pull = undefined;
-      say("Normal", "Pulled", `Container image "${name}" already present on machine`);
+      if (container.imagePullPolicy === "Always") {
+        say("Normal", "Pulling", `Pulling image "${name}"`);
+        say(
+          "Normal",
+          "Pulled",
+          `Successfully pulled image "${name}" in 0s (0s including waiting). Image size: 0 bytes.`,
+        );
+      } else
+        say("Normal", "Pulled", `Container image "${name}" already present on machine and can be accessed by the pod`);
       return image;
     case "simulated":
       record.pull = undefined;

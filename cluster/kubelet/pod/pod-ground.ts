@@ -123,7 +123,7 @@ export class PodGround {
         uid: metadata.uid ?? "",
         namespace: metadata.namespace ?? "",
         name: metadata.name ?? "",
-        hostname: podHostname(pod),
+        hostname: podHostname(pod, { domain: this.#context.dns.domain, node: this.#context.node.name }),
         ip: this.#address ?? "",
         hostNetwork: spec.hostNetwork === true,
         shareProcessNamespace: spec.shareProcessNamespace === true,

@@ -134,6 +134,7 @@ describe("the plan of a pod", () => {
       startTime: 0,
       sandboxReady: true,
       ended: undefined,
+      pendingResize: undefined,
     };
     expect(planPod(pod("Always", [], 1), whole, now).start).toEqual([record]);
   });

@@ -1,6 +1,8 @@
 /** What a kubelet knows of a pod's containers; everything the API shows of them is computed from this. */
-import type { Container, ContainerStatus, Pod } from "@travelops/kube/api/types/index.ts";
+import type { Container, ContainerStatus, Pod, ResourceRequirements } from "@travelops/kube/api/types/index.ts";
 import type { SandboxContainer } from "../sandbox/sandbox.ts";
+import { findContainer } from "./kubelet-context.ts";
+import { shouldRestart } from "./restart-policy.ts";
 
 /** `init` runs to its end; `sidecar` is an init container that keeps running; `main`; `ephemeral` is for debugging. */
 export type ContainerRole = "init" | "sidecar" | "main" | "ephemeral";
@@ -28,6 +30,8 @@ export interface ContainerRecord {
   restartCount: number;
   containerID: string | undefined;
   imageID: string;
+  /** What it was started with, or has been given since. */
+  resources: ResourceRequirements | undefined;
   /** No program stands behind it. */
   simulated: boolean;
   /** The startup probe has passed, or there is none and the container runs. */
@@ -52,6 +56,7 @@ export function newRecord(name: string, role: ContainerRole, reason: string): Co
     restartCount: 0,
     containerID: undefined,
     imageID: "",
+    resources: undefined,
     simulated: false,
     started: false,
     ready: false,
@@ -70,6 +75,8 @@ export interface PodRecord {
   sandboxReady: boolean;
   /** The pod has ended for good: why, as status.reason and status.message. */
   ended: { phase: "Failed" | "Succeeded" | undefined; reason?: string; message?: string } | undefined;
+  /** Why new resources cannot be given. */
+  pendingResize: string | undefined;
 }
 
 const roleOf = (container: Container): ContainerRole => (isRestartable(container) ? "sidecar" : "init");
@@ -102,6 +109,7 @@ export function recordOf(pod: Pod, now: number): PodRecord {
     startTime: status.startTime === undefined ? now : Date.parse(status.startTime),
     sandboxReady: false,
     ended: undefined,
+    pendingResize: undefined,
   };
 }
 
@@ -109,10 +117,8 @@ export function recordOf(pod: Pod, now: number): PodRecord {
 export function isOver(pod: Pod, record: ContainerRecord): boolean {
   const ended = record.state.kind === "terminated" ? record.state : undefined;
   if (ended === undefined || record.role === "sidecar") return false;
-  const policy = pod.spec.restartPolicy ?? "Always";
-  if (record.role === "ephemeral" || policy === "Never") return true;
-  if (record.role === "init") return ended.exitCode === 0;
-  return policy === "OnFailure" && ended.exitCode === 0;
+  if (record.role === "ephemeral" || (record.role === "init" && ended.exitCode === 0)) return true;
+  return !shouldRestart(pod, findContainer(pod, record.name), ended.exitCode);
 }
 
 function rerun(record: ContainerRecord): void {

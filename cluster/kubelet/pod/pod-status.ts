@@ -8,10 +8,14 @@ import type {
   Pod,
   PodPhase,
   PodStatus,
+  ResourceRequirements,
 } from "@travelops/kube/api/types/index.ts";
 import { findCondition, setCondition } from "@travelops/kube/controller/conditions.ts";
 import type { ContainerRecord, PodRecord, Termination } from "./pod-record.ts";
+import { findContainer } from "./kubelet-context.ts";
 import { qosClass } from "./qos.ts";
+import { pendingResize } from "./resize.ts";
+import { shouldRestart } from "./restart-policy.ts";
 
 const terminated = (t: Termination): NonNullable<ContainerState["terminated"]> => ({
   exitCode: t.exitCode,
@@ -39,7 +43,13 @@ function containerStatus(container: Container, record: ContainerRecord): Contain
   const mounts = (container.volumeMounts ?? []).map((mount) => ({
     name: mount.name,
     mountPath: mount.mountPath,
-    ...(mount.readOnly === true ? { readOnly: true, recursiveReadOnly: "Disabled" } : {}),
+    // What is mounted has no mounts below it: read-only is so all the way down.
+    ...(mount.readOnly === true
+      ? {
+          readOnly: true,
+          recursiveReadOnly: ["Enabled", "IfPossible"].includes(mount.recursiveReadOnly ?? "") ? "Enabled" : "Disabled",
+        }
+      : {}),
   }));
   return {
     name: record.name,
@@ -51,11 +61,15 @@ function containerStatus(container: Container, record: ContainerRecord): Contain
     imageID: record.imageID,
     ...(record.containerID === undefined ? {} : { containerID: record.containerID }),
     started: record.started,
-    ...(container.resources !== undefined && Object.keys(container.resources).length > 0
-      ? { resources: container.resources }
-      : {}),
+    ...resourcesOf(record.resources ?? container.resources),
     ...(mounts.length === 0 ? {} : { volumeMounts: mounts }),
   };
+}
+
+function resourcesOf(resources: ResourceRequirements | undefined): Partial<ContainerStatus> {
+  if (resources === undefined || Object.keys(resources).length === 0) return {};
+  const { requests } = resources;
+  return { ...(requests === undefined ? {} : { allocatedResources: requests }), resources };
 }
 
 const isDone = (record: ContainerRecord): boolean => record.state.kind === "terminated" && record.state.exitCode === 0;
@@ -66,7 +80,10 @@ export const hasInitialized = (record: ContainerRecord): boolean =>
 
 /** Upstream's getPhase. `over`: the pod will not be run again (evicted, deleted, past its deadline). */
 export function podPhase(pod: Pod, record: PodRecord, over: boolean): PodPhase {
-  const policy = pod.spec.restartPolicy ?? "Always";
+  const isFinal = (one: ContainerRecord, exitCode: number): boolean =>
+    !shouldRestart(pod, findContainer(pod, one.name), exitCode);
+  let restarts = false;
+  let initFailed = false;
   let pendingInit = 0;
   let failedInit = 0;
   for (const one of record.init) {
@@ -76,10 +93,11 @@ export function podPhase(pod: Pod, record: PodRecord, over: boolean): PodPhase {
     }
     if (one.state.kind === "terminated") {
       if (one.state.exitCode !== 0) failedInit++;
+      initFailed ||= one.state.exitCode !== 0 && isFinal(one, one.state.exitCode);
     } else if (one.state.kind === "waiting" && one.last !== undefined && one.last.exitCode !== 0) failedInit++;
     else pendingInit++;
   }
-  if (failedInit > 0 && policy === "Never") return "Failed";
+  if (initFailed) return "Failed";
   let running = 0;
   let waiting = 0;
   let stopped = 0;
@@ -89,8 +107,11 @@ export function podPhase(pod: Pod, record: PodRecord, over: boolean): PodPhase {
     else if (one.state.kind === "terminated") {
       stopped++;
       if (one.state.exitCode === 0) succeeded++;
-    } else if (one.last !== undefined) stopped++;
-    else waiting++;
+      restarts ||= !isFinal(one, one.state.exitCode);
+    } else if (one.last !== undefined) {
+      stopped++;
+      restarts = true;
+    } else waiting++;
   }
   if (over && running === 0 && waiting > 0 && stopped === 0) return "Failed";
   const begun = running > 0 || stopped > 0;
@@ -98,9 +119,8 @@ export function podPhase(pod: Pod, record: PodRecord, over: boolean): PodPhase {
   if (waiting > 0 && !over) return "Pending";
   if (running > 0) return "Running";
   if (over) return stopped > 0 && stopped === succeeded ? "Succeeded" : "Failed";
-  if (policy === "Always") return "Running";
-  if (stopped === succeeded) return "Succeeded";
-  return policy === "Never" ? "Failed" : "Running";
+  if (restarts) return "Running";
+  return stopped === succeeded ? "Succeeded" : "Failed";
 }
 
 const list = (names: readonly string[]): string => `[${names.join(" ")}]`;
@@ -174,6 +194,16 @@ export function podStatus(
     };
     conditions = setCondition(conditions, cleared, options.now);
   }
+  conditions = conditions?.filter(({ type }) => type !== "PodResizePending" || record.pendingResize !== undefined);
+  if (record.pendingResize !== undefined)
+    conditions = setCondition(
+      conditions,
+      {
+        ...pendingResize(record.pendingResize),
+        ...(generation === undefined ? {} : { observedGeneration: generation }),
+      },
+      options.now,
+    );
   const ip = record.podIP;
   return {
     ...(generation === undefined ? {} : { observedGeneration: generation }),

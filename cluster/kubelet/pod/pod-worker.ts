@@ -13,6 +13,7 @@ import { PodGround, type AddressPool } from "./pod-ground.ts";
 import { planPod } from "./pod-plan.ts";
 import { allRecords, isRunning, newRecord, recordOf, type ContainerRecord, type PodRecord } from "./pod-record.ts";
 import { podReferences, type ReferenceKind } from "./references.ts";
+import { applyResize } from "./apply-resize.ts";
 import { podStatus } from "./pod-status.ts";
 import { markSimulated, removePod, writeStatus } from "./status-writer.ts";
 
@@ -148,6 +149,7 @@ export class PodWorker {
     const ground = this.#ground.prepare(now);
     this.#wakeBy(ground.wakeAt);
     if (!ground.ready) return;
+    applyResize(this.#context, this.#pod, this.record, this.#runner, (...said) => this.#event(...said));
     const plan = planPod(this.#pod, this.record, now);
     const say: SayEvent = (type, reason, message, container) => this.#event(type, reason, message, container);
     for (const one of plan.backoff) if (showBackoff(this.#pod, one, say)) this.wake();

@@ -21,6 +21,7 @@ import type {
   SandboxContainer,
 } from "./sandbox.ts";
 import { findProgram } from "./tools.ts";
+import { makeInside } from "../volumes/inside.ts";
 import { SERVICE_ACCOUNT_MOUNT } from "@travelops/kube/client/in-cluster.ts";
 
 export interface BareOptions {
@@ -176,7 +177,10 @@ class BarePod implements PodSandbox {
 
   #command(spec: ContainerSpec, all: Readonly<Record<string, string>>): WrappedCommand {
     const { sh, setpriv } = this.#sandbox;
-    const guard = setpriv === undefined ? [] : [setpriv, "--pdeathsig", "KILL"];
+    const guard =
+      setpriv === undefined
+        ? []
+        : [setpriv, ...(spec.noNewPrivileges ? ["--no-new-privs"] : []), "--pdeathsig", "KILL"];
     const { env, count } = shellEnvironment(all);
     return {
       argv: [
@@ -239,9 +243,10 @@ class BarePod implements PodSandbox {
     mkdirSync(root, { recursive: true });
     for (const mount of spec.mounts) {
       const target = join(root, mount.target);
-      const source =
-        mount.type === "tmpfs" ? join(this.#spec.directory, "volumes", "memory", mount.source) : mount.source;
-      if (mount.type === "tmpfs") mkdirSync(source, { recursive: true });
+      const volume = join(this.#spec.directory, "volumes", "memory", mount.source);
+      const source = mount.type === "tmpfs" ? join(volume, mount.subPath ?? "") : mount.source;
+      if (mount.type === "tmpfs") mkdirSync(volume, { recursive: true, mode: 0o777 });
+      if (mount.type === "tmpfs") makeInside(volume, source, 0o777);
       mkdirSync(join(target, ".."), { recursive: true });
       try {
         symlinkSync(source, target);

@@ -14,10 +14,12 @@ export interface NamespaceScripts {
   readonly podUp: string;
   /** `DIR UID INTERFACE`. */
   readonly podDown: string;
-  /** `FSTAB ROOT UID GID ROOT_OPTIONS none|all PROCESS_LIMIT|- WORKING_DIR COUNT [NAME=value …] COMMAND …`. */
+  /** `FSTAB ROOT UID GID ROOT_OPTIONS PRIVILEGES PROCESS_LIMIT|- WORKING_DIR COUNT [NAME=value …] COMMAND …`. */
   readonly container: string;
   /** Stays outside the new process namespace and ends as its first process: `unshare --fork` loses the signal. */
   readonly wait: string;
+  /** `VOLUME PART …`: makes a directory in a memory volume, through no link. */
+  readonly subPath: string;
   /** `WORKING_DIR COMMAND …`. */
   readonly exec: string;
 }
@@ -116,7 +118,7 @@ cd / && ${umount} -l /.travelops/old || fail "leaving the host's root"
 uid=$3 gid=$4 privileges=$6 processes=$7
 shift 7
 set -- ${sh} -c "$TRAVELOPS_ENTER" sh "$@"
-[ "$privileges" = all ] || set -- ${setpriv} --no-new-privs "$@"
+[ -z "$privileges" ] || set -- ${setpriv} $privileges "$@"
 [ "$processes" = - ] || set -- ${tools.prlimit ?? "prlimit"} "$processes" "$@"
 exec ${unshare} -U "--map-user=$uid" "--map-group=$gid" -m -- "$@"`,
     wait: `
@@ -126,6 +128,15 @@ exec 4>&2 2>/dev/null
   exec "$@"
 )
 exit $?`,
+    subPath: `
+cd "$1" || exit 1
+shift
+for part; do
+  [ ! -L "$part" ] || { echo "$part is a symbolic link" >&2; exit 1; }
+  [ -d "$part" ] || mkdir "$part" || exit 1
+  chmod 777 "$part" 2>/dev/null
+  cd -P "./$part" || exit 1
+done`,
     exec: EXEC_SCRIPT,
   };
 }

@@ -217,7 +217,14 @@ class NamespacesPod implements PodSandbox {
   }
 
   async startContainer(spec: ContainerSpec): Promise<SandboxContainer> {
-    const { client } = this.#sandbox;
+    const { client, scripts, inside } = this.#sandbox;
+    for (const { type, source, subPath } of spec.mounts)
+      if (type === "tmpfs" && subPath !== undefined)
+        await this.#sandbox.script(
+          scripts.subPath,
+          [`${inside}/pods/${this.#spec.uid}/mem/${source}`, ...subPath.split("/")],
+          `preparing subPath ${subPath} of the volume ${source}`,
+        );
     const container = await launchContainer({
       client,
       spec,
@@ -225,7 +232,7 @@ class NamespacesPod implements PodSandbox {
       wrapped: true,
       pod: this.#spec,
       marker: this.#holder === undefined ? undefined : `TRAVELOPS_CONTAINER_ID=${spec.id}`,
-      enter: (inner, argv, env, tty) => this.#enter(inner, [...this.#onTerminal(tty), ...argv], env, spec.workingDir),
+      enter: (inner, argv, env, tty) => this.#enter(inner, [...this.#onTerminal(tty), ...argv], env, spec),
     });
     this.#running.add(container);
     void container.exited.then(() => this.#running.delete(container));
@@ -250,7 +257,9 @@ class NamespacesPod implements PodSandbox {
     const { nsenter, unshare, setpriv, sh } = options.tools;
     const memory = `${inside}/pods/${this.#spec.uid}`;
     const mounts = spec.mounts.map((mount) =>
-      mount.type === "tmpfs" ? { ...mount, type: "bind" as const, source: `${memory}/mem/${mount.source}` } : mount,
+      mount.type === "tmpfs"
+        ? { ...mount, type: "bind" as const, source: join(memory, "mem", mount.source, mount.subPath ?? "") }
+        : mount,
     );
     const plan = planRoot({
       host,
@@ -300,7 +309,7 @@ class NamespacesPod implements PodSandbox {
         ],
         ...[
           spec.readOnlyRoot ? ["ro", ...mountTable.flagsOf(root)].join(",") : "-",
-          spec.noNewPrivileges ? "none" : "all",
+          privileges(spec),
           this.#processLimit ?? "-",
         ],
         ...[spec.workingDir, count, ...this.#onTerminal(spec.tty), ...spec.argv],
@@ -328,7 +337,7 @@ class NamespacesPod implements PodSandbox {
     inner: number,
     argv: readonly string[],
     env: Readonly<Record<string, string>>,
-    workingDir: string,
+    spec: ContainerSpec,
   ): WrappedCommand {
     const { nsenter, setpriv, sh, prlimit } = this.#sandbox.options.tools;
     const limit = this.#processLimit;
@@ -336,9 +345,19 @@ class NamespacesPod implements PodSandbox {
       argv: [
         ...[nsenter, "-t", String(inner), "-U", "-m", "-n", "-u", "-i", "-p", "--preserve-credentials"],
         ...(limit === undefined || prlimit === undefined ? [] : [prlimit, limit]),
-        ...[setpriv, "--pdeathsig", "KILL", sh, "-c", this.#sandbox.scripts.exec, "sh", workingDir, ...argv],
+        ...[setpriv, "--pdeathsig", "KILL", ...privileges(spec).split(" ").filter(Boolean), sh, "-c"],
+        ...[this.#sandbox.scripts.exec, "sh", spec.workingDir, ...argv],
       ],
       env,
     };
   }
+}
+
+/** For setpriv; words of ours alone. A process of another user than root has none anyhow, once it is the command. */
+function privileges({ noNewPrivileges, capabilities }: ContainerSpec): string {
+  const bound =
+    capabilities === undefined
+      ? []
+      : [`--bounding-set=${["-all", ...capabilities.map((name) => `+${name}`)].join(",")}`];
+  return [...(noNewPrivileges ? ["--no-new-privs"] : []), ...bound].join(" ");
 }

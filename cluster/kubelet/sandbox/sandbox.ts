@@ -63,6 +63,8 @@ export interface Mount {
   readonly readOnly: boolean;
   readonly recursive?: boolean;
   readonly sizeBytes?: number;
+  /** Of a memory volume: a directory in it, made where it is missing. */
+  readonly subPath?: string;
   /** What stands at `source`: decides what kind of mount point is made. */
   readonly file: boolean;
 }
@@ -84,6 +86,8 @@ export interface ContainerSpec {
   readonly log: { readonly file: string; readonly maxBytes: number; readonly maxFiles: number };
   readonly user: { readonly uid: number; readonly gid: number; readonly groups: readonly number[] };
   readonly readOnlyRoot: boolean;
+  /** Those it may ever have inside its own user namespace, without `CAP_`; all where absent. */
+  readonly capabilities?: readonly string[] | undefined;
   readonly noNewPrivileges: boolean;
   readonly limits?: ResourceLimits;
   readonly stdin: boolean;

@@ -31,6 +31,7 @@ export interface PodSpec {
   hostPID?: boolean;
   hostIPC?: boolean;
   hostname?: string;
+  hostnameOverride?: string;
   subdomain?: string;
   setHostnameAsFQDN?: boolean;
   hostAliases?: { ip: string; hostnames?: string[] }[];
@@ -82,7 +83,9 @@ export interface Container {
   envFrom?: EnvFromSource[];
   ports?: ContainerPort[];
   resources?: ResourceRequirements;
+  resizePolicy?: { resourceName: string; restartPolicy: string }[];
   restartPolicy?: string;
+  restartPolicyRules?: { action: string; exitCodes?: { operator: string; values?: number[] } }[];
   volumeMounts?: VolumeMount[];
   livenessProbe?: Probe;
   readinessProbe?: Probe;
@@ -115,6 +118,7 @@ export interface VolumeMount {
   subPath?: string;
   subPathExpr?: string;
   readOnly?: boolean;
+  recursiveReadOnly?: string;
 }
 
 export interface EnvVar {
@@ -258,6 +262,7 @@ export interface ContainerStatus {
   imageID: string;
   containerID?: string;
   resources?: ResourceRequirements;
+  allocatedResources?: Resources;
   volumeMounts?: { name: string; mountPath: string; readOnly?: boolean; recursiveReadOnly?: string }[];
 }
 
