@@ -118,12 +118,19 @@ interface Invocation {
 
 async function invoke(command: string, bench: Bench): Promise<Invocation> {
   const { program, args, from, into } = words(command, (text) => substitute(text, bench.variables));
-  if (program !== "kubectl" && program !== "helm")
-    throw new Error(`a script runs kubectl and helm only, not ${program}`);
-  const child = spawn(toolPath(program), args, { cwd: bench.directory, env: environment(bench), stdio: "pipe" });
+  const [file, given] = executable(program, args);
+  const child = spawn(file, given, { cwd: bench.directory, env: environment(bench), stdio: "pipe" });
   child.stdin.on("error", () => undefined);
   child.stdin.end(from === undefined ? "" : await readFile(path.join(bench.directory, from)));
   return { child, into };
+}
+
+const WEBHOOK = path.join(import.meta.dirname, "webhook.ts");
+
+function executable(program: string, args: readonly string[]): [file: string, args: readonly string[]] {
+  if (program === "webhook") return [process.execPath, [WEBHOOK, ...args]];
+  if (program === "kubectl" || program === "helm") return [toolPath(program), args];
+  throw new Error(`a script runs kubectl, helm and webhook only, not ${program}`);
 }
 
 /** Caches and settings lie in the script's directory: nothing of the user's is read or written. */

@@ -40,6 +40,8 @@ export function newAttributes(
     name,
     object,
     oldObject: undefined,
+    // The request may be an update or an apply that found nothing.
+    ...(context.options === undefined ? {} : { options: () => ({ ...context.options?.(), kind: "CreateOptions" }) }),
   });
 }
 

@@ -65,7 +65,7 @@ export async function admitNewThroughWebhooks(
   checkNamespace(resource, owned, object.metadata.namespace ?? "");
   const reset = resetNew(resource, identified(owned, object), context);
   const complete = completeNew(core, resource, reset, context, reserved);
-  const checked = { ...newAttributes(core, resource, complete, context), name: attributes.name };
+  const checked = newAttributes(core, resource, complete, context);
   core.access.admission.validate(checked);
   await validateByWebhooks(core, round.validating, checked, context.signal);
   return complete;

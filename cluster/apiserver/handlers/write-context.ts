@@ -58,16 +58,14 @@ function managerOf(call: ApiCall, user: UserInfo): string {
   return (user.name.split(":").at(-1) ?? "unknown").slice(0, MAX_MANAGER);
 }
 
-/** The options of a write as its sender gave them. */
+/** The options of a write as its sender gave them; those of a patch are shown as an update's. */
 function optionsOf(kind: OptionsKind, dryRun: boolean, query: URLSearchParams): Readonly<Record<string, unknown>> {
   const manager = query.get("fieldManager") ?? "";
   const validation = query.get("fieldValidation") ?? "";
-  const force = query.get("force");
   return {
-    kind,
+    kind: kind === "PatchOptions" ? "UpdateOptions" : kind,
     apiVersion: "meta.k8s.io/v1",
     ...(dryRun ? { dryRun: ["All"] } : {}),
-    ...(kind === "PatchOptions" && force !== null ? { force: force !== "false" && force !== "0" } : {}),
     ...(manager === "" ? {} : { fieldManager: manager }),
     ...(validation === "" ? {} : { fieldValidation: validation }),
   };

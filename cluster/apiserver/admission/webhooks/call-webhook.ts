@@ -1,10 +1,10 @@
 /** Asks one webhook, and turns whatever it does into an answer, a refusal, or a fault in upstream's words. */
 import { badRequest, internalError, StatusError } from "@travelops/kube";
 import type { ServerCore } from "../../server-options.ts";
-import { WebhookCallError } from "../../webhook-client/webhook-errors.ts";
-import { webhookTarget } from "../../webhook-client/webhook-target.ts";
+import { type WebhookTarget, webhookTarget } from "../../webhook-client/webhook-target.ts";
 import {
   admissionReview,
+  checkKind,
   InvalidAnswer,
   readAnswer,
   reviewVersion,
@@ -75,17 +75,29 @@ async function ask(
     throw failed(webhook, `could not create admission objects: ${why}`);
   }
   const uid = core.uuid();
+  const review = admissionReview(version, uid, subject);
+  const options = { timeoutSeconds: webhook.timeoutSeconds, ...(signal === undefined ? {} : { signal }) };
+  let answer: unknown;
   try {
-    const answer = await core.webhooks.post(
-      webhookTarget(webhook.clientConfig),
-      admissionReview(version, uid, subject),
-      { timeoutSeconds: webhook.timeoutSeconds, ...(signal === undefined ? {} : { signal }) },
-    );
+    answer = await core.webhooks.post(targetOf(webhook), review, options);
+    checkKind(answer);
+  } catch (error) {
+    if (error instanceof WebhookFailed) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    throw failed(webhook, `failed to call webhook: ${why}`, { cause: error });
+  }
+  try {
     return readAnswer(answer, version, uid, webhook.phase === "mutating");
   } catch (error) {
     if (error instanceof InvalidAnswer) throw failed(webhook, `${error.what}: ${error.message}`, { cause: error });
-    if (error instanceof WebhookCallError)
-      throw failed(webhook, `failed to call webhook: ${error.message}`, { cause: error });
+    throw error;
+  }
+}
+
+function targetOf(webhook: Webhook): WebhookTarget {
+  try {
+    return webhookTarget(webhook.clientConfig);
+  } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw failed(webhook, `could not get REST client: ${why}`, { cause: error });
   }

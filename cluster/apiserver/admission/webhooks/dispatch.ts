@@ -1,11 +1,9 @@
 /** Runs the two rounds of webhooks: the mutating ones one after the other, the validating ones at once. */
-import { forbidden, type KubeObject } from "@travelops/kube";
+import { forbidden, internalError, type KubeObject } from "@travelops/kube";
 import { equalJson } from "@travelops/kube/schema/json-value";
-import { internalError } from "@travelops/kube";
 import type { AdmissionAttributes } from "../../access.ts";
 import type { ServerCore } from "../../server-options.ts";
 import { callWebhook } from "./call-webhook.ts";
-import { conditionsHold } from "./match-conditions.ts";
 import { admissionTarget, matchWebhook, shownIn, type AdmissionTarget } from "./match-webhook.ts";
 import { patchedObject } from "./patched-object.ts";
 import { Reinvocation } from "./reinvocation.ts";
@@ -13,12 +11,12 @@ import type { ReviewSubject } from "./review.ts";
 import type { Webhook } from "./webhook.ts";
 
 /** What the webhook is to be asked; undefined: nothing. Throws `StatusError` where that cannot be told. */
-function subjectFor(
+async function subjectFor(
   core: ServerCore,
   webhook: Webhook,
   attributes: AdmissionAttributes,
   target: AdmissionTarget,
-): ReviewSubject | undefined {
+): Promise<ReviewSubject | undefined> {
   const matched = matchWebhook(core, webhook, attributes, target);
   if (matched === undefined) return undefined;
   const subject: ReviewSubject = {
@@ -30,6 +28,7 @@ function subjectFor(
     oldObject: shownIn(core, matched, attributes.oldObject),
   };
   if (webhook.matchConditions.length === 0) return subject;
+  const { conditionsHold } = await import("./match-conditions.ts");
   const held = conditionsHold(core, webhook, subject);
   if (typeof held === "string") throw forbidden(attributes, attributes.name, held);
   return held ? subject : undefined;
@@ -63,9 +62,8 @@ async function runMutating(
   let object = attributes.object;
   for (const webhook of webhooks) {
     if (again && !reinvocation.mayAskAgain(webhook)) continue;
-    const subject = subjectFor(core, webhook, { ...attributes, object }, target);
+    const subject = await subjectFor(core, webhook, { ...attributes, object }, target);
     if (subject === undefined) continue;
-    // oxlint-disable-next-line no-await-in-loop -- each sees what the one before has made of the object
     const answer = await callWebhook(core, webhook, subject, signal);
     const next = answer === undefined ? object : patchedBy(core, webhook, subject, answer.patch, object);
     reinvocation.called(webhook, !equalJson(next, object));
@@ -98,13 +96,12 @@ export async function validateByWebhooks(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const target = admissionTarget(core, attributes);
-  const calls = webhooks.flatMap((webhook) => {
-    const subject = subjectFor(core, webhook, attributes, target);
-    return subject === undefined ? [] : [{ webhook, subject }];
-  });
+  const subjects = await Promise.all(webhooks.map((webhook) => subjectFor(core, webhook, attributes, target)));
   let refusal: { readonly error: unknown } | undefined;
   await Promise.all(
-    calls.map(async ({ webhook, subject }) => {
+    webhooks.map(async (webhook, i) => {
+      const subject = subjects[i];
+      if (subject === undefined) return;
       try {
         await callWebhook(core, webhook, subject, signal);
       } catch (error) {

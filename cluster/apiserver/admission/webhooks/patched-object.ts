@@ -1,5 +1,5 @@
 /** What a webhook's patch makes of an object: still one of its kind, without unknown fields, defaulted. */
-import { internalError, type KubeObject } from "@travelops/kube";
+import { internalError, StatusError, type KubeObject } from "@travelops/kube";
 import { decodeTypeError } from "@travelops/kube/schema/coerce";
 import { isObject } from "@travelops/kube/schema/json-value";
 import { applyJsonPatch } from "@travelops/kube/schema/json-patch";
@@ -10,7 +10,11 @@ import type { ServerCore } from "../../server-options.ts";
 import { servedAs } from "./match-webhook.ts";
 import type { MatchedResource } from "./review.ts";
 
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+/** What a patch could not do stands in the cause. */
+function messageOf(error: unknown): string {
+  const cause = error instanceof StatusError ? error.status.details?.causes?.[0]?.message : undefined;
+  return cause ?? (error instanceof Error ? error.message : String(error));
+}
 
 /** The object as it would be stored. Throws `StatusError` 500, as upstream, for a patch that does not apply. */
 export function patchedObject(

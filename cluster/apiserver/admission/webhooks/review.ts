@@ -109,6 +109,16 @@ export function readAnswer(answer: unknown, version: string, uid: string, mutati
   };
 }
 
+/** Throws for an answer that is of a kind upstream's client does not know. */
+export function checkKind(answer: unknown): void {
+  const [apiVersion, kind] = [text(read(answer, "apiVersion")), text(read(answer, "kind"))];
+  if (kind === "") throw new Error(`Object 'Kind' is missing in '${JSON.stringify(answer)}'`);
+  if (kind !== "AdmissionReview" || !apiVersion.startsWith(`${GROUP}/`)) {
+    const where = 'in scheme "pkg/runtime/scheme.go:111"';
+    throw new Error(`no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)} ${where}`);
+  }
+}
+
 function checkIdentity(answer: unknown, response: Readonly<Record<string, unknown>>, uid: string): void {
   const given = text(response["uid"]);
   if (given !== uid) refuse(`expected response.uid=${JSON.stringify(uid)}, got ${JSON.stringify(given)}`);

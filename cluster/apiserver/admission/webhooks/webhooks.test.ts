@@ -43,12 +43,14 @@ const patch =
       patchType: "JSONPatch",
       patch: Buffer.from(JSON.stringify(operations)).toString("base64"),
     });
-const label = (key: string, value = "x"): Answer => (review) => {
-  const labels = read(review.request["object"], "metadata", "labels");
-  return labels === undefined
-    ? patch({ op: "add", path: "/metadata/labels", value: { [key]: value } })(review, "")
-    : patch({ op: "add", path: `/metadata/labels/${key}`, value })(review, "");
-};
+const label =
+  (key: string, value = "x"): Answer =>
+  (review) => {
+    const labels = read(review.request["object"], "metadata", "labels");
+    return labels === undefined
+      ? patch({ op: "add", path: "/metadata/labels", value: { [key]: value } })(review, "")
+      : patch({ op: "add", path: `/metadata/labels/${key}`, value })(review, "");
+  };
 
 beforeEach(async () => {
   api = await startTestServer();
@@ -171,7 +173,9 @@ describe("refusals", () => {
     answers["deny"] = deny();
     const key = { namespace: "default", name: "a" };
     await expect(client.delete(CONFIG_MAPS, "default", "a")).rejects.toThrow("without explanation");
-    await expect(client.patch(CONFIG_MAPS, "default", "a", MERGE_PATCH, { data: { k: "2" } })).rejects.toThrow("without explanation");
+    await expect(client.patch(CONFIG_MAPS, "default", "a", MERGE_PATCH, { data: { k: "2" } })).rejects.toThrow(
+      "without explanation",
+    );
     expect(api.store.get({ table: "configmaps.", ...key })?.object["data"]).toEqual({ k: "1" });
   });
 });
@@ -234,7 +238,10 @@ describe("changes", () => {
 
 describe("failures", () => {
   it.each([
-    ["Fail", 'Internal error occurred: failed calling webhook "bad.example.com": failed to call webhook: an error on the server ("boom") has prevented the request from succeeding'],
+    [
+      "Fail",
+      'Internal error occurred: failed calling webhook "bad.example.com": failed to call webhook: an error on the server ("boom") has prevented the request from succeeding',
+    ],
     ["Ignore", undefined],
   ])("are held against the request by policy %s", async (failurePolicy, text) => {
     await configure("Validating", "bad", { failurePolicy });
