@@ -10,6 +10,9 @@ export interface EndpointConfig {
   readonly ready: boolean;
   /** Set where the endpoint has a DNS name of its own (a StatefulSet's pod). */
   readonly hostname?: string;
+  /** Where it runs; only of Services that ask for it. */
+  readonly node?: string;
+  readonly zone?: string;
 }
 
 export interface ServicePortConfig {
@@ -17,6 +20,8 @@ export interface ServicePortConfig {
   readonly port: number;
   readonly protocol: "TCP" | "UDP" | "SCTP";
   readonly appProtocol?: string;
+  /** The port of every node's address. */
+  readonly nodePort?: number;
   readonly endpoints: readonly EndpointConfig[];
 }
 
@@ -31,6 +36,12 @@ export interface ServiceConfig {
   readonly publishNotReady: boolean;
   /** sessionAffinity ClientIP, in seconds. */
   readonly affinitySeconds?: number;
+  /** internalTrafficPolicy Local: pods reach the endpoints of their own node only. */
+  readonly local?: boolean;
+  /** externalTrafficPolicy Local: a node's port leads to the endpoints of that node only. */
+  readonly externalLocal?: boolean;
+  /** trafficDistribution: what is as near as that comes first, the rest where nothing is. */
+  readonly prefer?: "zone" | "node";
   readonly ports: readonly ServicePortConfig[];
 }
 
@@ -42,6 +53,8 @@ export interface PodConfig {
   readonly uid: string;
   readonly serviceAccount: string;
   readonly node: string;
+  /** Known once a Service prefers what is near. */
+  readonly zone?: string;
   readonly labels: Readonly<Record<string, string>>;
 }
 

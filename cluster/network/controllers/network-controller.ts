@@ -33,6 +33,7 @@ export interface NetworkControllerOptions {
   readonly signal: AbortSignal;
 }
 
+const ZONE_LABEL = "topology.kubernetes.io/zone";
 const ROUTE_RESOURCES = { HTTPRoute: HTTP_ROUTES, GRPCRoute: GRPC_ROUTES, TLSRoute: TLS_ROUTES } as const;
 
 export class NetworkController {
@@ -46,6 +47,7 @@ export class NetworkController {
   #ingressDirty = true;
   #ingressReady = false;
   #scheduled = false;
+  #zones = false;
   #fronted: readonly Fronted[] = [];
 
   constructor(options: NetworkControllerOptions) {
@@ -125,11 +127,28 @@ export class NetworkController {
     this.#options.link.flush();
   }
 
+  /** Zones are of use once a Service prefers its client's: from then on nodes are followed, and pods looked at again. */
+  #followZones(): void {
+    if (this.#zones) return;
+    this.#zones = true;
+    const { nodes, pods } = this.#watched;
+    const again = (): void => {
+      for (const pod of pods.list())
+        this.#dirtyPods.set(`${pod.metadata.namespace ?? ""}/${pod.metadata.name ?? ""}`, pod);
+      this.#schedule();
+    };
+    nodes.onEvent(({ type, object, old }) => {
+      if (type !== "updated" || object.metadata.labels?.[ZONE_LABEL] !== old.metadata.labels?.[ZONE_LABEL]) again();
+    });
+    void nodes.run(this.#options.signal);
+  }
+
   #flushServices(): void {
     const { link } = this.#options;
     for (const key of this.#dirtyServices) {
       const [namespace = "", name = ""] = key.split("/");
       const service = this.#watched.services.get(namespace, name);
+      if (service?.spec.trafficDistribution !== undefined) this.#followZones();
       link.set(
         "services",
         key,
@@ -142,17 +161,19 @@ export class NetworkController {
   #flushPods(): void {
     const { link } = this.#options;
     const dirty = this.#dirtyPods;
+    const zoneOf = (node: string): string | undefined =>
+      this.#zones ? this.#watched.nodes.get("", node)?.metadata.labels?.[ZONE_LABEL] : undefined;
     this.#dirtyPods = new Map();
     // First what went, then what came: an address may have changed hands within the turn.
     for (const [key, pod] of dirty) {
       const old = this.#podIPs.get(key);
-      const row = pod === undefined ? undefined : compilePod(pod);
+      const row = pod === undefined ? undefined : compilePod(pod, zoneOf);
       if (old === undefined || old === row?.ip) continue;
       this.#podIPs.delete(key);
       if (![...this.#podIPs.values()].includes(old)) link.set("pods", old, null);
     }
     for (const [key, pod] of dirty) {
-      const row = pod === undefined ? undefined : compilePod(pod);
+      const row = pod === undefined ? undefined : compilePod(pod, zoneOf);
       if (row === undefined) continue;
       this.#podIPs.set(key, row.ip);
       link.set("pods", row.ip, row);

@@ -27,4 +27,33 @@ describe("Services", () => {
     expect(ready([{ ready: true }, ending, {}])).toEqual([true, false, true]);
     expect(ready([ending, { ready: false }])).toEqual([true, false]);
   });
+
+  it("say where their endpoints are only where that matters", () => {
+    const slice = {
+      apiVersion: "",
+      kind: "EndpointSlice",
+      metadata: {},
+      addressType: "IPv4",
+      ports: [{ name: "http", port: 8080 }],
+      endpoints: [{ addresses: ["10.128.0.5"], nodeName: "a", zone: "x" }],
+    };
+    const plain = service("web", [{ name: "http", port: 80, nodePort: 30_080 }]);
+    const row = compileService(plain, [slice]);
+    expect(row.ports[0]).toEqual({
+      name: "http",
+      port: 80,
+      protocol: "TCP",
+      nodePort: 30_080,
+      endpoints: [{ ip: "10.128.0.5", port: 8080, ready: true }],
+    });
+    const near = compileService({ ...plain, spec: { ...plain.spec, trafficDistribution: "PreferClose" } }, [slice]);
+    expect(near.prefer).toBe("zone");
+    expect(near.ports[0]?.endpoints[0]).toMatchObject({ node: "a", zone: "x" });
+    expect(
+      compileService(
+        { ...plain, spec: { ...plain.spec, internalTrafficPolicy: "Local", externalTrafficPolicy: "Local" } },
+        [slice],
+      ),
+    ).toMatchObject({ local: true, externalLocal: true });
+  });
 });

@@ -12,12 +12,14 @@ export function compileService(service: Service, slices: readonly EndpointSlice[
   );
   const external = spec.type === "ExternalName";
   const affinity = spec.sessionAffinity === "ClientIP" ? affinitySeconds(service) : undefined;
+  const near = nearness(service);
   const ports = (spec.ports ?? []).map((port): ServicePortConfig => ({
     name: port.name ?? "",
     port: port.port,
     protocol: protocolOf(port.protocol),
     ...(port.appProtocol === undefined ? {} : { appProtocol: port.appProtocol }),
-    endpoints: endpointsOf(slices, port.name ?? "", protocolOf(port.protocol)),
+    ...(port.nodePort === undefined || port.nodePort === 0 ? {} : { nodePort: port.nodePort }),
+    endpoints: endpointsOf(slices, port.name ?? "", protocolOf(port.protocol), near.place),
   }));
   return {
     namespace: metadata.namespace ?? "",
@@ -27,12 +29,33 @@ export function compileService(service: Service, slices: readonly EndpointSlice[
     headless: headless && !external,
     publishNotReady: spec.publishNotReadyAddresses === true,
     ...(affinity === undefined ? {} : { affinitySeconds: affinity }),
+    ...near.rules,
     // A headless Service without ports has names all the same.
     ports:
       headless && ports.length === 0
         ? [{ name: "", port: 0, protocol: "TCP", endpoints: anyEndpoints(slices) }]
         : ports,
   };
+}
+
+const PREFERENCES: Readonly<Record<string, "zone" | "node">> = {
+  PreferClose: "zone",
+  PreferSameZone: "zone",
+  PreferSameNode: "node",
+};
+
+/** `place`: endpoints have to say where they are. */
+function nearness({ spec }: Service): {
+  readonly place: boolean;
+  readonly rules: Pick<ServiceConfig, "local" | "externalLocal" | "prefer">;
+} {
+  const prefer = PREFERENCES[spec.trafficDistribution ?? ""];
+  const rules = {
+    ...(spec.internalTrafficPolicy === "Local" ? { local: true } : {}),
+    ...(spec.externalTrafficPolicy === "Local" ? { externalLocal: true } : {}),
+    ...(prefer === undefined ? {} : { prefer }),
+  };
+  return { place: Object.keys(rules).length > 0, rules };
 }
 
 const DEFAULT_AFFINITY_SECONDS = 10_800;
@@ -45,7 +68,12 @@ function affinitySeconds(service: Service): number {
 const protocolOf = (protocol: string | undefined): "TCP" | "UDP" | "SCTP" =>
   protocol === "UDP" || protocol === "SCTP" ? protocol : "TCP";
 
-function endpointsOf(slices: readonly EndpointSlice[], name: string, protocol: string): EndpointConfig[] {
+function endpointsOf(
+  slices: readonly EndpointSlice[],
+  name: string,
+  protocol: string,
+  place: boolean,
+): EndpointConfig[] {
   const found: { endpoint: Endpoint; port: number }[] = [];
   for (const slice of slices) {
     if (slice.addressType !== "IPv4") continue;
@@ -54,7 +82,7 @@ function endpointsOf(slices: readonly EndpointSlice[], name: string, protocol: s
       for (const endpoint of slice.endpoints ?? []) found.push({ endpoint, port: port.port });
     }
   }
-  return distinct(found);
+  return distinct(found, place);
 }
 
 const anyEndpoints = (slices: readonly EndpointSlice[]): EndpointConfig[] =>
@@ -65,7 +93,7 @@ const anyEndpoints = (slices: readonly EndpointSlice[]): EndpointConfig[] =>
   );
 
 /** One row an address and port. Where none is ready, those that still serve while they end take the traffic, as kube-proxy has it. */
-function distinct(found: readonly { endpoint: Endpoint; port: number }[]): EndpointConfig[] {
+function distinct(found: readonly { endpoint: Endpoint; port: number }[], place = false): EndpointConfig[] {
   const isReady = (e: Endpoint): boolean => e.conditions?.ready !== false;
   const anyReady = found.some(({ endpoint }) => isReady(endpoint));
   const rows = new Map<string, EndpointConfig>();
@@ -80,6 +108,8 @@ function distinct(found: readonly { endpoint: Endpoint; port: number }[]): Endpo
         port,
         ready: ready || known?.ready === true,
         ...(endpoint.hostname === undefined ? {} : { hostname: endpoint.hostname }),
+        ...(place && endpoint.nodeName !== undefined ? { node: endpoint.nodeName } : {}),
+        ...(place && endpoint.zone !== undefined ? { zone: endpoint.zone } : {}),
       });
     }
   }
@@ -87,18 +117,21 @@ function distinct(found: readonly { endpoint: Endpoint; port: number }[]): Endpo
 }
 
 /** A pod that has an address and has not ended. */
-export function compilePod(pod: Pod): PodConfig | undefined {
+export function compilePod(pod: Pod, zoneOf: (node: string) => string | undefined): PodConfig | undefined {
   const ip = pod.status?.podIP;
   const phase = pod.status?.phase;
   if (ip === undefined || ip === "" || pod.spec.hostNetwork === true || phase === "Succeeded" || phase === "Failed")
     return undefined;
+  const node = pod.spec.nodeName ?? "";
+  const zone = zoneOf(node);
   return {
     ip,
     namespace: pod.metadata.namespace ?? "",
     name: pod.metadata.name ?? "",
     uid: pod.metadata.uid ?? "",
     serviceAccount: pod.spec.serviceAccountName ?? "default",
-    node: pod.spec.nodeName ?? "",
+    node,
+    ...(zone === undefined ? {} : { zone }),
     labels: pod.metadata.labels ?? {},
   };
 }

@@ -6,6 +6,7 @@ import {
   INGRESSES,
   NAMESPACES,
   NETWORK_POLICIES,
+  NODES,
   PODS,
   SECRETS,
   SERVICES,
@@ -27,7 +28,8 @@ import type { World } from "./world.ts";
 export type Watched = ReturnType<typeof watch>;
 
 /** Makes the informers; `run` starts them: those of built-in kinds first, those of CRDs once these are there. */
-export function watch(client: KubeClient, options: { clock: Clock; log: Logger }) {
+export function watch(client: KubeClient, given: { clock: Clock; log: Logger }) {
+  const options = { ...given, managedFields: "drop" } as const;
   return {
     services: createInformer(client, SERVICES, options),
     slices: createInformer(client, ENDPOINT_SLICES, {
@@ -38,6 +40,8 @@ export function watch(client: KubeClient, options: { clock: Clock; log: Logger }
     }),
     pods: createInformer(client, PODS, options),
     namespaces: createInformer(client, NAMESPACES, options),
+    /** Followed once a Service asks for what is near. */
+    nodes: createInformer(client, NODES, options),
     networkPolicies: createInformer(client, NETWORK_POLICIES as Resource<NetworkPolicy>, options),
     secrets: createInformer(client, SECRETS, { ...options, fieldSelector: "type=kubernetes.io/tls" }),
     ingresses: createInformer(client, INGRESSES, options),

@@ -20,7 +20,7 @@ describe("the balancer", () => {
         const { row, port } = rowOf(n);
         const counts = new Map<string, number>();
         for (let i = 0; i < n * rounds; i++) {
-          const first = balancer.order(row, port, undefined)[0]?.ip ?? "";
+          const first = balancer.order(row, port, {})[0]?.ip ?? "";
           counts.set(first, (counts.get(first) ?? 0) + 1);
         }
         expect([...counts.values()]).toEqual(Array.from({ length: n }, () => rounds));
@@ -38,7 +38,7 @@ describe("the balancer", () => {
     };
     expect(
       new Balancer(() => 0)
-        .order(row, port, undefined)
+        .order(row, port, {})
         .map((e) => e.ip)
         .toSorted(),
     ).toEqual(["10.128.0.1", "10.128.0.2", "10.128.0.3"]);
@@ -49,7 +49,7 @@ describe("the balancer", () => {
     const balancer = new Balancer(() => now);
     const { row, port } = rowOf(3, { affinitySeconds: 10 });
     const pick = (from = port): string => {
-      const first = balancer.order(row, from, "10.128.5.5")[0];
+      const first = balancer.order(row, from, { ip: "10.128.5.5" })[0];
       if (first !== undefined) balancer.served(row, "10.128.5.5", first);
       return first?.ip ?? "";
     };
@@ -61,5 +61,27 @@ describe("the balancer", () => {
     const later = new Set([pick(), (now += 20_000) && pick(), (now += 20_000) && pick()]);
     expect(later.size).toBeGreaterThan(1);
     expect(second).not.toBe("");
+  });
+
+  it("keeps to the client's node where the Service wants that, and to what is nearest where it may", () => {
+    const port = {
+      name: "",
+      port: 80,
+      protocol: "TCP" as const,
+      endpoints: [
+        endpoint("10.128.0.1", 80, { node: "a", zone: "x" }),
+        endpoint("10.128.1.1", 80, { node: "b", zone: "x" }),
+        endpoint("10.128.2.1", 80, { node: "c", zone: "y" }),
+      ],
+    };
+    const from = (rules: object, client: object): string[] =>
+      new Balancer(() => 0).order(rowOf(0, rules).row, port, client).map((e) => e.ip);
+    expect(from({ local: true }, { node: "b" })).toEqual(["10.128.1.1"]);
+    expect(from({ local: true }, { node: "d" })).toEqual([]);
+    expect(from({ local: true }, {})).toHaveLength(3);
+    expect(from({ prefer: "zone" }, { node: "b", zone: "x" })).toEqual(["10.128.0.1", "10.128.1.1"]);
+    expect(from({ prefer: "zone" }, { node: "d", zone: "z" })).toHaveLength(3);
+    expect(from({ prefer: "node" }, { node: "b", zone: "x" })).toEqual(["10.128.1.1"]);
+    expect(from({ prefer: "node" }, { node: "d", zone: "y" })).toEqual(["10.128.2.1"]);
   });
 });

@@ -8,6 +8,23 @@ interface Affinity {
 
 const MAX_AFFINITIES = 10_000;
 
+/** Who connects, as far as that decides where to. */
+export interface Client {
+  readonly ip?: string;
+  readonly node?: string;
+  readonly zone?: string;
+}
+
+/** The ready endpoints that a client may get by where they run: of its node only, or the nearest that there are. */
+function eligible(service: ServiceConfig, ready: EndpointConfig[], { node, zone }: Client): EndpointConfig[] {
+  if (service.local === true && node !== undefined) return ready.filter((e) => e.node === node);
+  if (service.prefer === undefined || node === undefined) return ready;
+  const here = service.prefer === "node" ? ready.filter((e) => e.node === node) : [];
+  if (here.length > 0) return here;
+  const near = zone === undefined ? [] : ready.filter((e) => e.zone === zone);
+  return near.length > 0 ? near : ready;
+}
+
 export class Balancer {
   readonly #now: () => number;
   readonly #turns = new Map<string, number>();
@@ -18,15 +35,16 @@ export class Balancer {
   }
 
   /** Ready endpoints in the order in which to try them; empty when there is none. */
-  order(service: ServiceConfig, port: ServicePortConfig, clientIP: string | undefined): EndpointConfig[] {
-    const ready = port.endpoints.filter((e) => e.ready);
+  order(service: ServiceConfig, port: ServicePortConfig, client: Client): EndpointConfig[] {
+    const all = port.endpoints.filter((e) => e.ready);
+    const ready = service.local === true || service.prefer !== undefined ? eligible(service, all, client) : all;
     if (ready.length < 2) return ready;
     const key = `${service.namespace}/${service.name}:${port.port}/${port.protocol}`;
     const turn = this.#turns.get(key) ?? 0;
     this.#turns.set(key, (turn + 1) % 0x7fffffff);
     let start = turn % ready.length;
-    if (service.affinitySeconds !== undefined && clientIP !== undefined) {
-      const kept = this.#kept(`${service.namespace}/${service.name}|${clientIP}`, service.affinitySeconds);
+    if (service.affinitySeconds !== undefined && client.ip !== undefined) {
+      const kept = this.#kept(`${service.namespace}/${service.name}|${client.ip}`, service.affinitySeconds);
       const index = kept === undefined ? -1 : ready.findIndex((e) => e.ip === kept);
       if (index >= 0) start = index;
     }

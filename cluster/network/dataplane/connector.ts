@@ -1,7 +1,7 @@
 /** The one place where a connection to a Service is made, and where the mesh will stand. */
 import net from "node:net";
 import type { EndpointConfig, PodConfig, ServiceConfig, ServicePortConfig } from "../config.ts";
-import type { Balancer } from "./balancer.ts";
+import type { Balancer, Client } from "./balancer.ts";
 
 export type ConnectionSource =
   | { readonly kind: "pod"; readonly pod: PodConfig }
@@ -72,19 +72,30 @@ export async function connectService(
   source: ConnectionSource,
   target: { service: ServiceConfig; port: ServicePortConfig },
 ): Promise<ServiceConnection | undefined> {
-  const clientIP = sourceAddress(source);
-  for (const endpoint of options.balancer.order(target.service, target.port, clientIP)) {
+  const client = clientOf(source);
+  for (const endpoint of options.balancer.order(target.service, target.port, client)) {
     if (options.mayConnect?.(source, endpoint) === false) continue;
     const context: ConnectionContext = { source, service: target.service, port: target.port, endpoint };
     try {
       const socket = await options.connect(context);
-      options.balancer.served(target.service, clientIP, endpoint);
+      options.balancer.served(target.service, client.ip, endpoint);
       return { socket, context };
     } catch {
       continue; // refused or unreachable: the next endpoint may do
     }
   }
   return undefined;
+}
+
+export function clientOf(source: ConnectionSource): Client {
+  switch (source.kind) {
+    case "pod":
+      return source.pod;
+    case "address":
+      return { ip: source.ip };
+    case "outside":
+      return {};
+  }
 }
 
 export function sourceAddress(source: ConnectionSource): string | undefined {

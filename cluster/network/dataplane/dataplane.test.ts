@@ -25,7 +25,7 @@ describe.skipIf(!canUnshare())("the dataplane in a network namespace", () => {
   beforeAll(async () => {
     lab = await startLab({
       sandbox: "namespaces",
-      pods: [A, B, CLIENT],
+      pods: [A, B, CLIENT, "10.128.1.1"],
       snapshot: {
         pods: { [A]: pod(A, "shop/a"), [B]: pod(B, "shop/b"), [CLIENT]: pod(CLIENT, "shop/client") },
         services: {
@@ -121,6 +121,26 @@ describe.skipIf(!canUnshare())("the dataplane in a network namespace", () => {
       (error) => String(error).includes("ECONNREFUSED"),
     );
     lab.apply({ services: { "shop/none": service("shop/none", "10.64.0.23", 80, []) } });
+  });
+
+  it("serves node ports on the nodes' addresses, externalTrafficPolicy and all", async () => {
+    const ports = (nodePort: number) => [
+      { name: "http", port: 80, protocol: "TCP" as const, nodePort, endpoints: [endpoint(A, 8000), endpoint(B, 8000)] },
+    ];
+    lab.apply({
+      services: {
+        "shop/np": service("shop/np", "10.64.0.30", 80, [], { ports: ports(30_080) }),
+        "shop/np-local": service("shop/np-local", "10.64.0.31", 80, [], { ports: ports(30_081), externalLocal: true }),
+      },
+    });
+    await eventually(
+      () => get("http://10.128.0.1:30080/"),
+      (got) => got.status === 200,
+    );
+    expect((await get("http://10.128.1.1:30080/")).status).toBe(200);
+    expect((await get("http://10.128.0.1:30081/")).status).toBe(200);
+    await expect(get("http://10.128.1.1:30081/")).rejects.toThrow(/ECONNRESET/);
+    await expect(get("http://10.128.0.9:30080/")).rejects.toThrow(/ECONNREFUSED/);
   });
 
   it("answers DNS: Services, headless ones, SRV, the apps domain, and what is not there", async () => {

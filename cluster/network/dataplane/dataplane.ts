@@ -85,7 +85,8 @@ export async function startDataplane(options: DataplaneOptions): Promise<Datapla
   });
 
   function acceptBare(socket: net.Socket, source: ConnectionSource, ip: string, port: number): void {
-    if (ip !== state.addresses.gateway) return proxy.acceptFrom(socket, source, ip, port);
+    if (ip !== state.addresses.gateway || (port !== 80 && port !== 443))
+      return proxy.acceptFrom(socket, source, ip, port);
     socket.resume();
     front.accept(socket, { publicPort: port, httpsPort: 443, tls: port === 443 ? "only" : "never" });
   }

@@ -130,9 +130,19 @@ export class PolicyGate {
     const { settings, addresses } = this.#options.state;
     const services = cidrBounds(settings.serviceRange);
     const gateway = cidrBounds(addresses.gateway);
+    const nodePorts = [...this.#options.state.services.values()].flatMap((service) =>
+      service.ports.flatMap(({ nodePort, protocol }) =>
+        nodePort === undefined || protocol === "SCTP" ? [] : [{ port: nodePort, protocol }],
+      ),
+    );
+    const pods = cidrBounds(settings.podRange);
     return [
       ...(services === undefined ? [] : [{ addresses: services }]),
-      ...(gateway === undefined ? [] : [80, 443, EGRESS_PORT].map((port) => ({ addresses: gateway, port }))),
+      // Whatever of the pods' range is reached here, not forwarded, is a node.
+      ...(pods === undefined ? [] : nodePorts.map((each) => ({ addresses: pods, ...each }))),
+      ...(gateway === undefined
+        ? []
+        : [80, 443, EGRESS_PORT].map((port) => ({ addresses: gateway, port, protocol: "TCP" as const }))),
     ];
   }
 

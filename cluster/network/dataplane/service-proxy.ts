@@ -1,5 +1,6 @@
 /** Listens on every ClusterIP and port in the pods' network and joins each connection to an endpoint. */
 import net from "node:net";
+import os from "node:os";
 import { connectService, type Connect, type ConnectionSource, type MayConnect } from "./connector.ts";
 import type { Balancer } from "./balancer.ts";
 import { join } from "./pump.ts";
@@ -24,14 +25,7 @@ export class ServiceProxy {
   /** Opens and closes listeners so that they are those of the Services in the state. */
   reconcile(): void {
     const wanted = new Map<string, { ip: string; port: number }>();
-    for (const service of this.#options.state.services.values()) {
-      for (const ip of service.clusterIPs) {
-        if (ip === this.#options.state.addresses.api || ip === this.#options.state.addresses.dns) continue;
-        for (const port of service.ports) {
-          if (port.protocol === "TCP") wanted.set(`${ip}:${port.port}`, { ip, port: port.port });
-        }
-      }
-    }
+    for (const { ip, port } of listeningPlaces(this.#options.state, "TCP")) wanted.set(`${ip}:${port}`, { ip, port });
     for (const [key, server] of this.#listeners) {
       if (wanted.has(key)) continue;
       server.close();
@@ -64,7 +58,7 @@ export class ServiceProxy {
     void this.#relay(client, source, target);
   }
 
-  /** A client that reached a NodePort or LoadBalancer port of the host. */
+  /** A client of this machine that reached a NodePort or LoadBalancer port of the host. */
   acceptFromHost(client: net.Socket, key: string, port: number): void {
     const target = this.#options.state.servicePort(key, port);
     if (target === undefined) return void client.resetAndDestroy();
@@ -94,4 +88,27 @@ export function sourceOf(state: DataplaneState, address: string | undefined): Co
   const ip = (address ?? "").replace(/^::ffff:/, "");
   const pod = state.pods.get(ip);
   return pod === undefined ? { kind: "address", ip } : { kind: "pod", pod };
+}
+
+/** The addresses and ports that Services have in the pods' network: ClusterIPs, and node ports on every node's address. */
+export function listeningPlaces(state: DataplaneState, protocol: "TCP" | "UDP"): { ip: string; port: number }[] {
+  const { api, dns } = state.addresses;
+  const places: { ip: string; port: number }[] = [];
+  for (const service of state.services.values()) {
+    const ips = service.clusterIPs.filter((ip) => ip !== dns && !(ip === api && protocol === "TCP"));
+    for (const port of service.ports) {
+      if (port.protocol !== protocol) continue;
+      for (const ip of ips) places.push({ ip, port: port.port });
+      if (port.nodePort === undefined) continue;
+      for (const ip of nodeAddresses(state)) places.push({ ip, port: port.nodePort });
+    }
+  }
+  return places;
+}
+
+/** The nodes' own addresses, as the pods' network has them. */
+function nodeAddresses(state: DataplaneState): string[] {
+  return Object.values(os.networkInterfaces())
+    .flatMap((addresses) => addresses?.map((a) => a.address) ?? [])
+    .filter((ip) => state.isNodeAddress(ip));
 }

@@ -15,6 +15,8 @@ export interface ServicePort {
   readonly port: ServicePortConfig;
 }
 
+const NODE_SUFFIX = ".1";
+
 export class DataplaneState {
   readonly settings: DataplaneSettings;
   readonly addresses: ClusterAddresses;
@@ -88,10 +90,31 @@ export class DataplaneState {
     return service === undefined || found === undefined ? undefined : { service, port: found };
   }
 
+  /** Whether an address is a node's: each has a /24 of the pods' range, and the first address of it. */
+  isNodeAddress(ip: string): boolean {
+    return ip.endsWith(NODE_SUFFIX) && this.podRange.contains(ip);
+  }
+
+  /** The Service whose port of every node this is; with externalTrafficPolicy Local, of that node's endpoints only. */
+  #nodePortAt(ip: string, port: number, protocol: "TCP" | "UDP"): ServicePort | undefined {
+    if (!this.isNodeAddress(ip)) return undefined;
+    for (const service of this.services.values()) {
+      const found = service.ports.find((p) => p.nodePort === port && p.protocol === protocol);
+      if (found === undefined) continue;
+      // Which node's pods may answer is this port's matter, not that of the ClusterIP's policy.
+      const { local: _local, ...rest } = service;
+      if (service.externalLocal !== true) return { service: rest, port: found };
+      const here = ip.slice(0, -NODE_SUFFIX.length + 1);
+      return { service: rest, port: { ...found, endpoints: found.endpoints.filter((e) => e.ip.startsWith(here)) } };
+    }
+    return undefined;
+  }
+
   servicePortAt(ip: string, port: number, protocol: "TCP" | "UDP" = "TCP"): ServicePort | undefined {
     const service = this.#byClusterIP.get(ip);
+    if (service === undefined) return this.#nodePortAt(ip, port, protocol);
     const found = service?.ports.find((p) => p.port === port && p.protocol === protocol);
-    return service === undefined || found === undefined ? undefined : { service, port: found };
+    return found === undefined ? undefined : { service, port: found };
   }
 
   /** Reverse names of a pod: `label.service.namespace` of every headless Service that lists it. */

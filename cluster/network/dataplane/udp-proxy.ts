@@ -1,8 +1,8 @@
 /** UDP Services: one socket a ClusterIP and port, one upstream socket a client, forgotten when quiet. */
 import dgram from "node:dgram";
 import type { Balancer } from "./balancer.ts";
-import type { MayConnect } from "./connector.ts";
-import { sourceOf } from "./service-proxy.ts";
+import { clientOf, type MayConnect } from "./connector.ts";
+import { listeningPlaces, sourceOf } from "./service-proxy.ts";
 import type { DataplaneState } from "./state.ts";
 
 const QUIET_MS = 60_000;
@@ -37,13 +37,7 @@ export class UdpProxy {
   reconcile(): void {
     const { state } = this.#options;
     const wanted = new Map<string, { ip: string; port: number }>();
-    for (const service of state.services.values()) {
-      for (const ip of service.clusterIPs) {
-        if (ip === state.addresses.dns) continue;
-        for (const port of service.ports)
-          if (port.protocol === "UDP") wanted.set(`${ip}:${port.port}`, { ip, port: port.port });
-      }
-    }
+    for (const { ip, port } of listeningPlaces(state, "UDP")) wanted.set(`${ip}:${port}`, { ip, port });
     for (const [key, listener] of this.#listeners) {
       if (wanted.has(key)) continue;
       closeListener(listener);
@@ -76,7 +70,7 @@ export class UdpProxy {
     if (target === undefined || listener.flows.size >= MAX_CLIENTS) return undefined;
     const source = sourceOf(this.#options.state, peer.address);
     const endpoint = this.#options.balancer
-      .order(target.service, target.port, peer.address)
+      .order(target.service, target.port, clientOf(source))
       .find((candidate) => this.#options.mayConnect(source, candidate));
     if (endpoint === undefined) return undefined;
     this.#options.balancer.served(target.service, peer.address, endpoint);

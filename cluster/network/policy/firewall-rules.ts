@@ -35,11 +35,10 @@ export interface DeniedTarget {
   readonly port: number;
 }
 
-/** Addresses beside the pods, all their ports or one of TCP. */
-export interface JudgedTarget {
-  readonly addresses: AddressRange;
-  readonly port?: number;
-}
+/** Addresses beside the pods: all their ports, or one. */
+export type JudgedTarget =
+  | { readonly addresses: AddressRange; readonly port?: undefined }
+  | { readonly addresses: AddressRange; readonly port: number; readonly protocol: Protocol };
 
 export interface FirewallPlan {
   readonly policies: readonly PolicyConfig[];
@@ -130,8 +129,12 @@ export interface FirewallGeneration {
 /** Names of sets end in the generation, so that the old rules stand until the new ones replace them at once. */
 export function compileFirewall(plan: FirewallPlan, generation: number): FirewallGeneration {
   const sets: NamedSet[] = [];
+  const known = new Map<string, string>();
   const addresses = (ranges: readonly AddressRange[]): string => {
-    const name = `a${sets.length}g${generation}`;
+    const key = ranges.map(({ from, to }) => `${from}-${to}`).join();
+    const name = known.get(key) ?? `a${sets.length}g${generation}`;
+    if (known.has(key)) return name;
+    known.set(key, name);
     sets.push(addressSet(name, sets.length + 2, mergeRanges(ranges)));
     return name;
   };
@@ -205,17 +208,17 @@ function establishedRules(chain: "input" | "forward"): Buffer[] {
   ];
 }
 
-const judgedRule = ({ addresses: range, port }: JudgedTarget, addresses: (ranges: AddressRange[]) => string): Buffer =>
+const judgedRule = (target: JudgedTarget, addresses: (ranges: AddressRange[]) => string): Buffer =>
   rule(
     "input",
-    ...[load(TARGET, NETWORK, 16, 4), isIn(addresses([range]), TARGET)],
-    ...(port === undefined
+    ...[load(TARGET, NETWORK, 16, 4), isIn(addresses([target.addresses]), TARGET)],
+    ...(target.port === undefined
       ? []
       : [
           loadProtocol,
-          isProtocol(NUMBERS.TCP),
+          isProtocol(NUMBERS[target.protocol]),
           load(TARGET_PORT, TRANSPORT, 2, 2),
-          compare(TARGET_PORT, "equal", port16(port)),
+          compare(TARGET_PORT, "equal", port16(target.port)),
         ]),
     verdict(ACCEPT),
   );

@@ -4,7 +4,7 @@ import http2 from "node:http2";
 import { nodeHttp } from "@travelops/kube/api/node-http";
 import type { EndpointConfig } from "../../config.ts";
 import type { Balancer } from "../balancer.ts";
-import { sourceAddress, type Connect, type ConnectionContext, type ConnectionSource } from "../connector.ts";
+import { clientOf, sourceAddress, type Connect, type ConnectionContext, type ConnectionSource } from "../connector.ts";
 import type { DataplaneState } from "../state.ts";
 import { changeHeaders, endToEnd, type HeaderMap } from "./filters.ts";
 import { gatewayFault, noEndpoint, renderPage, type Page } from "./pages.ts";
@@ -35,7 +35,7 @@ export function contextsFor(
   const target = tools.state.servicePort(service, port);
   if (target === undefined) return [];
   return tools.balancer
-    .order(target.service, target.port, sourceAddress(source))
+    .order(target.service, target.port, clientOf(source))
     .filter((endpoint) => tools.mayEnter(gateways, endpoint))
     .map((endpoint) => ({ source, service: target.service, port: target.port, endpoint }));
 }

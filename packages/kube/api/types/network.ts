@@ -24,6 +24,7 @@ export interface Service extends KubeObject {
     publishNotReadyAddresses?: boolean;
     ipFamilies?: string[];
     internalTrafficPolicy?: string;
+    externalTrafficPolicy?: string;
     trafficDistribution?: string;
   };
   status?: { loadBalancer?: { ingress?: { ip?: string; hostname?: string }[] }; conditions?: Condition[] };
