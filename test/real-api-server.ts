@@ -14,6 +14,8 @@ export interface RealApiServer {
   readonly ca: string;
   readonly token: string;
   readonly directory: string;
+  /** Ends both, and leaves the directory for another start. */
+  stop(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -68,12 +70,11 @@ export interface RealApiServerOptions {
   readonly serviceAccounts?: boolean;
   /** etcd writes to the disk before it answers, as in production; tests do without. */
   readonly durable?: boolean;
+  /** That of a server which was stopped: this one goes on with its objects. */
+  readonly directory?: string;
 }
 
-/** Starts both programs of `assets` and resolves once the API is ready. */
-export async function startRealApiServer(assets: string, options: RealApiServerOptions = {}): Promise<RealApiServer> {
-  const directory = await mkdtemp(join(tmpdir(), "travelops-api-"));
-  const [client, peer, secure] = await Promise.all([freePort(), freePort(), freePort()]);
+async function writeCredentials(directory: string): Promise<void> {
   const keys = generateKeyPairSync("rsa", { modulusLength: 2048 });
   const token = randomBytes(24).toString("base64url");
   await Promise.all([
@@ -83,6 +84,14 @@ export async function startRealApiServer(assets: string, options: RealApiServerO
     writeFile(join(directory, "sa.pub"), keys.publicKey.export({ type: "spki", format: "pem" })),
     writeFile(join(directory, "tokens.csv"), `${token},admin,admin,system:masters\n`, { mode: 0o600 }),
   ]);
+}
+
+/** Starts both programs of `assets` and resolves once the API is ready. */
+export async function startRealApiServer(assets: string, options: RealApiServerOptions = {}): Promise<RealApiServer> {
+  const directory = options.directory ?? (await mkdtemp(join(tmpdir(), "travelops-api-")));
+  const [client, peer, secure] = await Promise.all([freePort(), freePort(), freePort()]);
+  if (options.directory === undefined) await writeCredentials(directory);
+  const [token = ""] = (await readFile(join(directory, "tokens.csv"), "utf8")).split(",");
   const etcd = run(join(assets, "etcd"), [
     `--data-dir=${join(directory, "etcd")}`,
     `--listen-client-urls=http://127.0.0.1:${client}`,
@@ -110,9 +119,12 @@ export async function startRealApiServer(assets: string, options: RealApiServerO
     "--service-cluster-ip-range=10.64.0.0/16",
     `--feature-gates=WatchList=${watchList}`,
   ]);
-  const close = async (): Promise<void> => {
+  const stopBoth = async (): Promise<void> => {
     await stop(apiserver);
     await stop(etcd);
+  };
+  const close = async (): Promise<void> => {
+    await stopBoth();
     await rm(directory, { recursive: true, force: true, maxRetries: 5 });
   };
   const server = `https://127.0.0.1:${secure}`;
@@ -123,6 +135,7 @@ export async function startRealApiServer(assets: string, options: RealApiServerO
       ca: await readFile(join(directory, "certs", "apiserver.crt"), "utf8"),
       token,
       directory,
+      stop: stopBoth,
       close,
     };
   } catch (error) {

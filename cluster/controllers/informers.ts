@@ -42,6 +42,7 @@ export function sharedInformers(options: SharedInformersOptions): SharedInformer
         clock,
         random,
         log,
+        managedFields: "drop",
         indexes: {
           [BY_CONTROLLER]: (object) => uidOfController(object),
           [ORPHANS]: (object) => (controllerOf(object) === undefined ? [object.metadata.namespace ?? ""] : []),

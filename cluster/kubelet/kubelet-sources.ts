@@ -16,8 +16,9 @@ import type { KubeletSources } from "./pod/kubelet-context.ts";
 export function kubeletSources(
   client: KubeClient,
   signal: AbortSignal,
-  options: { clock?: Clock; log?: Logger } = {},
+  given: { clock?: Clock; log?: Logger } = {},
 ): KubeletSources {
+  const options = { ...given, managedFields: "drop" } as const;
   const sources: KubeletSources = {
     configMaps: createInformer(client, CONFIG_MAPS, options),
     secrets: createInformer(client, SECRETS, options),

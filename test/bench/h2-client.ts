@@ -16,7 +16,12 @@ export interface H2Answer {
 
 export interface H2Client {
   /** Resolves when the last byte has come. Rejects on a status of 400 or more. */
-  request(method: string, path: string, body?: Buffer | string): Promise<H2Answer>;
+  request(
+    method: string,
+    path: string,
+    body?: Buffer | string,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<H2Answer>;
   /** Calls `onData` with every piece of the body until the stream is closed; resolves when the answer has begun. */
   stream(path: string, onData: (chunk: Buffer) => void): Promise<http2.ClientHttp2Stream>;
   close(): void;
@@ -31,10 +36,16 @@ export async function connectH2({ server, ca, cert, key, token }: ApiAddress): P
   session.setLocalWindowSize(WINDOW_BYTES);
   session.on("error", () => undefined);
   const headers = { accept: "application/json", ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
-  const open = (method: string, path: string, body?: Buffer | string): http2.ClientHttp2Stream => {
+  const open = (
+    method: string,
+    path: string,
+    body?: Buffer | string,
+    extra?: Readonly<Record<string, string>>,
+  ): http2.ClientHttp2Stream => {
     const stream = session.request(
       {
         ...headers,
+        ...extra,
         ":method": method,
         ":path": path,
         ...(body === undefined ? {} : { "content-type": "application/json" }),
@@ -45,9 +56,9 @@ export async function connectH2({ server, ca, cert, key, token }: ApiAddress): P
     return stream;
   };
   return {
-    request: (method, path, body) =>
+    request: (method, path, body, extra) =>
       new Promise((resolve, reject) => {
-        const stream = open(method, path, body);
+        const stream = open(method, path, body, extra);
         const chunks: Buffer[] = [];
         let status = 0;
         stream.on("response", (answer) => void (status = Number(answer[":status"])));

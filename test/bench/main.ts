@@ -5,6 +5,7 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import { fsyncMs } from "./disk.ts";
 import type { BenchContext, Figure, Measurement } from "./figure.ts";
+import { atSize } from "./figures/at-size.ts";
 import { creates } from "./figures/creates.ts";
 import { idle } from "./figures/idle.ts";
 import { list } from "./figures/list.ts";
@@ -16,7 +17,17 @@ import { watchLatency } from "./figures/watch-latency.ts";
 import { subjects } from "./subject.ts";
 import { renderTable } from "./table.ts";
 
-const FIGURES: readonly Figure[] = [startUp, idle, creates, list, watchLatency, podStart, travelDemo, manyClusters];
+const FIGURES: readonly Figure[] = [
+  startUp,
+  idle,
+  creates,
+  list,
+  watchLatency,
+  atSize,
+  podStart,
+  travelDemo,
+  manyClusters,
+];
 
 const USAGE = `npm run bench -- [--quick] [--json] [--only ID[,ID…]] [--directory DIR]
 figures: ${FIGURES.map(({ id }) => id).join(", ")}`;

@@ -16,6 +16,8 @@ export interface RunningSubject {
   readonly pids: readonly number[];
   /** From starting the first process to the first 200 of /readyz over TLS. */
   readonly readyMs: number;
+  /** Ends it and starts it on the same data; this one is of no use then. */
+  restart(): Promise<RunningSubject>;
   close(): Promise<void>;
 }
 
@@ -30,35 +32,63 @@ let runs = 0;
 /** The whole cluster: its controllers, scheduler and nodes run beside the API, as they do for users. */
 const travelops: Subject = {
   name: "travelops",
-  async start(directory) {
-    const apiPort = await freePort();
-    let answered: Promise<number> | undefined;
-    const cluster = await startClusterProcess({
-      dataDir: path.join(directory, `cluster-${++runs}`),
-      nodes: 2,
-      apiPort,
-      onSpawn: () => void (answered = timeToReady(apiPort)),
-    });
-    const readyMs = (await answered) ?? Number.NaN;
-    const { server, ca = "", cert, key } = loadKubeconfig(cluster.ready.kubeconfig);
-    return { address: { server, ca, cert, key }, pids: [cluster.pid], readyMs, close: () => cluster.stop() };
-  },
+  start: (directory) => startCluster(path.join(directory, `cluster-${++runs}`)),
 };
+
+async function startCluster(dataDir: string): Promise<RunningSubject> {
+  const apiPort = await freePort();
+  let answered: Promise<number> | undefined;
+  const cluster = await startClusterProcess({
+    dataDir,
+    nodes: 2,
+    apiPort,
+    execArgv: profilerFlags(),
+    onSpawn: () => void (answered = timeToReady(apiPort)),
+  });
+  const readyMs = (await answered) ?? Number.NaN;
+  const { server, ca = "", cert, key } = loadKubeconfig(cluster.ready.kubeconfig);
+  return {
+    address: { server, ca, cert, key },
+    pids: [cluster.pid],
+    readyMs,
+    async restart() {
+      await cluster.stop();
+      return startCluster(dataDir);
+    },
+    close: () => cluster.stop(),
+  };
+}
+
+/** Flags for the runtime of the cluster under test, as `--cpu-prof --cpu-prof-dir=DIR`: to see where the time goes. */
+function profilerFlags(): string[] {
+  return (process.env["BENCH_NODE_FLAGS"] ?? "").split(" ").filter((flag) => flag !== "");
+}
 
 /** kube-apiserver and etcd alone: nothing else runs on them, which is to their advantage. */
 const kubeApiServer = (assets: string): Subject => ({
   name: "kube-apiserver",
-  async start() {
-    const begin = performance.now();
-    const before = new Set(descendantsOf(process.pid).map(({ pid }) => pid));
-    const { server, ca, token, close } = await startRealApiServer(assets, { durable: true });
-    const readyMs = performance.now() - begin;
-    const pids = descendantsOf(process.pid)
-      .filter(({ pid, command }) => !before.has(pid) && /\/(etcd|kube-apiserver) /.test(command))
-      .map(({ pid }) => pid);
-    return { address: { server, ca, token }, pids, readyMs, close };
-  },
+  start: () => startReal(assets),
 });
+
+async function startReal(assets: string, directory?: string): Promise<RunningSubject> {
+  const begin = performance.now();
+  const before = new Set(descendantsOf(process.pid).map(({ pid }) => pid));
+  const real = await startRealApiServer(assets, { durable: true, ...(directory === undefined ? {} : { directory }) });
+  const readyMs = performance.now() - begin;
+  const pids = descendantsOf(process.pid)
+    .filter(({ pid, command }) => !before.has(pid) && /\/(etcd|kube-apiserver) /.test(command))
+    .map(({ pid }) => pid);
+  return {
+    address: { server: real.server, ca: real.ca, token: real.token },
+    pids,
+    readyMs,
+    async restart() {
+      await real.stop();
+      return startReal(assets, real.directory);
+    },
+    close: () => real.close(),
+  };
+}
 
 export function subjects(): readonly Subject[] {
   const assets = process.env["KUBEBUILDER_ASSETS"];

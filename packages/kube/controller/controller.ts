@@ -40,6 +40,8 @@ export interface ControllerOptions {
   queue?: WorkQueue;
 }
 
+const KEYS_A_TURN = 64;
+
 /** Resolves once `signal` has aborted and what was under way has ended. */
 export async function runController(options: ControllerOptions): Promise<void> {
   const { signal } = options;
@@ -60,8 +62,11 @@ export async function runController(options: ControllerOptions): Promise<void> {
     if (!signal.aborted) throw error;
   }
   const worker = async (): Promise<void> => {
+    let inARow = 0;
     for (let key = await queue.get(); key !== undefined; key = await queue.get()) {
       await workOn(key, queue, options, log);
+      // Reconciling what needs nothing never leaves the turn: thousands of keys would hold up everyone else.
+      if (++inARow % KEYS_A_TURN === 0 && queue.length > 0) await new Promise((resolve) => setImmediate(resolve));
     }
   };
   await Promise.all(Array.from({ length: options.workers ?? 1 }, worker));

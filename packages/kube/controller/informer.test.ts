@@ -7,7 +7,7 @@ import { expired, StatusError } from "../api/status-error.ts";
 import type { ApiRequest, Transport, WatchFrame } from "../client/transport.ts";
 import { CONFIG_MAPS } from "../client/resources.ts";
 import { createKubeClient } from "../client/kube-client.ts";
-import { createInformer, type InformerEvent } from "./informer.ts";
+import { createInformer, type InformerEvent, type InformerOptions } from "./informer.ts";
 
 /** A server of one resource with a revision log: what a watch gives depends only on the revision it starts from. */
 class FakeServer implements Transport {
@@ -127,10 +127,10 @@ class FakeServer implements Transport {
 
 const MARKER = "marker";
 
-function following(server: FakeServer) {
+function following(server: FakeServer, options: Pick<InformerOptions<KubeObject>, "managedFields"> = {}) {
   const abort = new AbortController();
   const clock = fakeClock();
-  const informer = createInformer(createKubeClient(server), CONFIG_MAPS, { clock, random: () => 0 });
+  const informer = createInformer(createKubeClient(server), CONFIG_MAPS, { clock, random: () => 0, ...options });
   const events: InformerEvent<KubeObject>[] = [];
   informer.onEvent((event) => events.push(event));
   const running = informer.run(abort.signal);
@@ -226,6 +226,24 @@ test("an own write is seen at once, told once, and never brings back what is gon
   expect(informer.get("ns", "b")).toBeUndefined();
   expect(told(events)).toEqual(["added a", "added b", "deleted b"]);
   await stop();
+});
+
+test("who owns which field is kept only where it is wanted", async () => {
+  const server = new FakeServer();
+  server.put("a", "1");
+  const made = server.objects.get("a");
+  if (made === undefined) throw new Error("a was not made");
+  made.metadata.managedFields = [{ manager: "kubectl" }];
+  const keeping = following(server);
+  const dropping = following(server, { managedFields: "drop" });
+  await keeping.settle();
+  await dropping.settle();
+  expect(keeping.informer.get("ns", "a")).toBe(made);
+  const { managedFields: _, ...metadata } = made.metadata;
+  expect(dropping.informer.get("ns", "a")).toEqual({ ...made, metadata });
+  dropping.informer.note({ ...made, metadata: { ...made.metadata, resourceVersion: "90" } });
+  expect(dropping.informer.get("ns", "a")?.metadata).toEqual({ ...metadata, resourceVersion: "90" });
+  await Promise.all([keeping.stop(), dropping.stop()]);
 });
 
 test("indexes follow, and listeners that come late hear what there is", async () => {

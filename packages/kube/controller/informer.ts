@@ -21,6 +21,8 @@ export interface InformerOptions<T extends KubeObject> {
   labelSelector?: string;
   fieldSelector?: string;
   indexes?: Readonly<Record<string, IndexFunction<T>>>;
+  /** Who owns which field is half of a small object, and few readers ask for it. An update without it changes no owner. */
+  managedFields?: "keep" | "drop";
   clock?: Clock;
   random?: () => number;
   log?: Logger;
@@ -87,11 +89,14 @@ class StoreInformer<T extends KubeObject> implements Informer<T> {
   #reached = Number.NaN;
   /** Own writes that are ahead of the watch. */
   readonly #noted = new Map<string, T>();
+  /** What is kept of an object. */
+  readonly #kept: (object: T) => T;
 
   constructor(resource: Resource<T>, source: ReflectorSource<T>, options: InformerOptions<T>) {
     this.resource = resource;
     this.#source = source;
     this.#options = options;
+    this.#kept = options.managedFields === "drop" ? withoutManagedFields : (object) => object;
     for (const [name, values] of Object.entries(options.indexes ?? {})) this.#indexes.set(name, new Index(values));
     // Whoever does not wait for it must not be killed by its rejection.
     this.#synced.promise.catch(() => {});
@@ -138,8 +143,8 @@ class StoreInformer<T extends KubeObject> implements Informer<T> {
   async run(signal: AbortSignal): Promise<void> {
     const { clock, random, log } = this.#options;
     const sink: ReflectorSink<T> = {
-      replace: (objects, resourceVersion) => this.#replace(objects, Number(resourceVersion)),
-      upsert: (object) => this.#upsert(object),
+      replace: (objects, resourceVersion) => this.#replace(objects.map(this.#kept), Number(resourceVersion)),
+      upsert: (object) => this.#upsert(this.#kept(object)),
       remove: (object) => this.#remove(object),
       reached: (resourceVersion) => this.#reach(Number(resourceVersion)),
     };
@@ -151,8 +156,9 @@ class StoreInformer<T extends KubeObject> implements Informer<T> {
     const revision = Number(object.metadata.resourceVersion);
     // What the watch has passed it has told, also whether the object is gone since.
     if (!(revision > this.#reached)) return;
-    this.#noted.set(keyOf(object), object);
-    this.#upsert(object);
+    const kept = this.#kept(object);
+    this.#noted.set(keyOf(object), kept);
+    this.#upsert(kept);
   }
 
   #reach(revision: number): void {
@@ -224,6 +230,20 @@ class StoreInformer<T extends KubeObject> implements Informer<T> {
       }
     }
   }
+}
+
+/** Informers of one process share objects; what they keep of one is shared, too. */
+const withoutOwners = new WeakMap<KubeObject, KubeObject>();
+
+function withoutManagedFields<T extends KubeObject>(object: T): T {
+  if (object.metadata.managedFields === undefined) return object;
+  const known = withoutOwners.get(object);
+  // It was made of this very object, and so has its type.
+  if (known !== undefined) return known as T;
+  const { managedFields: _, ...metadata } = object.metadata;
+  const kept = { ...object, metadata };
+  withoutOwners.set(object, kept);
+  return kept;
 }
 
 /** Resource versions count up (apimachinery has called them comparable since 1.35); others are taken as new. */

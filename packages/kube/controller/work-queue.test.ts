@@ -20,6 +20,21 @@ test("a key is handed out once, and again only when it was added meanwhile", asy
   expect(await queue.get()).toBeUndefined();
 });
 
+test("keys come in the order in which they were added, however many wait", async () => {
+  const queue = new WorkQueue({ clock: fakeClock() });
+  const expected: string[] = [];
+  for (let round = 0; round < 5; round++) {
+    for (let n = 0; n < 40; n++) {
+      queue.add(`${round}-${n}`);
+      expected.push(`${round}-${n}`);
+    }
+    for (let n = 0; n < 30; n++) expect(await queue.get()).toBe(expected.shift());
+  }
+  expect(queue.length).toBe(expected.length);
+  while (expected.length > 0) expect(await queue.get()).toBe(expected.shift());
+  expect(queue.length).toBe(0);
+});
+
 test("failures back off by doubling, up to the cap, until forgotten", async () => {
   const clock = fakeClock();
   const queue = new WorkQueue({ clock, longestBackoffMs: 30 });

@@ -19,7 +19,9 @@ export class WorkQueue<K extends string = string> {
   readonly #longest: number;
   /** In order; also holds what must run again when its present run is done. */
   readonly #dirty = new Set<K>();
-  readonly #queue: K[] = [];
+  #queue: K[] = [];
+  /** Keys before this position are taken; the array is cut when half of it is: shifting a long one moves all of it. */
+  #taken = 0;
   readonly #processing = new Set<K>();
   readonly #failures = new Map<K, number>();
   readonly #timers = new Map<K, Timer>();
@@ -34,7 +36,7 @@ export class WorkQueue<K extends string = string> {
 
   /** Keys that wait (not those being worked on, nor those whose time has not come). */
   get length(): number {
-    return this.#queue.length;
+    return this.#queue.length - this.#taken;
   }
 
   add(key: K): void {
@@ -85,7 +87,7 @@ export class WorkQueue<K extends string = string> {
 
   /** The next key, or undefined once the queue is closed. Give it back with `done`. */
   get(): Promise<K | undefined> {
-    const key = this.#queue.shift();
+    const key = this.#take();
     if (key !== undefined) {
       this.#start(key);
       return Promise.resolve(key);
@@ -105,9 +107,21 @@ export class WorkQueue<K extends string = string> {
     this.#closed = true;
     for (const timer of this.#timers.values()) timer.cancel();
     this.#timers.clear();
-    this.#queue.length = 0;
+    this.#queue = [];
+    this.#taken = 0;
     this.#dirty.clear();
     for (const waiting of this.#waiting.splice(0)) waiting(undefined);
+  }
+
+  #take(): K | undefined {
+    const key = this.#queue[this.#taken];
+    if (key === undefined) return undefined;
+    this.#taken++;
+    if (this.#taken * 2 > this.#queue.length) {
+      this.#queue = this.#queue.slice(this.#taken);
+      this.#taken = 0;
+    }
+    return key;
   }
 
   #start(key: K): void {

@@ -4,7 +4,7 @@ import path from "node:path";
 import type { ApiFigure } from "../figure.ts";
 import { connectH2 } from "../h2-client.ts";
 import { percentile, spread } from "../statistics.ts";
-import type { ReportOrder, WatcherReport } from "./watchers.ts";
+import type { ReportOrder, WatcherReport, WatchOrder } from "./watchers.ts";
 
 const WATCHERS = 100;
 const WRITES_A_SECOND = 100;
@@ -21,7 +21,10 @@ export const watchLatency: ApiFigure = {
     try {
       await new Promise((resolve, reject) => {
         watchers.once("message", resolve).once("error", reject);
-        watchers.send({ address, watchers: WATCHERS, path: `${COLLECTION}?watch=true` });
+        watchers.send({
+          address,
+          paths: Array<string>(WATCHERS).fill(`${COLLECTION}?watch=true`),
+        } satisfies WatchOrder);
       });
       const seconds = quick ? 3 : 10;
       const wanted = seconds * WRITES_A_SECOND * WATCHERS;

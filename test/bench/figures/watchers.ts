@@ -1,15 +1,23 @@
 /** The watchers' process: each on a connection of its own, as real clients have it. Started by `watch-latency.ts`. */
-import { type ApiAddress, connectH2 } from "../h2-client.ts";
+import { type ApiAddress, connectH2, type H2Client, keepInFlight } from "../h2-client.ts";
 
 export interface WatcherReport {
   /** Milliseconds, of every event at every watcher since the last report. */
   readonly latencies: Float64Array;
 }
 
-interface Order {
+export interface WatchOrder {
   readonly address: ApiAddress;
-  readonly watchers: number;
-  readonly path: string;
+  /** One watch each. */
+  readonly paths: readonly string[];
+  /** How many events all of them together start with; none where absent. */
+  readonly initialEvents?: number;
+}
+
+/** All of them stand and have seen what they start with. */
+export interface WatchersReady {
+  /** From the first request to the last initial event. */
+  readonly syncMs: number;
 }
 
 export interface ReportOrder {
@@ -34,12 +42,31 @@ function note(chunk: Buffer, rest: string): string {
   }
 }
 
-async function watch({ address, watchers, path }: Order): Promise<void> {
-  for (let n = 0; n < watchers; n++) {
-    const client = await connectH2(address);
-    let rest = "";
-    await client.stream(path, (chunk) => void (rest = note(chunk, rest)));
-  }
+const CONNECTING = 16;
+const LINE_END = 10;
+
+async function watch({ address, paths, initialEvents = 0 }: WatchOrder): Promise<WatchersReady> {
+  const clients: H2Client[] = [];
+  await keepInFlight(paths.length, CONNECTING, async () => void clients.push(await connectH2(address)));
+  let lines = 0;
+  const { promise: synced, resolve } = Promise.withResolvers<void>();
+  const count = (chunk: Buffer): void => {
+    for (let at = chunk.indexOf(LINE_END); at >= 0; at = chunk.indexOf(LINE_END, at + 1)) lines++;
+    if (lines >= initialEvents) resolve();
+  };
+  if (initialEvents === 0) resolve();
+  const begin = performance.now();
+  await Promise.all(
+    clients.map((client, n) => {
+      let rest = "";
+      return client.stream(paths[n] ?? "", (chunk) => {
+        if (lines < initialEvents) count(chunk);
+        else rest = note(chunk, rest);
+      });
+    }),
+  );
+  await synced;
+  return { syncMs: performance.now() - begin };
 }
 
 const PATIENCE_MS = 10_000;
@@ -53,9 +80,9 @@ async function report(wanted: number): Promise<void> {
   latencies = [];
 }
 
-process.on("message", (message: Order | ReportOrder) => {
+process.on("message", (message: WatchOrder | ReportOrder) => {
   const done =
-    "reportAfter" in message ? report(message.reportAfter) : watch(message).then(() => process.send?.("ready"));
+    "reportAfter" in message ? report(message.reportAfter) : watch(message).then((ready) => process.send?.(ready));
   done.catch((error: unknown) => {
     process.stderr.write(`${String(error)}\n`);
     process.exit(1);
