@@ -63,6 +63,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       serviceRange,
       advertise: { address: addresses.gateway, port: INNER_API_PORT },
       clientCaBundle: pki.ca,
+      frontProxy: pki.frontProxy,
       validate: validateBuiltin,
     });
     const port = await server.listen(options.host, options.apiPort);

@@ -2,6 +2,7 @@
 import type { KubeObject } from "@travelops/kube";
 import { formatTime } from "@travelops/kube/api/clock";
 import { bootstrapPolicy } from "./authorization/bootstrap-policy.ts";
+import { FRONT_PROXY_CLIENT } from "./pki/cluster-pki.ts";
 import type { ObjectKey } from "../store/store.ts";
 import type { ApiServerOptions, ServerCore } from "./server-options.ts";
 import { addressAt, parseRange } from "./registry/strategies/service-allocator.ts";
@@ -94,11 +95,23 @@ function kubernetesEndpoints(address: string, port: number): [KubeObject, KubeOb
   ];
 }
 
-const authenticationConfig = (clientCa: string): KubeObject => ({
+const authenticationConfig = (clientCa: string, frontProxyCa: string | undefined): KubeObject => ({
   apiVersion: "v1",
   kind: "ConfigMap",
   metadata: { name: "extension-apiserver-authentication", namespace: "kube-system" },
-  data: { "client-ca-file": clientCa },
+  data: {
+    "client-ca-file": clientCa,
+    ...(frontProxyCa === undefined
+      ? {}
+      : {
+          "requestheader-allowed-names": JSON.stringify([FRONT_PROXY_CLIENT]),
+          "requestheader-client-ca-file": frontProxyCa,
+          "requestheader-extra-headers-prefix": '["X-Remote-Extra-"]',
+          "requestheader-group-headers": '["X-Remote-Group"]',
+          "requestheader-uid-headers": '["X-Remote-Uid"]',
+          "requestheader-username-headers": '["X-Remote-User"]',
+        }),
+  },
 });
 
 interface Furniture {
@@ -147,7 +160,7 @@ function furniture(options: ApiServerOptions): Furniture[] {
     },
     {
       table: "configmaps.",
-      object: authenticationConfig(options.clientCaBundle ?? options.tls.clientCa),
+      object: authenticationConfig(options.clientCaBundle ?? options.tls.clientCa, options.frontProxy?.ca),
       renew: true,
     },
   ];

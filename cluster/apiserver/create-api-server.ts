@@ -3,8 +3,9 @@ import { randomUUID } from "node:crypto";
 import { createKubeClient } from "@travelops/kube/client/kube-client";
 import type { ApiServer, NodeAccess, UserInfo } from "./api-server.ts";
 import { WebhookIndex } from "./admission/webhooks/webhook-index.ts";
+import { Aggregation } from "./aggregation/aggregation.ts";
 import { bootstrap } from "./bootstrap.ts";
-import { handlerChain } from "./chain/handler-chain.ts";
+import { handlerChain, type Handler } from "./chain/handler-chain.ts";
 import { customResources } from "./custom-resources/custom-resources.ts";
 import { dispatch } from "./handlers/dispatch.ts";
 import { httpsFront } from "./http/https-front.ts";
@@ -57,12 +58,19 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     validate: options.validate ?? validateBuiltin,
     admissionWebhooks: new WebhookIndex(store),
     webhooks: clusterWebhooks({ store, nodeAccess: () => core.nodeAccess }),
+    aggregation: new Aggregation(() => core),
+    frontProxy: options.frontProxy?.client,
     nodeAccess: undefined,
     ready: false,
     closing: closing.signal,
   };
   registry.add(metricsResources(() => core.nodeAccess));
-  const handler = handlerChain(core, (call) => dispatch(core, call));
+  const local: Handler = (call) => dispatch(core, call);
+  const handler = handlerChain(core, (call) =>
+    core.aggregation.active
+      ? import("./aggregation/serve.ts").then(({ serveAggregated }) => serveAggregated(core, call, local))
+      : local(call),
+  );
   let requests = 0;
   const prefix = core.uuid().slice(0, 24);
   const nextId = (): string => prefix + (++requests).toString(16).padStart(12, "0");
@@ -77,6 +85,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const stopCustomResources = customResources(core);
   const stopExpiry = expireObjects(core);
   const [stopApiServices] = await Promise.all([keepApiServices(core), bootstrap(core, options)]);
+  core.aggregation.start();
   core.ready = true;
 
   return {
@@ -92,6 +101,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       stopExpiry();
       stopCustomResources();
       stopApiServices();
+      core.aggregation.close();
       core.watches.close();
       core.admissionWebhooks.close();
       core.webhooks.close();

@@ -6,6 +6,9 @@ import type { Logger } from "@travelops/kube/api/logger";
 import type { FieldError, KubeObject } from "@travelops/kube";
 import type { ResourceRow } from "@travelops/kube/schema/node";
 import type { Store } from "../store/store.ts";
+import type { Aggregation } from "./aggregation/aggregation.ts";
+import type { CertificatePair } from "./pki/certificate-authority.ts";
+import type { FrontProxy } from "./pki/cluster-pki.ts";
 import type { AccessControl } from "./access.ts";
 import type { WebhookIndex } from "./admission/webhooks/webhook-index.ts";
 import type { NodeAccess, UserInfo } from "./api-server.ts";
@@ -58,6 +61,8 @@ export interface ApiServerOptions {
   readonly advertise?: { readonly address: string; readonly port: number };
   /** PEM of the CA that pods trust; goes to `extension-apiserver-authentication`. */
   readonly clientCaBundle?: string;
+  /** How this server shows other API servers that a request is passed on by it. */
+  readonly frontProxy?: FrontProxy;
   readonly limits?: Partial<Limits>;
   readonly validate?: ValidateObject;
   readonly upgrade?: Upgrade;
@@ -96,6 +101,10 @@ export interface ServerCore {
   readonly webhooks: WebhookClient;
   /** Which webhooks have a say in a request. */
   readonly admissionWebhooks: WebhookIndex;
+  /** Group versions that other servers serve. */
+  readonly aggregation: Aggregation;
+  /** Shown to them. */
+  readonly frontProxy: CertificatePair | undefined;
   nodeAccess: NodeAccess | undefined;
   /** Set once bootstrap is done: readiness. */
   ready: boolean;

@@ -28,6 +28,13 @@ export interface TokenKey {
   readonly publicKey: KeyObject;
 }
 
+/** Proof for other API servers that a request comes through this one; an authority of its own, as upstream asks for. */
+export interface FrontProxy {
+  /** PEM of the authority. */
+  readonly ca: string;
+  readonly client: CertificatePair;
+}
+
 export interface ClusterPki {
   /** PEM of the CA. */
   readonly ca: string;
@@ -36,6 +43,7 @@ export interface ClusterPki {
   /** `kubernetes-admin` in `system:masters`, for the kubeconfig. */
   readonly admin: CertificatePair;
   readonly tokenKey: TokenKey;
+  readonly frontProxy: FrontProxy;
   /** A new client certificate, a year long. Not kept. */
   issueClient(user: string, groups: readonly string[]): Promise<CertificatePair>;
   /** PEM of a certificate of this CA for a request that was approved. */
@@ -54,6 +62,8 @@ export class PkiError extends Error {
   override readonly name = "PkiError";
 }
 
+/** The name that other API servers know this one by. */
+export const FRONT_PROXY_CLIENT = "front-proxy-client";
 const DAY_MS = 86_400_000;
 const CA_DAYS = 3_650;
 const LEAF_DAYS = 365;
@@ -72,9 +82,21 @@ export async function openPki(options: PkiOptions): Promise<ClusterPki> {
     to: new Date(clock.now() + days * DAY_MS),
   });
   const authority = openAuthority(options, validity(CA_DAYS));
+  const frontAuthority = openAuthority(options, validity(CA_DAYS), "front-proxy-ca");
   const issue = (purpose: Purpose): CertificatePair => issueCertificate(authority, purpose, validity(LEAF_DAYS));
   const renewAt = clock.now() + RENEW_DAYS * DAY_MS;
   return {
+    frontProxy: {
+      ca: frontAuthority.cert,
+      client: openLeaf(
+        dir,
+        FRONT_PROXY_CLIENT,
+        frontAuthority,
+        renewAt,
+        { use: "client", user: FRONT_PROXY_CLIENT, groups: [] },
+        (purpose) => issueCertificate(frontAuthority, purpose, validity(LEAF_DAYS)),
+      ),
+    },
     ca: authority.cert,
     serving: openLeaf(
       dir,
@@ -112,11 +134,16 @@ export function serverNames({ clusterName, serviceAddress, serverNames: more = [
   return [...new Set(["127.0.0.1", "::1", "localhost", ...inCluster, serviceAddress, ...outside, ...more])];
 }
 
-function openAuthority({ dir, clock, clusterName }: PkiOptions, validity: { from: Date; to: Date }): CertificatePair {
-  const file = join(dir, "ca");
+function openAuthority(
+  { dir, clock, clusterName }: PkiOptions,
+  validity: { from: Date; to: Date },
+  name = "ca",
+): CertificatePair {
+  const file = join(dir, name);
+  const subject = name === "ca" ? `travelops-${clusterName}` : name;
   const kept = readPair(file);
   if (kept === undefined) {
-    const made = createAuthority(`travelops-${clusterName}`, validity);
+    const made = createAuthority(subject, validity);
     writePair(file, made);
     return made;
   }
@@ -130,7 +157,7 @@ function openAuthority({ dir, clock, clusterName }: PkiOptions, validity: { from
     });
   }
   if (certificate.validToDate.getTime() > clock.now() + RENEW_DAYS * DAY_MS) return kept;
-  const made = createAuthority(`travelops-${clusterName}`, validity);
+  const made = createAuthority(subject, validity);
   writePair(file, made);
   return made;
 }
