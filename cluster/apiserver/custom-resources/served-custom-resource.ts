@@ -3,6 +3,7 @@ import { formatApiVersion, type GroupResource, type KubeObject } from "@travelop
 import { validateRules } from "@travelops/kube/schema/cel";
 import { applyDefaults } from "@travelops/kube/schema/defaults";
 import { isObject } from "@travelops/kube/schema/json-value";
+import { prune } from "@travelops/kube/schema/prune";
 import type { ResourceRow, StructNode, SubresourceRow } from "@travelops/kube/schema/node";
 import { fromStructuralSchema } from "@travelops/kube/schema/structural";
 import { validateSchema } from "@travelops/kube/schema/validate";
@@ -163,7 +164,6 @@ class ServedCustomResource implements ServedResource {
   readonly strategy: Strategy;
   readonly origin = "custom" as const;
   readonly fromStorage?: (object: KubeObject) => KubeObject;
-  readonly toStorage?: (object: KubeObject) => KubeObject;
   readonly deprecation?: string;
 
   readonly conversion?: Conversion;
@@ -180,13 +180,13 @@ class ServedCustomResource implements ServedResource {
     const stored = strings(read(crd, "status", "storedVersions"));
     const onlyVersion = stored.length <= 1 && storedVersion === apiVersion;
     if (!onlyVersion || hasDefaults(row.openApiSchema)) {
+      // Defaults are those of the version an object is stored in, as upstream.
       this.fromStorage = (object) => {
-        const converted = object.apiVersion === apiVersion ? object : { ...object, apiVersion };
-        return applyDefaults(row.schema, converted);
+        const filled = applyDefaults(family.get(object.apiVersion) ?? row.schema, object);
+        return object.apiVersion === apiVersion ? filled : prune(row.schema, { ...filled, apiVersion }).value;
       };
     }
-    if (apiVersion !== storedVersion) this.toStorage = (object) => ({ ...object, apiVersion: storedVersion });
-    if (!onlyVersion) this.conversion = conversionOf(family, this);
+    if (!onlyVersion || family.several) this.conversion = conversionOf(family, this, onlyVersion);
     if (read(version, "deprecated") === true) {
       this.deprecation = text(read(version, "deprecationWarning"), deprecationOf(crd, row));
     }
@@ -216,6 +216,9 @@ class Family {
     this.storageRow = storageRow;
     this.#rows = new Map(rows.map((row) => [formatApiVersion(row.group, row.version), row]));
   }
+  get several(): boolean {
+    return this.#rows.size > 1;
+  }
   get webhook(): boolean {
     return read(this.crd, "spec", "conversion", "strategy") === "Webhook";
   }
@@ -234,22 +237,19 @@ class Family {
 /** Reads of versions that differ only by name need no detour. */
 const READS: ReadonlySet<ResourceVerb> = new Set<ResourceVerb>(["get", "list", "watch"]);
 
-function conversionOf(family: Family, served: ServedCustomResource): Conversion {
+/** Whether some of an object's fields are owned in another version. */
+const ownedElsewhere = (object: KubeObject | undefined, apiVersion: string): boolean =>
+  object?.metadata.managedFields?.some((entry) => entry.apiVersion !== apiVersion) === true;
+
+function conversionOf(family: Family, served: ServedCustomResource, onlyVersion: boolean): Conversion {
   const { row, table, groupResource, strategy, origin } = served;
-  const filled = hasDefaults(row.openApiSchema);
-  const resource: ServedResource = {
-    row,
-    storageRow: row,
-    table,
-    groupResource,
-    strategy,
-    origin,
-    ...(filled ? { fromStorage: (object: KubeObject) => applyDefaults(row.schema, object) } : {}),
-  };
+  const resource: ServedResource = { row, storageRow: row, table, groupResource, strategy, origin };
+  const request = formatApiVersion(row.group, row.version);
   return {
-    request: formatApiVersion(row.group, row.version),
+    request,
     storage: formatApiVersion(family.storageRow.group, family.storageRow.version),
-    concerns: (verb) => family.webhook || !READS.has(verb),
+    concerns: (verb, current) =>
+      onlyVersion ? !READS.has(verb) && ownedElsewhere(current(), request) : family.webhook || !READS.has(verb),
     converter: () => family.converter(),
     resource,
   };

@@ -1,5 +1,5 @@
 /** Routes a request to the handler of its verb, subresource or path. */
-import { badRequest, resourceNotFound } from "@travelops/kube";
+import { badRequest, resourceNotFound, type KubeObject } from "@travelops/kube";
 import type { ApiCall } from "../request/api-call.ts";
 import { methodNotAllowed } from "../request/method-not-allowed.ts";
 import type { Reply } from "../request/reply.ts";
@@ -32,7 +32,9 @@ export async function dispatch(core: ServerCore, call: ApiCall): Promise<Reply> 
     return (await import("./virtual.ts")).handleVirtual(core, call, info, resource, resource.virtual);
   }
   const { conversion } = resource;
-  if (conversion !== undefined && conversion.concerns(info.verb)) {
+  const stored = (): KubeObject | undefined =>
+    core.store.get({ table: resource.table, namespace: info.namespace, name: info.name })?.object;
+  if (conversion !== undefined && conversion.concerns(info.verb, stored)) {
     const { dispatchConverted } = await import("../custom-resources/conversion/dispatch-converted.ts");
     return dispatchConverted(core, call, info, conversion, dispatchVerb);
   }

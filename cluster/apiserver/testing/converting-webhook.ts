@@ -44,7 +44,8 @@ const FAULTS: Readonly<Record<string, (object: JsonObject) => JsonObject>> = {
   "/wrong-kind": (object) => ({ ...object, kind: "Other" }),
 };
 
-function answer(body: unknown, path: string): unknown {
+/** The answer to a ConversionReview, by the path it was sent to. */
+export function answerConversion(body: unknown, path: string): unknown {
   const review = body as { apiVersion: string; request: Request };
   const { uid, desiredAPIVersion, objects } = review.request;
   const [where = ""] = path.split("?");
@@ -67,4 +68,4 @@ function answer(body: unknown, path: string): unknown {
 
 /** Starts it. */
 export const startConvertingWebhook = (names?: readonly string[]): Promise<WebhookServer> =>
-  startWebhookServer({ answer, ...(names === undefined ? {} : { names }) });
+  startWebhookServer({ answer: answerConversion, ...(names === undefined ? {} : { names }) });

@@ -70,7 +70,7 @@ describe("a call by URL", () => {
       client().post(webhookTarget({ url: chatty.url, caBundle: chatty.caBundle }), {}, call),
     ).rejects.toMatchObject({
       fault: "answer",
-      message: "couldn't get version/kind; json parse error: invalid character 'h' looking for beginning of value",
+      message: expect.stringContaining("json parse error: json: cannot unmarshal string into Go value") as unknown,
     });
   });
 

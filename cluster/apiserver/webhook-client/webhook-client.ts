@@ -81,11 +81,11 @@ function parsed(body: string): unknown {
   try {
     return JSON.parse(body) as unknown;
   } catch (error) {
-    const first = body.trimStart()[0];
+    // What is no JSON is read as YAML upstream, and text is a string there.
     const fault =
-      first === undefined
+      body.trim() === ""
         ? "unexpected end of JSON input"
-        : `invalid character '${first}' looking for beginning of value`;
+        : 'json: cannot unmarshal string into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }';
     throw new WebhookCallError("answer", `couldn't get version/kind; json parse error: ${fault}`, { cause: error });
   }
 }

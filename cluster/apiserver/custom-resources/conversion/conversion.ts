@@ -19,8 +19,8 @@ export interface Conversion {
   /** `group/version` */
   readonly request: string;
   readonly storage: string;
-  /** Whether a request of this verb has to go by way of the converter. */
-  concerns(verb: ResourceVerb): boolean;
+  /** Whether a request of this verb has to go by way of the converter; `current` is what is stored under its name. */
+  concerns(verb: ResourceVerb, current: () => KubeObject | undefined): boolean;
   converter(): Promise<Converter>;
   /** The resource as everything between the two ends of a request sees it: its own version is the stored one. */
   readonly resource: ServedResource;

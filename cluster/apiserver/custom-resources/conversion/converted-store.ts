@@ -61,7 +61,7 @@ export class ConvertedStore implements Store {
 
   get(key: ObjectKey): StoredObject | undefined {
     const stored = this.#inner.get(key);
-    if (stored === undefined || this.#isOurs(stored)) return stored;
+    if (stored === undefined) return undefined;
     const own = this.#own.get(idOf(stored)) ?? this.#now(stored);
     if (own !== undefined) return own;
     throw new NeedsConversion(async () => void (await this.#read(stored)));
@@ -70,7 +70,7 @@ export class ConvertedStore implements Store {
   list(table: string, range?: ListRange): ListResult {
     const result = this.#inner.list(table, range);
     const known = (stored: StoredObject): StoredObject | undefined =>
-      this.#own.get(idOf(stored)) ?? this.#converter.seen(stored, this.#versions.request);
+      this.#own.get(idOf(stored)) ?? this.#now(stored) ?? this.#converter.seen(stored, this.#versions.request);
     if (result.items.some((stored) => known(stored) === undefined)) {
       throw new NeedsConversion(async () => {
         const converted = await this.#converter.convertStored(this.#core, result.items, this.#versions.request);
@@ -134,20 +134,18 @@ export class ConvertedStore implements Store {
     });
   };
 
+  /** What nobody has to be asked for. */
   #now(stored: StoredObject): StoredObject | undefined {
-    const object = this.#converter.now(stored.object, this.#versions.request);
+    const object = this.#converter.now(this.#converter.filled(stored.object), this.#versions.request);
+    if (object === stored.object) return stored;
     return object === undefined ? undefined : storedAs(stored, object);
   }
 
-  #isOurs(stored: StoredObject): boolean {
-    return stored.object.apiVersion === this.#versions.request;
-  }
-
   async #read(stored: StoredObject): Promise<StoredObject> {
-    if (this.#isOurs(stored)) return stored;
-    const own = this.#own.get(idOf(stored));
+    const own = this.#own.get(idOf(stored)) ?? this.#now(stored);
     if (own !== undefined) return own;
-    const object = await this.#converter.convert(this.#core, stored.object, this.#versions.request);
+    const filled = this.#converter.filled(stored.object);
+    const object = await this.#converter.convert(this.#core, filled, this.#versions.request);
     const converted = storedAs(stored, object);
     this.#own.set(idOf(stored), converted);
     return converted;

@@ -1,5 +1,6 @@
 /** Conversion of a custom resource's objects between its versions, by renaming or by the webhook its CRD names. */
 import { StatusError, type KubeObject } from "@travelops/kube";
+import { applyDefaults } from "@travelops/kube/schema/defaults";
 import type { StructNode } from "@travelops/kube/schema/node";
 import { prune } from "@travelops/kube/schema/prune";
 import type { StoredObject } from "../../../store/store.ts";
@@ -17,6 +18,8 @@ export type Webhooks = Pick<ServerCore, "webhooks" | "uuid">;
 export interface Converter {
   /** Undefined for a version the CRD does not have. */
   schema(apiVersion: string): StructNode | undefined;
+  /** A stored object with the defaults of its own version, as upstream fills them in: before it is converted. */
+  filled(object: KubeObject): KubeObject;
   /** The object in another version, where nobody has to be asked. */
   now(object: KubeObject, apiVersion: string): KubeObject | undefined;
   /** One object in another version. Rejects with `StatusError` 500. */
@@ -25,6 +28,11 @@ export interface Converter {
   seen(stored: StoredObject, apiVersion: string): StoredObject | undefined;
   /** Stored objects in another version, in one call; those seen before are not asked about again. */
   convertStored(core: Webhooks, stored: readonly StoredObject[], apiVersion: string): Promise<readonly StoredObject[]>;
+}
+
+function filled(schemas: VersionSchemas, object: KubeObject): KubeObject {
+  const schema = schemas.get(object.apiVersion);
+  return schema === undefined ? object : applyDefaults(schema, object);
 }
 
 /** Drops what the version does not know, as it is dropped when a client sends it. */
@@ -42,6 +50,9 @@ export class RenamingConverter implements Converter {
   schema(apiVersion: string): StructNode | undefined {
     return this.#schemas.get(apiVersion);
   }
+  filled(object: KubeObject): KubeObject {
+    return filled(this.#schemas, object);
+  }
   now(object: KubeObject, apiVersion: string): KubeObject {
     return object.apiVersion === apiVersion ? object : pruned(this.#schemas, { ...object, apiVersion });
   }
@@ -49,7 +60,7 @@ export class RenamingConverter implements Converter {
     return Promise.resolve(this.now(object, apiVersion));
   }
   seen(stored: StoredObject, apiVersion: string): StoredObject {
-    const object = this.now(stored.object, apiVersion);
+    const object = this.now(this.filled(stored.object), apiVersion);
     return object === stored.object ? stored : storedAs(stored, object);
   }
   convertStored(_core: Webhooks, stored: readonly StoredObject[], apiVersion: string): Promise<StoredObject[]> {
@@ -77,6 +88,10 @@ export class WebhookConverter implements Converter {
     return this.#source.schemas.get(apiVersion);
   }
 
+  filled(object: KubeObject): KubeObject {
+    return filled(this.#source.schemas, object);
+  }
+
   now(object: KubeObject, apiVersion: string): KubeObject | undefined {
     return object.apiVersion === apiVersion ? object : undefined;
   }
@@ -87,7 +102,7 @@ export class WebhookConverter implements Converter {
   }
 
   seen(stored: StoredObject, apiVersion: string): StoredObject | undefined {
-    return stored.object.apiVersion === apiVersion ? stored : this.#seen.get(apiVersion)?.get(stored);
+    return this.#seen.get(apiVersion)?.get(stored);
   }
 
   async convertStored(
@@ -99,7 +114,7 @@ export class WebhookConverter implements Converter {
     if (unseen.length > 0) {
       let seen = this.#seen.get(apiVersion);
       if (seen === undefined) this.#seen.set(apiVersion, (seen = new WeakMap()));
-      const objects = unseen.map(({ object }) => object);
+      const objects = unseen.map(({ object }) => this.filled(object));
       const converted = await this.#ask(core, objects, apiVersion, true);
       for (const [i, one] of unseen.entries()) seen.set(one, storedAs(one, converted[i] as KubeObject));
     }
