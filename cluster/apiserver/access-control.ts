@@ -13,10 +13,11 @@ import { ownerReferences } from "./admission/owner-references.ts";
 import type { AdmissionPlugin } from "./admission/plugin.ts";
 import { podSecurity } from "./admission/pod-security/pod-security.ts";
 import { priority } from "./admission/priority.ts";
-import { resourceOfKind } from "./admission/resource-of-kind.ts";
+import { resourceOfKind, versionsOf } from "./admission/resource-of-kind.ts";
 import { resourceQuota } from "./admission/resource-quota.ts";
 import { runtimeClass } from "./admission/runtime-class.ts";
 import { serviceAccountPlugin } from "./admission/service-account.ts";
+import { ValidatingPolicies } from "./admission/validating-policy/validating-policy.ts";
 import { createAuthenticator, tokenVerifier } from "./authentication/authenticator.ts";
 import type { StaticToken } from "./authentication/authenticator.ts";
 import { certificateAuthenticator } from "./authentication/client-certificate.ts";
@@ -56,6 +57,8 @@ export function createAccessControl(options: AccessControlOptions): AccessContro
   const authorize = rbacAuthorizer(index);
   const tokens = new ServiceAccountTokens({ key: tokenKey, issuer, store, clock });
   const verifyToken = tokenVerifier(tokens, options.staticTokens ?? []);
+  const kinds = resourceOfKind(store);
+  const policies = new ValidatingPolicies({ store, authorize, resourceOfKind: kinds, versionsOf: versionsOf(store) });
   const plugins: AdmissionPlugin[] = [
     namespaceLifecycle,
     limitRanger,
@@ -68,10 +71,11 @@ export function createAccessControl(options: AccessControlOptions): AccessContro
     claimResize,
     defaultIngressClass,
     runtimeClass,
-    ownerReferences(authorize, resourceOfKind(store)),
+    ownerReferences(authorize, kinds),
     { name: "RBACEscalation", validate: (attributes) => checkEscalation(index, authorize, attributes) },
     certificateSigners(authorize),
     ...(options.morePlugins ?? []),
+    policies,
     // Last: what is refused by another plug-in uses nothing.
     resourceQuota,
   ];
@@ -94,6 +98,9 @@ export function createAccessControl(options: AccessControlOptions): AccessContro
     },
     openidConfiguration: () => openidConfiguration(issuer),
     jwks: () => keySet(tokenKey),
-    close: () => index.close(),
+    close() {
+      index.close();
+      policies.close();
+    },
   };
 }

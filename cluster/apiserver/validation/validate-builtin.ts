@@ -1,6 +1,7 @@
 /** What is wrong with a built-in object beyond its schema, in upstream's paths, reasons and words. */
 import type { FieldError, KubeObject } from "@travelops/kube";
 import type { ResourceRow } from "@travelops/kube/schema/node";
+import { checkPolicyBinding, checkValidatingPolicy } from "./admission-policies.ts";
 import { checkSigningRequest } from "./certificate-signing-requests.ts";
 import type { Errors } from "./checks.ts";
 import {
@@ -79,6 +80,8 @@ const CHECKS: ReadonlyMap<string, Check> = new Map<string, Check>([
   ["apiservices.apiregistration.k8s.io", alone(checkApiService)],
   ["leases.coordination.k8s.io", alone(checkLease)],
   ["runtimeclasses.node.k8s.io", checkRuntimeClass],
+  ["validatingadmissionpolicies.admissionregistration.k8s.io", checkValidatingPolicy],
+  ["validatingadmissionpolicybindings.admissionregistration.k8s.io", alone(checkPolicyBinding)],
   ["validatingwebhookconfigurations.admissionregistration.k8s.io", alone(checkWebhooks)],
   ["mutatingwebhookconfigurations.admissionregistration.k8s.io", alone(checkWebhooks)],
 ]);

@@ -15,15 +15,14 @@ import {
   showLevel,
 } from "./levels.ts";
 import type { CheckedPod, Violation } from "./pod-view.ts";
+import type * as Checks from "./violations.ts";
 
-type Violations = (pod: CheckedPod, level: LevelVersion) => readonly Violation[];
-
-let loaded: Violations | undefined;
+let loaded: typeof Checks.violations | undefined;
 
 /** The checks are read when a namespace first asks for any: few clusters do. */
 function violationsOf(pod: CheckedPod, level: LevelVersion): readonly Violation[] {
   if (level.level === "privileged") return [];
-  loaded ??= (createRequire(import.meta.url)("./violations.ts") as typeof import("./violations.ts")).violations;
+  loaded ??= (createRequire(import.meta.url)("./violations.ts") as typeof Checks).violations;
   return loaded(pod, level);
 }
 

@@ -1,0 +1,179 @@
+/** A policy compiled, and what it decides of one request with one parameter. Loaded with the first policy that matches. */
+import {
+  AdmissionCompiler,
+  type AdmissionInput,
+  bindings,
+  type Budget,
+  type Compiled,
+  CONDITION_STEPS,
+  evaluate,
+  lazily,
+  OutOfBudget,
+  type Outcome,
+  POLICY_STEPS,
+  run,
+} from "@travelops/kube/schema/cel-admission";
+import { type CelAuthorize, CelAuthorizer } from "@travelops/kube/schema/cel-authorizer";
+import type { PolicySpec, Validation } from "./policy.ts";
+
+/** Something held against a request; `reason` is empty where it is not of the policy's own choosing. */
+export interface Denial {
+  readonly message: string;
+  readonly reason: string;
+}
+
+/** What a policy decides: by index of its validations. */
+export interface Verdict {
+  readonly denials: readonly Denial[];
+  /** Denied whatever the binding's actions are: an audit annotation that could not be made. */
+  readonly faults: readonly string[];
+}
+
+export interface RequestView extends Omit<AdmissionInput, "authorizer" | "params"> {
+  readonly authorize: CelAuthorize;
+  readonly user: CelAuthorizer["user"];
+  readonly resource: { readonly group: string; readonly resource: string; readonly subresource: string };
+  readonly name: string;
+  readonly namespace: string;
+}
+
+const MAX_MESSAGE = 5 * 1024;
+const NOTHING: Verdict = { denials: [], faults: [] };
+
+interface Condition {
+  readonly validation: Validation;
+  readonly expression: Compiled;
+  readonly message: Compiled | undefined;
+}
+
+export class CompiledPolicy {
+  readonly #fails: boolean;
+  readonly #variables: readonly { readonly name: string; readonly compiled: Compiled }[];
+  readonly #matchConditions: readonly Compiled[];
+  readonly #conditions: readonly Condition[];
+  readonly #annotations: readonly { readonly key: string; readonly text: string; readonly compiled: Compiled }[];
+
+  constructor(spec: PolicySpec) {
+    this.#fails = spec.failurePolicy !== "Ignore";
+    const params = spec.paramKind !== undefined;
+    const types: Record<string, string> = {};
+    const compiler = (authorizer: boolean): AdmissionCompiler =>
+      new AdmissionCompiler({ params, authorizer, variables: types });
+    this.#variables = (spec.variables ?? []).map(({ name, expression }) => {
+      const compiled = compiler(true).compile(expression);
+      types[name] = compiled.kind === "program" ? compiled.type : "dyn";
+      return { name, compiled };
+    });
+    const full = compiler(true);
+    const forMessages = compiler(false);
+    this.#matchConditions = (spec.matchConditions ?? []).map(({ expression }) => full.compile(expression, ["bool"]));
+    this.#conditions = (spec.validations ?? []).map((validation) => ({
+      validation,
+      expression: full.compile(validation.expression, ["bool"]),
+      message:
+        (validation.messageExpression ?? "") === ""
+          ? undefined
+          : forMessages.compile(validation.messageExpression ?? "", ["string"]),
+    }));
+    this.#annotations = (spec.auditAnnotations ?? []).map(({ key, valueExpression }) => ({
+      key,
+      text: valueExpression,
+      compiled: full.compile(valueExpression, ["string", "null"]),
+    }));
+  }
+
+  decide(view: RequestView, params: unknown): Verdict {
+    const { user, authorize, resource, name, namespace } = view;
+    const authorizer = new CelAuthorizer(authorize, user, { ...resource, namespace, name });
+    const input = { ...view, params: params ?? null, authorizer };
+    const error = (message: string): Verdict =>
+      this.#fails ? { denials: [{ message, reason: "" }], faults: [] } : NOTHING;
+    try {
+      // Match conditions see no namespace, as upstream.
+      const matched = this.#matches(this.#bindings({ ...input, namespaceObject: null }, { left: CONDITION_STEPS }));
+      if (matched !== true) return matched === false ? NOTHING : error(matched);
+      const budget = { left: POLICY_STEPS };
+      const denials = this.#validate(this.#bindings(input, budget), budget);
+      const annotated = { left: POLICY_STEPS };
+      const faults = this.#annotate(this.#bindings(input, annotated), annotated);
+      return { denials, faults: this.#fails ? faults : [] };
+    } catch (fault) {
+      if (fault instanceof OutOfBudget) return error(fault.message);
+      throw fault;
+    }
+  }
+
+  /** True, false, or the text of what went wrong. */
+  #matches({ variables, budget }: Bound): boolean | string {
+    const errors: string[] = [];
+    for (const condition of this.#matchConditions) {
+      const outcome = evaluate(condition, variables, budget);
+      if (outcome.kind === "error") errors.push(outcome.text);
+      else if (outcome.value === false) return false;
+    }
+    if (errors.length === 0) return true;
+    const distinct = [...new Set(errors)];
+    // Without a verdict of its own the policy's failure policy decides.
+    return distinct.length === 1 ? (distinct[0] ?? "") : `[${distinct.join(", ")}]`;
+  }
+
+  #validate({ variables }: Bound, budget: Budget): Denial[] {
+    const outcomes = this.#conditions.map(({ expression }) => evaluate(expression, variables, budget));
+    return this.#conditions.flatMap(({ validation, message }, i) => {
+      const outcome = outcomes[i] as Outcome;
+      if (outcome.kind === "error") return this.#fails ? [{ message: outcome.text, reason: "" }] : [];
+      if (outcome.value === true) return [];
+      return [
+        {
+          message: this.#message(validation, message, variables, budget),
+          reason: (validation.reason ?? "") === "" ? "Invalid" : (validation.reason ?? ""),
+        },
+      ];
+    });
+  }
+
+  #message(
+    validation: Validation,
+    compiled: Compiled | undefined,
+    variables: Record<string, unknown>,
+    budget: Budget,
+  ): string {
+    if (compiled?.kind === "program") {
+      const outcome = evaluate(compiled, variables, budget);
+      const text = outcome.kind === "value" && typeof outcome.value === "string" ? outcome.value.trim() : "";
+      if (text !== "" && !text.includes("\n") && Buffer.byteLength(text) <= MAX_MESSAGE) return text;
+    }
+    const stated = (validation.message ?? "").trim();
+    return stated === "" ? `failed expression: ${validation.expression.trim()}` : stated;
+  }
+
+  #annotate({ variables }: Bound, budget: Budget): string[] {
+    return this.#annotations.flatMap(({ compiled }) => {
+      const outcome = evaluate(compiled, variables, budget);
+      return outcome.kind === "error" ? [outcome.text] : [];
+    });
+  }
+
+  /** The variables of one round; those that the policy names are evaluated when they are first asked for. */
+  #bindings(input: AdmissionInput, budget: Budget): Bound {
+    const all = bindings(input);
+    const own: Record<string, unknown> = {};
+    for (const { name, compiled } of this.#variables) {
+      lazily(own, name, () => {
+        if (compiled.kind === "fault")
+          throw new Error(`composited variable "${name}" fails to compile: ${compiled.fault}`);
+        const outcome = run(compiled, all, budget);
+        if (outcome.kind === "error")
+          throw new Error(`composited variable "${name}" fails to evaluate: ${outcome.text}`);
+        return outcome.value;
+      });
+    }
+    Object.defineProperty(all, "variables", { enumerable: true, value: own });
+    return { variables: all, budget };
+  }
+}
+
+interface Bound {
+  readonly variables: Record<string, unknown>;
+  readonly budget: Budget;
+}
