@@ -4,7 +4,7 @@ import { mkdirSync, readdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { KubeClient } from "@travelops/kube";
-import { systemClock, type Clock } from "@travelops/kube/api/clock.ts";
+import { steadyNow, systemClock, type Clock } from "@travelops/kube/api/clock.ts";
 import { silentLogger, type Logger } from "@travelops/kube/api/logger.ts";
 import type { Pod } from "@travelops/kube/api/types/index.ts";
 import { PODS } from "@travelops/kube/client/resources.ts";
@@ -55,6 +55,8 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
   return kubelet;
 }
 
+const CLOCK_STEP_MS = 2000;
+
 class NodeKubelet implements Kubelet {
   readonly node: string;
   readonly #options: KubeletOptions;
@@ -65,6 +67,7 @@ class NodeKubelet implements Kubelet {
   readonly #workers = new Map<string, PodWorker>();
   readonly #stop = new AbortController();
   readonly #informer: Informer<Pod>;
+  #ahead: number;
   #following: Promise<void> | undefined;
   #registration: Registration | undefined;
   readonly #unsubscribe: (() => void)[] = [];
@@ -74,6 +77,7 @@ class NodeKubelet implements Kubelet {
     this.#options = options;
     this.node = node.name;
     this.#clock = options.clock ?? systemClock;
+    this.#ahead = this.#clock.now() - steadyNow(this.#clock);
     this.#log = (options.log ?? silentLogger).child({ node: node.name });
     this.#addresses = new NodeAddressPool(node.podCIDR);
     this.#informer = createInformer<Pod>(client, PODS, {
@@ -112,6 +116,7 @@ class NodeKubelet implements Kubelet {
       log: this.#log,
       settings: { ...node, images: catalogue.references },
       sandbox: sandbox.kind,
+      onBeat: () => this.#watchClock(),
     });
     await Promise.all([
       synced,
@@ -144,6 +149,13 @@ class NodeKubelet implements Kubelet {
     const worker = new PodWorker(this.#context, pod, this.#addresses, () => this.#workers.delete(uid));
     this.#workers.set(uid, worker);
     worker.wake();
+  }
+
+  /** Tokens and the like end at a time of the day: after a step of the clock every pod looks whether its own still hold. */
+  #watchClock(): void {
+    const ahead = this.#clock.now() - steadyNow(this.#clock);
+    if (Math.abs(ahead - this.#ahead) > CLOCK_STEP_MS) for (const worker of this.#workers.values()) worker.wake();
+    this.#ahead = ahead;
   }
 
   pods(): Iterable<PodWorker> {

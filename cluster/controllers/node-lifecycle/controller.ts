@@ -3,6 +3,7 @@ import type { Informer, Lease, Node, NodeCondition, Pod } from "@travelops/kube"
 import {
   findCondition,
   formatTime,
+  steadyNow,
   isNotFound,
   keyOf,
   LEASES,
@@ -21,6 +22,9 @@ import { evictionIn, taintsAfter } from "./taints.ts";
 
 /** Silence that a node is allowed, as upstream's --node-monitor-grace-period. */
 const GRACE_MS = 50_000;
+/** A look that comes this much too late says that the machine slept. */
+const ASLEEP_MS = 2000;
+const WAKE_UP_MS = 15_000;
 /** How long a pod's node may be missing before the pod is taken for lost. */
 const QUARANTINE_MS = 40_000;
 const BY_NODE = "node";
@@ -110,14 +114,18 @@ class NodeKeeper {
 
   #graceLeft(node: Node): number {
     const name = node.metadata.name ?? "";
-    const now = this.#context.clock.now();
+    const now = steadyNow(this.#context.clock);
     const renewed = `${this.#leases.get(LEASE_NAMESPACE, name)?.spec?.renewTime} ${findCondition(node.status?.conditions, "Ready")?.lastHeartbeatTime}`;
     const seen = this.#seen.get(name);
     if (seen === undefined || seen.renewed !== renewed) {
       this.#seen.set(name, { renewed, at: now });
       return GRACE_MS;
     }
-    return seen.at + GRACE_MS - now;
+    const left = seen.at + GRACE_MS - now;
+    if (left >= -ASLEEP_MS) return left;
+    // Asked for far later than was wanted: this process slept, and the nodes with it. They get the time to wake up.
+    this.#seen.set(name, { renewed, at: now - GRACE_MS + WAKE_UP_MS });
+    return WAKE_UP_MS;
   }
 
   async #markSilent(node: Node): Promise<Node> {

@@ -1,7 +1,7 @@
 /** Registers a node and keeps it alive: a Lease every ten seconds, its status every five minutes. */
 import type { KubeClient } from "@travelops/kube";
 import { isAlreadyExists, isNotFound } from "@travelops/kube";
-import { formatMicroTime, type Clock } from "@travelops/kube/api/clock.ts";
+import { formatMicroTime, steadyNow, type Clock } from "@travelops/kube/api/clock.ts";
 import type { Logger } from "@travelops/kube/api/logger.ts";
 import type { Lease, Node } from "@travelops/kube/api/types/index.ts";
 import { LEASES, NODES } from "@travelops/kube/client/resources.ts";
@@ -11,6 +11,7 @@ const LEASE_NAMESPACE = "kube-node-lease";
 const LEASE_SECONDS = 40;
 const RENEW_MS = 10_000;
 const RETRY_MS = 1000;
+const SILENCE_MS = 25_000;
 const STATUS_MS = 300_000;
 
 export interface Registration {
@@ -23,6 +24,8 @@ export interface RegistrationOptions {
   readonly log: Logger;
   readonly settings: NodeSettings;
   readonly sandbox: string;
+  /** With each sign of life. */
+  readonly onBeat?: () => void;
 }
 
 /** Resolves once the Node stands and is Ready. */
@@ -53,7 +56,15 @@ export async function registerNode(options: RegistrationOptions): Promise<Regist
       options.clock.setTimeout(() => void run(), ms),
     );
   };
-  every("lease", RENEW_MS, () => renewLease(options));
+  let renewedAt = steadyNow(options.clock);
+  every("lease", RENEW_MS, async () => {
+    options.onBeat?.();
+    await renewLease(options);
+    const now = steadyNow(options.clock);
+    // After a long silence (the machine slept) the node may have been given up: only its status takes that back.
+    if (now - renewedAt > SILENCE_MS) await writeStatus(options);
+    renewedAt = now;
+  });
   every("status", STATUS_MS, () => writeStatus(options));
   return {
     close() {

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { steadyNow } from "@travelops/kube/api/clock.ts";
 import type { Container, Pod } from "@travelops/kube/api/types/index.ts";
 import { StartError, type ContainerExit, type PodSandbox, type SandboxContainer } from "../sandbox/sandbox.ts";
 import type { PodVolumes } from "../volumes/pod-volumes.ts";
@@ -61,7 +62,7 @@ export class ContainerRunner {
     const { volumes, directory } = this.#pod;
     const pod = this.#pod.pod();
     const sandbox = this.#pod.sandbox();
-    const image = resolveImage(catalogue, container, record, this.#pod, clock.now());
+    const image = resolveImage(catalogue, container, record, this.#pod, steadyNow(clock));
     if (image === undefined || sandbox === undefined) return;
     const ip = this.#pod.record.podIP ?? "";
     const env = containerEnv(pod, container, this.#envSources(ip));
@@ -149,6 +150,7 @@ export class ContainerRunner {
     const { clock } = this.#context;
     const message = error instanceof Error ? error.message : String(error);
     const now = clock.now();
+    record.endedAt = steadyNow(clock);
     if (error instanceof StartError) {
       this.#pod.event(
         "Warning",
@@ -180,7 +182,7 @@ export class ContainerRunner {
       record.last = ended;
     }
     record.state = { kind: "waiting", reason, message };
-    record.backoff = { ...record.backoff, until: now + CONFIG_RETRY_MS };
+    record.backoff = { ...record.backoff, until: steadyNow(clock) + CONFIG_RETRY_MS };
   }
 
   #exited(
@@ -208,6 +210,7 @@ export class ContainerRunner {
       containerID: record.containerID,
     };
     record.state = { kind: "terminated", ...ended };
+    record.endedAt = steadyNow(this.#context.clock);
     record.ready = false;
     record.started = false;
     this.#pod.wake();
@@ -229,7 +232,7 @@ export class ContainerRunner {
   async restart(record: ContainerRecord, message: string, graceSeconds?: number): Promise<void> {
     const { clock } = this.#context;
     const grace = graceSeconds ?? this.#pod.pod().spec.terminationGracePeriodSeconds ?? 30;
-    const deadline = new Deadline(clock, clock.now() + grace * 1000);
+    const deadline = new Deadline(clock, steadyNow(clock) + grace * 1000);
     await this.kill(record, deadline, `Container ${record.name} ${message}`);
     deadline.close();
   }
@@ -263,9 +266,9 @@ export class ContainerRunner {
     const container = findContainer(this.#pod.pod(), record.name);
     this.#pod.event("Normal", "Killing", said, record.name);
     const hook = container?.lifecycle?.preStop;
-    if (hook !== undefined && container !== undefined && deadline.at > clock.now()) {
+    if (hook !== undefined && container !== undefined && deadline.at > steadyNow(clock)) {
       const podIP = this.#pod.record.podIP ?? "";
-      const run = runHook(hook, { container, handle, podIP, clock }, deadline.at - clock.now()).catch(
+      const run = runHook(hook, { container, handle, podIP, clock }, deadline.at - steadyNow(clock)).catch(
         (error: unknown) => String(error),
       );
       const failure = await Promise.race([
@@ -276,7 +279,7 @@ export class ContainerRunner {
       if (failure !== undefined)
         this.#pod.event("Warning", "FailedPreStopHook", `PreStopHook failed: ${failure}`, record.name);
     }
-    if (deadline.at > clock.now()) {
+    if (deadline.at > steadyNow(clock)) {
       await handle.kill(container?.lifecycle?.stopSignal ?? "SIGTERM");
       await Promise.race([handle.exited, deadline.reached]);
     }

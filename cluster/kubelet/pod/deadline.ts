@@ -1,5 +1,5 @@
-/** A point in time that may move nearer while someone waits for it. */
-import type { Clock } from "@travelops/kube/api/clock.ts";
+/** A point in (steady) time that may move nearer while someone waits for it. */
+import { steadyNow, type Clock } from "@travelops/kube/api/clock.ts";
 
 export class Deadline {
   readonly #clock: Clock;
@@ -35,6 +35,6 @@ export class Deadline {
   }
 
   #arm(): () => void {
-    return this.#clock.setTimeout(() => this.#reached.resolve(), Math.max(0, this.#at - this.#clock.now()));
+    return this.#clock.setTimeout(() => this.#reached.resolve(), Math.max(0, this.#at - steadyNow(this.#clock)));
   }
 }

@@ -2,6 +2,7 @@
 import { mkdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { steadyNow } from "@travelops/kube/api/clock.ts";
 import type { Pod } from "@travelops/kube/api/types/index.ts";
 import type { PodSandbox } from "../sandbox/sandbox.ts";
 import { PodVolumes, type VolumeFailure } from "../volumes/pod-volumes.ts";
@@ -61,7 +62,7 @@ export class PodGround {
   prepare(now: number): { ready: boolean; wakeAt: number } {
     mkdirSync(this.#owner.directory, { recursive: true, mode: 0o755 });
     if (this.#address === undefined && !this.#takeAddress()) return { ready: false, wakeAt: now + RETRY_MS };
-    const failures = this.volumes.sync(this.#owner.pod(), this.#volumeSources(), now);
+    const failures = this.volumes.sync(this.#owner.pod(), this.#volumeSources(), this.#context.clock.now());
     const renewal = this.#tokens.nextRenewal;
     if (failures.length > 0) {
       this.#sayFailures(failures);
@@ -137,7 +138,7 @@ export class PodGround {
       if (limitations.length > 0)
         this.#owner.event("Normal", "SandboxLimitation", `The ${sandbox.kind} sandbox: ${limitations.join("; ")}`);
     } catch (error) {
-      this.#notBefore = clock.now() + RETRY_MS;
+      this.#notBefore = steadyNow(clock) + RETRY_MS;
       this.#sandboxFailed(error);
     }
   }

@@ -52,6 +52,7 @@ const end = (record: ContainerRecord, exitCode: number, now: number): void => {
     finishedAt: now,
     containerID: undefined,
   };
+  record.endedAt = now;
   record.started = false;
   record.ready = false;
 };
@@ -134,6 +135,7 @@ describe("the plan of a pod", () => {
       startTime: 0,
       sandboxReady: true,
       ended: undefined,
+      startedAt: 0,
       pendingResize: undefined,
     };
     expect(planPod(pod("Always", [], 1), whole, now).start).toEqual([record]);

@@ -19,14 +19,9 @@ export const LONGEST_BACKOFF_MS = 300_000;
 /** A container that ran this long starts with a clean slate. */
 const BACKOFF_RESET_MS = 600_000;
 
-const finishedAt = (record: ContainerRecord): number => {
-  const past = record.state.kind === "terminated" ? record.state : record.last;
-  return past?.finishedAt ?? 0;
-};
-
 /** The time before which a container is not started again. */
 export function startableAt(record: ContainerRecord): number {
-  const again = record.backoff.delayMs === 0 ? 0 : finishedAt(record) + record.backoff.delayMs;
+  const again = record.backoff.delayMs === 0 ? 0 : record.endedAt + record.backoff.delayMs;
   return Math.max(again, record.pull?.until ?? 0, record.backoff.until);
 }
 

@@ -41,6 +41,8 @@ export interface ContainerRecord {
   backoff: { until: number; delayMs: number };
   /** The same, for the image. */
   pull: { until: number; delayMs: number; failure: string } | undefined;
+  /** When it ended, in steady time. */
+  endedAt: number;
   /** Events that are said once a spell. */
   said: Set<string>;
 }
@@ -62,6 +64,7 @@ export function newRecord(name: string, role: ContainerRole, reason: string): Co
     ready: false,
     backoff: { until: 0, delayMs: 0 },
     pull: undefined,
+    endedAt: 0,
     said: new Set(),
   };
 }
@@ -72,6 +75,8 @@ export interface PodRecord {
   readonly ephemeral: ContainerRecord[];
   podIP: string | undefined;
   startTime: number;
+  /** The same in steady time. */
+  startedAt: number;
   sandboxReady: boolean;
   /** The pod has ended for good: why, as status.reason and status.message. */
   ended: { phase: "Failed" | "Succeeded" | undefined; reason?: string; message?: string } | undefined;
@@ -82,7 +87,7 @@ export interface PodRecord {
 const roleOf = (container: Container): ContainerRole => (isRestartable(container) ? "sidecar" : "init");
 
 /** The records of a pod that this process has not seen before; what its status says is taken over. */
-export function recordOf(pod: Pod, now: number): PodRecord {
+export function recordOf(pod: Pod, now: number, steady: number = now): PodRecord {
   const status = pod.status ?? {};
   const waiting = (pod.spec.initContainers?.length ?? 0) > 0 ? "PodInitializing" : "ContainerCreating";
   const take = (
@@ -95,18 +100,21 @@ export function recordOf(pod: Pod, now: number): PodRecord {
         newRecord(container.name, role(container), waiting),
         statuses?.find((s) => s.name === container.name),
         now,
+        steady,
       ),
     );
   const main = take(pod.spec.containers, status.containerStatuses, () => "main");
   const init = take(pod.spec.initContainers, status.initContainerStatuses, roleOf);
   // A new sandbox is initialized anew, as upstream does, unless the pod's work is done.
   if (main.some((one) => !isOver(pod, one))) for (const one of init) rerun(one);
+  const startTime = status.startTime === undefined ? now : Date.parse(status.startTime);
   return {
     init,
     main,
     ephemeral: take(pod.spec.ephemeralContainers, status.ephemeralContainerStatuses, () => "ephemeral"),
     podIP: status.podIP,
-    startTime: status.startTime === undefined ? now : Date.parse(status.startTime),
+    startTime,
+    startedAt: steady - Math.max(0, now - startTime),
     sandboxReady: false,
     ended: undefined,
     pendingResize: undefined,
@@ -129,7 +137,12 @@ function rerun(record: ContainerRecord): void {
 }
 
 /** A container that ran before is gone with the process that ran it: it ended, in a way nobody saw. */
-function takeOver(record: ContainerRecord, status: ContainerStatus | undefined, now: number): ContainerRecord {
+function takeOver(
+  record: ContainerRecord,
+  status: ContainerStatus | undefined,
+  now: number,
+  steady: number,
+): ContainerRecord {
   if (status === undefined) return record;
   record.restartCount = status.restartCount;
   record.containerID = status.containerID;
@@ -161,6 +174,8 @@ function takeOver(record: ContainerRecord, status: ContainerStatus | undefined, 
       finishedAt: now,
       containerID: status.containerID,
     };
+  const finished = record.state.kind === "terminated" ? record.state.finishedAt : record.last?.finishedAt;
+  record.endedAt = steady - Math.max(0, now - (finished ?? now));
   return record;
 }
 

@@ -4,6 +4,7 @@
  */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { steadyNow } from "@travelops/kube/api/clock.ts";
 import type { Pod, PodStatus } from "@travelops/kube/api/types/index.ts";
 import { showBackoff, type SayEvent } from "./backoff-state.ts";
 import { ContainerRunner } from "./container-runner.ts";
@@ -30,7 +31,9 @@ export class PodWorker {
   readonly #ground: PodGround;
   #pod: Pod;
   #starting: Promise<void> | undefined;
-  #ending: { deadline: Deadline; done: boolean; published: boolean; removed: boolean } | undefined;
+  #ending:
+    | { deadline: Deadline; graceSeconds: number; done: boolean; published: boolean; removed: boolean }
+    | undefined;
   #gone = false;
   #state: "idle" | "scheduled" | "running" | "again" = "idle";
   #cancelTimer: (() => void) | undefined;
@@ -43,7 +46,7 @@ export class PodWorker {
     this.#context = context;
     this.#pod = pod;
     this.#onGone = onGone;
-    this.record = recordOf(pod, context.clock.now());
+    this.record = recordOf(pod, context.clock.now(), steadyNow(context.clock));
     this.directory = join(context.podsDirectory, pod.metadata.uid ?? "");
     const owner = {
       pod: () => this.#pod,
@@ -130,7 +133,7 @@ export class PodWorker {
       }
     } catch (error) {
       this.#context.log.error("a pod could not be synced", { pod: podLabel(this.#pod), err: error });
-      this.#wakeBy(this.#context.clock.now() + RETRY_MS);
+      this.#wakeBy(this.#now() + RETRY_MS);
     }
     const again = (this.#state as string) === "again";
     this.#state = "idle";
@@ -140,8 +143,7 @@ export class PodWorker {
 
   /** Takes what steps can be taken now; what takes time goes on by itself and wakes the worker. */
   #advance(): void {
-    const { clock } = this.#context;
-    const now = clock.now();
+    const now = this.#now();
     if (this.#ending !== undefined || this.#mustEnd(now)) {
       this.#end(now);
       return;
@@ -186,7 +188,7 @@ export class PodWorker {
     }
     const limit = spec.activeDeadlineSeconds;
     if (limit === undefined) return false;
-    const at = this.record.startTime + limit * 1000;
+    const at = this.record.startedAt + limit * 1000;
     this.#wakeBy(at);
     if (now < at) return false;
     this.record.ended = {
@@ -208,7 +210,7 @@ export class PodWorker {
         : (metadata.deletionGracePeriodSeconds ?? 30);
     const at = this.#gone ? now + REMOVED_GRACE_MS : now + graceSeconds * 1000;
     if (this.#ending === undefined) {
-      const ending = { deadline: new Deadline(clock, at), done: false, published: false, removed: false };
+      const ending = { deadline: new Deadline(clock, at), graceSeconds, done: false, published: false, removed: false };
       this.#ending = ending;
       void this.#stop(ending.deadline).then(() => {
         ending.deadline.close();
@@ -218,10 +220,10 @@ export class PodWorker {
       return;
     }
     // A second delete may ask for less grace; time that has passed is not given again.
-    const deletion = metadata.deletionTimestamp === undefined ? undefined : Date.parse(metadata.deletionTimestamp);
-    if (this.#gone) this.#ending.deadline.bringForward(at);
-    else if (deletion !== undefined)
-      this.#ending.deadline.bringForward(Math.max(deletion, now) === deletion ? deletion + 999 : now);
+    if (this.#gone || graceSeconds < this.#ending.graceSeconds) {
+      this.#ending.deadline.bringForward(at);
+      this.#ending.graceSeconds = graceSeconds;
+    }
     // The last state is written before the object goes: watchers see how it ended.
     if (this.#ending.done && this.#ending.published && (this.#gone || metadata.deletionTimestamp !== undefined))
       this.#removeFromApi();
@@ -250,7 +252,7 @@ export class PodWorker {
       (error: unknown) => {
         this.#context.log.warn("a pod's object was not removed", { pod: podLabel(this.#pod), err: error });
         ending.removed = false;
-        this.#wakeBy(this.#context.clock.now() + RETRY_MS);
+        this.#wakeBy(this.#now() + RETRY_MS);
         this.#armTimer();
       },
     );
@@ -266,7 +268,7 @@ export class PodWorker {
   /** True once the API has what is known here, or wants to know no more. */
   async #publish(): Promise<boolean> {
     if (this.#gone || this.#closed) return true;
-    const { client, clock, log } = this.#context;
+    const { client, log } = this.#context;
     const simulated = allRecords(this.record).filter((one) => one.simulated);
     const marked = await markSimulated(
       client,
@@ -278,7 +280,7 @@ export class PodWorker {
     if (written.kind === "written") this.update(written.pod);
     if (written.kind !== "failed") return true;
     log.warn("a pod's status was not written", { pod: podLabel(this.#pod), err: written.error });
-    this.#wakeBy(clock.now() + RETRY_MS);
+    this.#wakeBy(this.#now() + RETRY_MS);
     return false;
   }
 
@@ -309,6 +311,11 @@ export class PodWorker {
     );
   }
 
+  /** How long things take does not depend on what the machine's clock is set to. */
+  #now(): number {
+    return steadyNow(this.#context.clock);
+  }
+
   #wakeBy(at: number): void {
     this.#wakeAt = Math.min(this.#wakeAt, at);
   }
@@ -317,9 +324,6 @@ export class PodWorker {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
     if (this.#closed || this.#wakeAt === Number.POSITIVE_INFINITY) return;
-    this.#cancelTimer = this.#context.clock.setTimeout(
-      () => this.wake(),
-      Math.max(1, this.#wakeAt - this.#context.clock.now()),
-    );
+    this.#cancelTimer = this.#context.clock.setTimeout(() => this.wake(), Math.max(1, this.#wakeAt - this.#now()));
   }
 }

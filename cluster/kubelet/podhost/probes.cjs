@@ -8,6 +8,8 @@ const { attempt } = require("./probe-actions.cjs");
 /** Between a start and the first success, extra tries come this soon; their failures do not count. */
 const FIRST_EAGER_MS = 30;
 const EAGER_GROWTH = 1.6;
+/** A probe that takes this much longer than its time limit did not get to run. */
+const ASLEEP_MS = 2000;
 
 class Probes {
   constructor(emit) {
@@ -30,8 +32,9 @@ class Probes {
       nextRegular: 0,
     };
     this.active.set(spec.key, probe);
-    const delay = Math.max(0, spec.startedAt + spec.initialDelayMs - Date.now());
-    probe.nextRegular = Date.now() + delay;
+    const ran = Math.max(0, Date.now() - spec.startedAt);
+    const delay = Math.max(0, spec.initialDelayMs - ran);
+    probe.nextRegular = performance.now() + delay;
     this.arm(probe, delay);
     return {};
   }
@@ -56,11 +59,14 @@ class Probes {
 
   async try(probe) {
     const { spec } = probe;
-    const regular = Date.now() >= probe.nextRegular;
-    if (regular) probe.nextRegular = Date.now() + spec.periodMs;
+    const begun = performance.now();
+    const regular = begun >= probe.nextRegular;
+    if (regular) probe.nextRegular = begun + spec.periodMs;
     const { ok, message } = await attempt(spec.action, spec.timeoutMs);
     if (probe.stopped) return;
-    if (ok || regular) this.count(probe, ok, message);
+    // The machine slept: whether the container would have answered in time is not known.
+    const slept = performance.now() - begun > spec.timeoutMs + ASLEEP_MS;
+    if (ok || (regular && !slept)) this.count(probe, ok, message);
     if (probe.stopped) return;
     this.arm(probe, this.pause(probe, ok));
   }
@@ -68,7 +74,7 @@ class Probes {
   /** Eager while nothing has succeeded yet and a success would tell something new. */
   pause(probe, ok) {
     if (ok) probe.succeeded = true;
-    const regular = Math.max(0, probe.nextRegular - Date.now());
+    const regular = Math.max(0, probe.nextRegular - performance.now());
     if (probe.succeeded || probe.spec.kind === "liveness") return regular;
     probe.eager = Math.min(probe.eager * EAGER_GROWTH, probe.spec.periodMs);
     return Math.min(regular, probe.eager);

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { KubeClient } from "@travelops/kube";
+import type { Clock } from "@travelops/kube/api/clock.ts";
 import { createLogger } from "@travelops/kube/api/logger.ts";
 import type { Pod } from "@travelops/kube/api/types/index.ts";
 import { NAMESPACES, PODS, SERVICE_ACCOUNTS } from "@travelops/kube/client/resources.ts";
@@ -48,6 +49,7 @@ export interface LabOptions {
   /** With DNS, Services and dials. */
   readonly network?: boolean;
   readonly podPidsLimit?: number;
+  readonly clock?: Clock;
 }
 
 export async function startLab(kind: "namespaces" | "bare", options: LabOptions = {}): Promise<Lab> {
@@ -98,6 +100,7 @@ export async function startLab(kind: "namespaces" | "bare", options: LabOptions 
       sources,
       directory,
       dns: { server: "10.64.0.10", domain: "cluster.local" },
+      ...(options.clock === undefined ? {} : { clock: options.clock }),
       ...(options.podPidsLimit === undefined ? {} : { podPidsLimit: options.podPidsLimit }),
       log: createLogger({ level: process.env["DEBUG_KUBELET"] === undefined ? "error" : "debug" }),
     });

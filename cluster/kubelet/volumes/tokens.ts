@@ -1,5 +1,5 @@
 /** Service account tokens for pods: asked for once, kept, and renewed before they run out. */
-import type { Clock } from "@travelops/kube/api/clock.ts";
+import { steadyNow, type Clock } from "@travelops/kube/api/clock.ts";
 import type { KubeClient } from "@travelops/kube";
 import type { Pod, TokenRequest } from "@travelops/kube/api/types/index.ts";
 import { SERVICE_ACCOUNTS } from "@travelops/kube/client/resources.ts";
@@ -42,11 +42,12 @@ export class PodTokens {
     return token.text;
   }
 
-  /** When the first of them wants to be renewed. */
+  /** When the first of them wants to be renewed, in steady time; tokens themselves end at a time of the day. */
   get nextRenewal(): number {
+    const ahead = this.#clock.now() - steadyNow(this.#clock);
     return Math.min(
       Number.POSITIVE_INFINITY,
-      ...[...this.#tokens.values()].map((token) => (token.asking ? Number.POSITIVE_INFINITY : token.renewAt)),
+      ...[...this.#tokens.values()].map((token) => (token.asking ? Number.POSITIVE_INFINITY : token.renewAt - ahead)),
     );
   }
 

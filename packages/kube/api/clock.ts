@@ -3,9 +3,14 @@
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;
+  /** The same scale, but it only ever goes on: a step of the machine's clock does not move it. Absent where `now` is so. */
+  steady?(): number;
   /** Calls `fn` once after `ms`; the result cancels it. */
   setTimeout(fn: () => void, ms: number): () => void;
 }
+
+/** For how long things last; `now` is for when they were. */
+export const steadyNow = (clock: Clock): number => clock.steady?.() ?? clock.now();
 
 /** Node fires a timer above 2^31-1 ms at once, so longer waits are split. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
@@ -13,6 +18,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** The machine's clock. Its timers keep the process alive, as Node's own do. */
 export const systemClock: Clock = {
   now: () => Date.now(),
+  steady: () => Math.floor(performance.timeOrigin + performance.now()),
   setTimeout: (fn, ms) => {
     let timer: NodeJS.Timeout;
     const arm = (left: number): void => {
