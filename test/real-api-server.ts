@@ -1,13 +1,12 @@
 /** kube-apiserver and etcd as envtest runs them: in a temporary directory, on free ports, gone with `close()`. */
-import { type ChildProcess, spawn } from "node:child_process";
 import { generateKeyPairSync, randomBytes } from "node:crypto";
-import { accessSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { createKubeClient } from "@travelops/kube/client/kube-client";
 import { type HttpsTransport, httpsTransport } from "@travelops/kube/client/https-transport";
+import { type Program, startProgram } from "./program.ts";
 
 export interface RealApiServer {
   readonly server: string;
@@ -28,41 +27,6 @@ async function freePort(): Promise<number> {
   await new Promise((resolve) => server.close(resolve));
   if (address === null || typeof address === "string") throw new Error("no free port");
   return address.port;
-}
-
-function onPath(program: string): boolean {
-  return (process.env["PATH"] ?? "").split(delimiter).some((folder) => {
-    try {
-      accessSync(join(folder, program));
-      return true;
-    } catch {
-      return false;
-    }
-  });
-}
-
-interface Running {
-  readonly child: ChildProcess;
-  readonly output: () => string;
-}
-
-/** Dies with this process where `setpriv` is at hand, so that a killed test run leaves nothing. */
-function run(program: string, args: string[]): Running {
-  const chain = onPath("setpriv") ? ["setpriv", "--pdeathsig", "KILL", program] : [program];
-  const [command = program, ...rest] = chain;
-  const child = spawn(command, [...rest, ...args], { stdio: ["ignore", "ignore", "pipe"] });
-  let tail = "";
-  child.stderr?.on("data", (chunk: Buffer) => {
-    tail = (tail + chunk.toString()).slice(-4000);
-  });
-  return { child, output: () => tail };
-}
-
-async function stop({ child }: Running): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const ended = new Promise((resolve) => child.once("exit", resolve));
-  child.kill("SIGKILL");
-  await ended;
 }
 
 export interface RealApiServerOptions {
@@ -92,7 +56,7 @@ export async function startRealApiServer(assets: string, options: RealApiServerO
   const [client, peer, secure] = await Promise.all([freePort(), freePort(), freePort()]);
   if (options.directory === undefined) await writeCredentials(directory);
   const [token = ""] = (await readFile(join(directory, "tokens.csv"), "utf8")).split(",");
-  const etcd = run(join(assets, "etcd"), [
+  const etcd = startProgram(join(assets, "etcd"), [
     `--data-dir=${join(directory, "etcd")}`,
     `--listen-client-urls=http://127.0.0.1:${client}`,
     `--advertise-client-urls=http://127.0.0.1:${client}`,
@@ -101,10 +65,10 @@ export async function startRealApiServer(assets: string, options: RealApiServerO
   ]);
   // kube-apiserver asks etcd once at its start what it can do (watch progress), so etcd must answer by then.
   const watchList = await listening(client, etcd).catch(async (error: unknown) => {
-    await stop(etcd);
+    await etcd.stop();
     throw error;
   });
-  const apiserver = run(join(assets, "kube-apiserver"), [
+  const apiserver = startProgram(join(assets, "kube-apiserver"), [
     `--etcd-servers=http://127.0.0.1:${client}`,
     `--cert-dir=${join(directory, "certs")}`,
     "--bind-address=127.0.0.1",
@@ -120,8 +84,8 @@ export async function startRealApiServer(assets: string, options: RealApiServerO
     `--feature-gates=WatchList=${watchList}`,
   ]);
   const stopBoth = async (): Promise<void> => {
-    await stop(apiserver);
-    await stop(etcd);
+    await apiserver.stop();
+    await etcd.stop();
   };
   const close = async (): Promise<void> => {
     await stopBoth();
@@ -148,7 +112,7 @@ export async function startRealApiServer(assets: string, options: RealApiServerO
 const WATCH_PROGRESS_SINCE: Readonly<Record<string, number>> = { "3.4": 31, "3.5": 13 };
 
 /** Waits for etcd, and says whether it is new enough for WatchList. */
-async function listening(port: number, program: Running): Promise<boolean> {
+async function listening(port: number, program: Program): Promise<boolean> {
   const deadline = Date.now() + READY_MS;
   for (;;) {
     try {
@@ -159,13 +123,12 @@ async function listening(port: number, program: Running): Promise<boolean> {
     } catch {
       // Not up yet.
     }
-    if (program.child.exitCode !== null || Date.now() > deadline)
-      throw new Error(`etcd did not start: ${program.output()}`);
+    if (program.ended() || Date.now() > deadline) throw new Error(`etcd did not start: ${program.output()}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
 
-async function ready(server: string, token: string, programs: readonly Running[]): Promise<void> {
+async function ready(server: string, token: string, programs: readonly Program[]): Promise<void> {
   const deadline = Date.now() + READY_MS;
   const transport: HttpsTransport = httpsTransport({ server, token, insecure: true });
   const client = createKubeClient(transport);
@@ -175,8 +138,8 @@ async function ready(server: string, token: string, programs: readonly Running[]
         await client.transport.call({ method: "GET", path: "/readyz" });
         return;
       } catch (error) {
-        const dead = programs.find(({ child }) => child.exitCode !== null);
-        if (dead !== undefined) throw new Error(`${dead.child.spawnfile} ended: ${dead.output()}`, { cause: error });
+        const dead = programs.find((program) => program.ended());
+        if (dead !== undefined) throw new Error(`${dead.name} ended: ${dead.output()}`, { cause: error });
         if (Date.now() > deadline)
           throw new Error(`kube-apiserver was not ready in ${READY_MS / 1000} s`, { cause: error });
         await new Promise((resolve) => setTimeout(resolve, 50));

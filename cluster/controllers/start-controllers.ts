@@ -20,7 +20,7 @@ import { nodeLifecycleController, podGarbageController } from "./node-lifecycle/
 import { objectMonitors } from "./object-monitors.ts";
 import { persistentVolumeController } from "./persistent-volume/controller.ts";
 import { resourceQuotaController } from "./quota/controller.ts";
-import { replicaSetController } from "./replica-set/controller.ts";
+import { replicaSetController, replicationController } from "./replica-set/controller.ts";
 import { rootCaController, serviceAccountController } from "./service-account/controller.ts";
 import { tokenController } from "./service-account/tokens.ts";
 import { statefulSetController } from "./stateful-set/controller.ts";
@@ -46,6 +46,7 @@ export interface ControllersOptions {
 /** By the names that upstream's `--controllers` has. */
 const CONTROLLERS: Readonly<Record<string, Controller>> = {
   "replicaset-controller": replicaSetController,
+  "replicationcontroller-controller": replicationController,
   "deployment-controller": deploymentController,
   "endpointslice-controller": endpointSliceController,
   "endpointslice-mirroring-controller": endpointSliceMirroringController,

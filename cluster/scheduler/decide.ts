@@ -1,5 +1,5 @@
 /** Where a pod goes, or why nowhere. Pure: from what is known of the cluster to a decision. */
-import type { PersistentVolumeClaim, Pod } from "@travelops/kube";
+import type { PersistentVolumeClaim, Pod, PodDisruptionBudget } from "@travelops/kube";
 import { filterState, type Rejection, rejection } from "./filter.ts";
 import type { NodeInfo } from "./node-info.ts";
 import type { NamespaceLabels } from "./pod-affinity.ts";
@@ -14,6 +14,8 @@ export interface Surroundings {
   readonly random: () => number;
   /** Where others were already made to leave for this pod. */
   readonly nominated?: string;
+  /** Asked for only where pods may have to leave. */
+  readonly budgets?: () => readonly PodDisruptionBudget[];
 }
 
 export type Decision =
@@ -24,12 +26,9 @@ export function decide(pod: Pod, around: Surroundings): Decision {
   const { nodes, namespaceLabels } = around;
   if (nodes.length === 0) return { kind: "none", message: "no nodes available to schedule pods" };
   const demand = volumeDemand(pod, around.volumes);
-  if (!demand.ok)
-    return {
-      kind: "none",
-      message: nothingFits(nodes.length, [demand.reason], `${nodes.length} Preemption is not helpful for scheduling`),
-    };
-  const state = filterState(pod, nodes, demand.affinities, namespaceLabels);
+  // Upstream's words for a pod that no node was even tried for; its tail is what its own look-up then says.
+  if (!demand.ok) return { kind: "none", message: `${none(nodes.length)}: ${demand.reason}. not found` };
+  const state = filterState(pod, nodes, demand.needs, namespaceLabels);
   const fitting: NodeInfo[] = [];
   const rejected = new Map<NodeInfo, Rejection>();
   for (const info of nodes) {
@@ -46,13 +45,22 @@ export function decide(pod: Pod, around: Surroundings): Decision {
   const awaited = nodes.some((info) => info.name === around.nominated && hasLeaving(pod, info));
   const preemption = awaited
     ? undefined
-    : findPreemption(pod, hopeful, (changed) => {
-        const others = nodes.map((info) => (info.name === changed.name ? changed : info));
-        return filterState(pod, others, demand.affinities, namespaceLabels);
-      });
+    : findPreemption(
+        pod,
+        hopeful,
+        (changed) => {
+          const others = nodes.map((info) => (info.name === changed.name ? changed : info));
+          return filterState(pod, others, demand.needs, namespaceLabels);
+        },
+        around.budgets?.(),
+      );
   return {
     kind: "none",
-    message: messageOf(pod, nodes.length, [...rejected.values()], hopeful.length),
+    message: messageOf(
+      nodes.length,
+      [...rejected.values()],
+      ineligible(pod, awaited) ?? vain(nodes.length, hopeful.length),
+    ),
     preemption,
   };
 }
@@ -65,19 +73,27 @@ function hasLeaving(pod: Pod, info: NodeInfo): boolean {
   return false;
 }
 
-function messageOf(pod: Pod, count: number, rejections: readonly Rejection[], hopeful: number): string {
+const none = (count: number): string => `0/${count} nodes are available`;
+
+/** Why nobody is made to leave for the pod at all. */
+function ineligible(pod: Pod, awaited: boolean): string | undefined {
+  if (pod.spec.preemptionPolicy === "Never") return "not eligible due to preemptionPolicy=Never.";
+  return awaited ? "not eligible due to a terminating pod on the nominated node." : undefined;
+}
+
+function vain(count: number, hopeful: number): string {
+  const reasons = [
+    ...(hopeful > 0 ? [`${hopeful} No preemption victims found for incoming pod`] : []),
+    ...(count > hopeful ? [`${count - hopeful} Preemption is not helpful for scheduling`] : []),
+  ];
+  return `${none(count)}: ${reasons.toSorted().join(", ")}.`;
+}
+
+/** Also says, as upstream does of every pod, that no claim of a device could be taken away. */
+function messageOf(count: number, rejections: readonly Rejection[], preemption: string): string {
   const reasons = new Map<string, number>();
   for (const { reasons: list } of rejections)
     for (const reason of list) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
   const texts = [...reasons].map(([reason, times]) => `${times} ${reason}`).toSorted();
-  if (pod.spec.preemptionPolicy === "Never")
-    return `0/${count} nodes are available: ${texts.join(", ")}. preemption: not eligible due to preemptionPolicy=Never.`;
-  const vain = [
-    ...(hopeful > 0 ? [`${hopeful} No preemption victims found for incoming pod`] : []),
-    ...(count > hopeful ? [`${count - hopeful} Preemption is not helpful for scheduling`] : []),
-  ].toSorted();
-  return nothingFits(count, texts, vain.join(", "));
+  return `${none(count)}: ${texts.join(", ")}. no new claims to deallocate, preemption: ${preemption}`;
 }
-
-const nothingFits = (count: number, reasons: readonly string[], preemption: string): string =>
-  `0/${count} nodes are available: ${reasons.join(", ")}. preemption: 0/${count} nodes are available: ${preemption}.`;

@@ -1,6 +1,6 @@
 /** Which nodes can take a pod, and in upstream's words why the others cannot. Pure. */
-import type { NodeSelector, Pod } from "@travelops/kube";
-import { nodeSelectorMatches, podWantsNode } from "./node-affinity.ts";
+import type { Pod } from "@travelops/kube";
+import { namedNodes, nodeSelectorMatches, podWantsNode } from "./node-affinity.ts";
 import { hostPorts, type NodeInfo, portsClash } from "./node-info.ts";
 import {
   type AffinityFault,
@@ -11,6 +11,7 @@ import {
 } from "./pod-affinity.ts";
 import { podRequests } from "./resources.ts";
 import { forbiddingTaint, isClosed } from "./taints.ts";
+import type { VolumeNeed } from "./volumes.ts";
 import { spreadFault, type SpreadState, spreadStates } from "./topology-spread.ts";
 
 export interface Rejection {
@@ -23,19 +24,22 @@ export interface Rejection {
 export interface FilterState {
   readonly affinity: AffinityState | undefined;
   readonly spread: readonly SpreadState[];
-  readonly volumes: readonly NodeSelector[];
+  readonly volumes: readonly VolumeNeed[];
+  /** The only nodes that the pod's affinity names; undefined where it names none. */
+  readonly names: ReadonlySet<string> | undefined;
 }
 
 export function filterState(
   pod: Pod,
   nodes: readonly NodeInfo[],
-  volumes: readonly NodeSelector[],
+  volumes: readonly VolumeNeed[],
   labelsOf: NamespaceLabels,
 ): FilterState {
   return {
     affinity: affinityState(pod, nodes, labelsOf),
     spread: spreadStates(pod, nodes, "DoNotSchedule"),
     volumes,
+    names: namedNodes(pod),
   };
 }
 
@@ -50,16 +54,17 @@ const AFFINITY_REASONS: Readonly<Record<AffinityFault, Rejection>> = {
 
 /** Undefined when the pod fits. In upstream's order of plug-ins: the first that objects is heard. */
 export function rejection(pod: Pod, info: NodeInfo, state: FilterState): Rejection | undefined {
+  if (state.names !== undefined && !state.names.has(info.name))
+    return hopeless("node(s) didn't satisfy plugin(s) [NodeAffinity]");
   if (isClosed(pod, info.node)) return hopeless("node(s) were unschedulable");
   const taint = forbiddingTaint(pod, info.node);
-  if (taint !== undefined) return hopeless(`node(s) had untolerated taint {${taint.key}: ${taint.value ?? ""}}`);
+  if (taint !== undefined) return hopeless("node(s) had untolerated taint(s)");
   if (!podWantsNode(pod, info.node)) return hopeless("node(s) didn't match Pod's node affinity/selector");
   if (portsTaken(pod, info)) return crowded("node(s) didn't have free ports for the requested pod ports");
   const lacking = insufficient(pod, info);
   if (lacking !== undefined) return lacking;
-  if (!state.volumes.every((selector) => nodeSelectorMatches(selector, info.node))) {
-    return hopeless("node(s) didn't match PersistentVolume's node affinity");
-  }
+  const unmet = state.volumes.find(({ selector }) => !nodeSelectorMatches(selector, info.node));
+  if (unmet !== undefined) return hopeless(unmet.otherwise);
   const spread = spreadFault(state.spread, info);
   if (spread === "label")
     return hopeless("node(s) didn't match pod topology spread constraints (missing required label)");

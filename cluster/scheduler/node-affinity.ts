@@ -38,6 +38,22 @@ export function podWantsNode(pod: Pod, node: Node): boolean {
   return required === undefined || nodeSelectorMatches(required, node);
 }
 
+/** The nodes that every term of the required affinity names, as those of DaemonSets' pods do. */
+export function namedNodes(pod: Pod): ReadonlySet<string> | undefined {
+  const terms = pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
+  if (terms === undefined || terms.length === 0) return undefined;
+  const found = new Set<string>();
+  for (const term of terms) {
+    const lists = (term.matchFields ?? [])
+      .filter(({ key, operator }) => key === "metadata.name" && operator === "In")
+      .map(({ values }) => values ?? []);
+    const [first, ...others] = lists;
+    if (first === undefined) return undefined;
+    for (const name of first) if (others.every((list) => list.includes(name))) found.add(name);
+  }
+  return found;
+}
+
 /** The weights of the preferred terms that hold. */
 export function nodePreference(pod: Pod, node: Node): number {
   const preferred = pod.spec.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];

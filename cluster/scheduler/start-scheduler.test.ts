@@ -67,7 +67,7 @@ test("a pod that fits nowhere says why, and is bound the moment there is room", 
     status: "False",
     reason: "Unschedulable",
     message:
-      "0/2 nodes are available: 2 Insufficient cpu. preemption: 0/2 nodes are available: 2 No preemption victims found for incoming pod.",
+      "0/2 nodes are available: 2 Insufficient cpu. no new claims to deallocate, preemption: 0/2 nodes are available: 2 No preemption victims found for incoming pod.",
   });
   await eventually(
     async () =>

@@ -9,6 +9,7 @@ import {
   NODES,
   PERSISTENT_VOLUME_CLAIMS,
   PERSISTENT_VOLUMES,
+  POD_DISRUPTION_BUDGETS,
   PODS,
   setCondition,
   silentLogger,
@@ -78,9 +79,11 @@ class Scheduler {
     const classes = this.#informers.of(STORAGE_CLASSES);
     const namespaces = this.#informers.of(NAMESPACES);
     const nodes = this.#informers.of(NODES);
+    const budgets = this.#informers.of(POD_DISRUPTION_BUDGETS);
+    const known = [this.#pods, nodes, claims, volumes, classes, namespaces, budgets];
     try {
       // Nothing is decided before everything is known.
-      await Promise.all([this.#pods, nodes, claims, volumes, classes, namespaces].map((informer) => informer.synced()));
+      await Promise.all(known.map((informer) => informer.synced()));
     } catch (error) {
       if (this.#signal.aborted) return;
       throw error;
@@ -101,6 +104,7 @@ class Scheduler {
       },
       namespaceLabels: (name) => namespaces.get("", name)?.metadata.labels,
       random: this.#random,
+      budgets: () => budgets.list(),
     };
     for (let pod = await this.#queue.next(); pod !== undefined; pod = await this.#queue.next())
       this.#place(pod, around);

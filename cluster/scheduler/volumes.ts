@@ -15,10 +15,19 @@ export interface VolumeLookup {
   storageClass(name: string): StorageClass | undefined;
 }
 
+/** What a volume asks of a pod's node, and what is said of a node that does not have it. */
+export interface VolumeNeed {
+  readonly selector: NodeSelector;
+  readonly otherwise: string;
+}
+
+const OUT_OF_REACH = "node(s) didn't match PersistentVolume's node affinity";
+const NONE_FREE = "node(s) didn't find available persistent volumes to bind";
+
 export type VolumeDemand =
   | {
       readonly ok: true;
-      readonly affinities: readonly NodeSelector[];
+      readonly needs: readonly VolumeNeed[];
       /** Claims that get a volume only for the node that is chosen. */
       readonly waiting: readonly PersistentVolumeClaim[];
     }
@@ -33,7 +42,7 @@ export function claimNames(pod: Pod): string[] {
 }
 
 export function volumeDemand(pod: Pod, lookup: VolumeLookup): VolumeDemand {
-  const affinities: NodeSelector[] = [];
+  const needs: VolumeNeed[] = [];
   const waiting: PersistentVolumeClaim[] = [];
   for (const name of claimNames(pod)) {
     const claim = lookup.claim(pod.metadata.namespace ?? "", name);
@@ -52,20 +61,17 @@ export function volumeDemand(pod: Pod, lookup: VolumeLookup): VolumeDemand {
     if (claim.status?.phase !== "Bound" && waitsForConsumer(storageClass)) {
       waiting.push(claim);
       const free = freeFor(claim, lookup);
-      if (free.length === 0 && storageClass?.provisioner === NO_PROVISIONER) {
-        return { ok: false, reason: "node(s) didn't find available persistent volumes to bind" };
-      }
-      const needed = storageClass?.provisioner === NO_PROVISIONER ? placesOf(free) : undefined;
-      if (needed !== undefined) affinities.push(needed);
+      const selector = storageClass?.provisioner === NO_PROVISIONER ? placesOf(free) : undefined;
+      if (selector !== undefined) needs.push({ selector, otherwise: NONE_FREE });
       continue;
     }
     if (claim.status?.phase !== "Bound" || volume === undefined) {
       return { ok: false, reason: "pod has unbound immediate PersistentVolumeClaims" };
     }
     const required = volume.spec.nodeAffinity?.required;
-    if (required !== undefined) affinities.push(required);
+    if (required !== undefined) needs.push({ selector: required, otherwise: OUT_OF_REACH });
   }
-  return { ok: true, affinities, waiting };
+  return { ok: true, needs, waiting };
 }
 
 const NO_PROVISIONER = "kubernetes.io/no-provisioner";
@@ -75,7 +81,7 @@ const freeFor = (claim: PersistentVolumeClaim, lookup: VolumeLookup): Persistent
   return reserved === undefined ? freeVolumes(claim, lookup.volumes()) : [reserved];
 };
 
-/** The nodes that reach at least one of the volumes; undefined where that is every node. */
+/** The nodes that reach at least one of the volumes, none where there is none; undefined where that is every node. */
 function placesOf(volumes: readonly PersistentVolume[]): NodeSelector | undefined {
   const required = volumes.map((volume) => volume.spec.nodeAffinity?.required);
   if (required.includes(undefined)) return undefined;

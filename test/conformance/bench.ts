@@ -15,8 +15,10 @@ export interface NamedScript {
   readonly script: Script;
 }
 
+export type ScriptFolder = "api" | "control" | "cluster";
+
 /** The scripts of a folder of `scripts/`. CONFORMANCE=word picks those with the word in their names. */
-export function scriptsOf(folder: "api" | "cluster"): NamedScript[] {
+export function scriptsOf(folder: ScriptFolder): NamedScript[] {
   const directory = path.join(import.meta.dirname, "scripts", folder);
   const wanted = process.env["CONFORMANCE"] ?? "";
   return readdirSync(directory)

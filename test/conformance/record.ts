@@ -1,13 +1,20 @@
 /**
  * Writes down what the API under test answers: `KUBEBUILDER_ASSETS=DIR node test/conformance/record.ts [WORD]` runs the
- * scripts of `scripts/api` whose names have the word, and replaces each expectation that does not match. Run it
- * against kube-apiserver, and read the difference before it is committed.
+ * scripts of `scripts/api` and `scripts/control` whose names have the word, and replaces each expectation that does not
+ * match; that of a step `~` stands as `?` until then, and becomes what the command came to rest at. Run it against upstream's programs, and read the
+ * difference before it is committed.
  */
 import { writeFile } from "node:fs/promises";
-import { startApiUnderTest } from "../api-under-test.ts";
-import { createBench, type NamedScript, scriptsOf, type ServerUnderTest } from "./bench.ts";
+import { type ApiUnderTest, startApiUnderTest } from "../api-under-test.ts";
+import { startControlUnderTest } from "../control/control-under-test.ts";
+import { createBench, type NamedScript, type ScriptFolder, scriptsOf, type ServerUnderTest } from "./bench.ts";
 import { type Bench, runScript, strictJudge } from "./run-script.ts";
 import { type Block, renderScript, type Step } from "./script.ts";
+
+const SETTLE_MS = 3000;
+
+/** Suffixes of generated names and hashes of templates: letters and digits that make no words. */
+const GENERATED = /-(?=[a-z]*\d|[^aeiou]{5})[bcdfghjklmnpqrstvwxz2456789]{5,10}(?![a-z0-9])/g;
 
 /** What differs from run to run becomes a placeholder. */
 function generalize(line: string, bench: Bench): string {
@@ -26,6 +33,7 @@ function generalize(line: string, bench: Bench): string {
     .replace(/^(---|\+\+\+) .*(LIVE|MERGED).*/, "$1 <*>")
     .replaceAll(/("?resourceVersion"?: ?)"\d+"/g, '$1"<n>"')
     .replaceAll(/(in record \(|, current: )\d+/g, "$1<n>")
+    .replaceAll(GENERATED, "-<word>")
     .replaceAll(/"continue":"[^"]+"/g, '"continue":"<word>"');
 }
 
@@ -38,17 +46,21 @@ async function record(server: ServerUnderTest, { name, file, script }: NamedScri
   const bench = await createBench(server, name);
   const recorded = new Map<Step, Step>();
   try {
-    await runScript(script, bench, (step, output) => {
-      try {
-        strictJudge(step, output, bench);
-      } catch (error) {
-        if (step.kind === "retry") throw error;
-        console.log(`${name}: ${error instanceof Error ? error.message : String(error)}`);
-        const { code } = output;
-        const [stdout, stderr] = [linesOf(output.stdout, bench), linesOf(output.stderr, bench)];
-        recorded.set(step, { ...step, stdout, stderr, code });
-      }
-    });
+    await runScript(
+      script,
+      bench,
+      (step, output) => {
+        try {
+          strictJudge(step, output, bench);
+        } catch (error) {
+          console.log(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+          const { code } = output;
+          const [stdout, stderr] = [linesOf(output.stdout, bench), linesOf(output.stderr, bench)];
+          recorded.set(step, { ...step, stdout, stderr, code });
+        }
+      },
+      { settleMs: SETTLE_MS },
+    );
   } finally {
     await bench.close();
     const blocks: Block[] = script.blocks.map((block) =>
@@ -60,12 +72,21 @@ async function record(server: ServerUnderTest, { name, file, script }: NamedScri
 
 const [, , word] = process.argv;
 if (word !== undefined) process.env["CONFORMANCE"] = word;
-const api = await startApiUnderTest({ serviceAccounts: true });
-try {
-  for (const script of scriptsOf("api"))
-    await record({ ...api, controllers: false }, script).catch((error: unknown) =>
-      console.error(`${script.name}:`, error),
-    );
-} finally {
-  await api.close();
+await recordAll("api", false, () => startApiUnderTest({ serviceAccounts: true }));
+await recordAll("control", true, startControlUnderTest);
+
+async function recordAll(
+  folder: ScriptFolder,
+  controllers: boolean,
+  start: () => Promise<ApiUnderTest>,
+): Promise<void> {
+  const scripts = scriptsOf(folder);
+  if (scripts.length === 0) return;
+  const api = await start();
+  try {
+    for (const script of scripts)
+      await record({ ...api, controllers }, script).catch((error: unknown) => console.error(`${script.name}:`, error));
+  } finally {
+    await api.close();
+  }
 }

@@ -25,6 +25,8 @@ export type Judge = (step: Step, output: Output, bench: Bench) => void;
 
 const RETRY_MS = 30_000;
 const STEP_MS = 60_000;
+/** Stands for what is yet to be recorded. */
+const UNKNOWN = "?";
 
 interface Background {
   readonly child: ChildProcess;
@@ -35,6 +37,8 @@ interface Background {
 export interface RunOptions {
   /** Steps that are run once whatever comes: those that are known to differ. */
   readonly once?: (step: Step) => boolean;
+  /** What is tried again, and expected to print `?`, is given to the judge once it has stayed the same for so long. */
+  readonly settleMs?: number;
 }
 
 /** Runs every step in order; `judge` sees each output. */
@@ -43,7 +47,7 @@ export async function runScript(script: Script, bench: Bench, judge: Judge, opti
   try {
     for (const block of script.blocks) {
       if (block.type === "file") await writeInput(bench, block.path, block.content);
-      else if (block.type === "step") await runStep(onceOnly(block, options), bench, judge, running);
+      else if (block.type === "step") await runStep(onceOnly(block, options), bench, judge, running, options);
     }
   } finally {
     await Promise.all([...running.values()].map(stop));
@@ -60,11 +64,18 @@ async function writeInput(bench: Bench, name: string, content: string): Promise<
   await writeFile(file, substitute(content, bench.variables));
 }
 
-async function runStep(step: Step, bench: Bench, judge: Judge, running: Map<string, Background>): Promise<void> {
+async function runStep(
+  step: Step,
+  bench: Bench,
+  judge: Judge,
+  running: Map<string, Background>,
+  { settleMs }: RunOptions,
+): Promise<void> {
   if (step.kind === "start") running.set(step.name, await start(step.command, bench));
   else if (step.kind === "await") await awaitOutput(step, bench, running, judge);
   else if (step.kind === "run") judge(step, await run(step.command, bench), bench);
-  else await retry(step, bench, judge);
+  else if (settleMs === undefined) await retry(step, bench, judge);
+  else judge(step, await settled(step, bench, settleMs), bench);
 }
 
 async function retry(step: Step, bench: Bench, judge: Judge): Promise<void> {
@@ -77,6 +88,22 @@ async function retry(step: Step, bench: Bench, judge: Judge): Promise<void> {
       if (Date.now() > deadline) throw error;
     }
     await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+/** What a command prints once that is as expected or, where it is yet to be recorded, has not changed for a while. */
+async function settled(step: Step, bench: Bench, settleMs: number): Promise<Output> {
+  const deadline = Date.now() + RETRY_MS;
+  let since = Date.now();
+  let last: Output | undefined;
+  for (;;) {
+    const output = await run(step.command, bench);
+    const isKnown = step.stdout[0] !== UNKNOWN;
+    if (isKnown && matchLines(step.stdout, output.stdout, bench.variables) !== undefined) return output;
+    if (output.stdout !== last?.stdout) since = Date.now();
+    last = output;
+    if ((!isKnown && Date.now() - since > settleMs) || Date.now() > deadline) return output;
+    await new Promise((resolve) => setTimeout(resolve, 200));
   }
 }
 

@@ -42,6 +42,16 @@ async function decodeAction(call: ApiCall, expected: ExpectedKind): Promise<Kube
 
 const created: Status = { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 };
 
+const TOPOLOGY = ["topology.kubernetes.io/zone", "topology.kubernetes.io/region"];
+
+/** Where a node stands, which its pods are told as labels of their own. */
+function topologyOf(core: ServerCore, node: string): Record<string, string> {
+  const nodes = core.registry.get("", "v1", "nodes");
+  const stored = nodes === undefined ? undefined : core.store.get({ table: nodes.table, namespace: "", name: node });
+  const labels = Object.entries(stored?.object.metadata.labels ?? {});
+  return Object.fromEntries(labels.filter(([key]) => TOPOLOGY.includes(key)));
+}
+
 function bound(pod: KubeObject, binding: KubeObject, node: string, now: string): KubeObject {
   const name = pod.metadata.name ?? "";
   if (pod.metadata.deletionTimestamp !== undefined) {
@@ -95,6 +105,8 @@ export async function handleBinding(
   if (node === "") throw badRequest("target.name: Required value");
   const given = text(binding.metadata.name);
   if (given !== name) throw badRequest("name in URL does not match name in Binding object");
+  const labels = { ...topologyOf(core, node), ...binding.metadata.labels };
+  if (Object.keys(labels).length > 0) binding.metadata.labels = labels;
   const context = writeContext(core, call, info);
   const bindings = podName === "" ? (core.registry.get("", "v1", "bindings") ?? pods) : pods;
   await admitAction(core, bindings, context, {

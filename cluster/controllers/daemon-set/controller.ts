@@ -111,7 +111,7 @@ class DaemonSetReconciler {
       isDeleting: (pod) => this.#control.isDeleting(pod),
       now,
     });
-    const wait = await this.#replaceFailed(set, plan.failed, now);
+    const wait = await this.#replaceEnded(set, plan.ended, now);
     await Promise.all(plan.remove.map((pod) => this.#control.delete(set, pod)));
     const error = await slowStart(plan.create.length, (i) =>
       this.#control.create(set, daemonPod(base, plan.create[i] ?? "")),
@@ -131,24 +131,38 @@ class DaemonSetReconciler {
     return { ...pod, metadata: { ...pod.metadata, labels, generateName: podPrefix(set) } };
   }
 
-  /** Deletes ended pods whose back-off is over; the wait for the others. */
-  async #replaceFailed(set: DaemonSet, failed: readonly Pod[], now: number): Promise<number | undefined> {
+  /** Deletes ended pods, failed ones once their back-off is over; the wait for the others. */
+  async #replaceEnded(set: DaemonSet, ended: readonly Pod[], now: number): Promise<number | undefined> {
     const waits: number[] = [];
-    for (const pod of failed) {
-      const key = `${set.metadata.uid}/${nodeOf(pod) ?? ""}`;
-      const known = this.#failures.get(key) ?? { count: 0, at: 0 };
-      const backoff = known.count === 0 ? 0 : Math.min(FIRST_BACKOFF_MS * 2 ** (known.count - 1), LONGEST_BACKOFF_MS);
-      const left = known.at + backoff - now;
-      if (left > 0) {
-        waits.push(left);
-        continue;
+    for (const pod of ended) {
+      const where = `daemon pod ${keyOf(pod)} on node ${nodeOf(pod) ?? ""}`;
+      if (pod.status?.phase === "Succeeded") {
+        this.#record(set, "Normal", "SucceededDaemonPod", `Found succeeded ${where}, will try to delete it`);
+      } else {
+        const left = this.#backoff(set, nodeOf(pod) ?? "", now);
+        if (left > 0) {
+          waits.push(left);
+          continue;
+        }
+        this.#record(set, "Warning", "FailedDaemonPod", `Found failed ${where}, will try to kill it`);
       }
-      this.#failures.set(key, { count: known.count + 1, at: now });
-      const message = `Found failed daemon pod ${keyOf(pod)} on node ${nodeOf(pod) ?? ""}, will try to kill it`;
-      this.#context.recorder("daemonset-controller").record(set, "Warning", "FailedDaemonPod", message);
       await this.#control.delete(set, pod);
     }
     return waits.length === 0 ? undefined : Math.min(...waits);
+  }
+
+  /** How long a node's failed pod has to wait yet; 0 counts as a failure dealt with. */
+  #backoff(set: DaemonSet, node: string, now: number): number {
+    const key = `${set.metadata.uid}/${node}`;
+    const known = this.#failures.get(key) ?? { count: 0, at: 0 };
+    const backoff = known.count === 0 ? 0 : Math.min(FIRST_BACKOFF_MS * 2 ** (known.count - 1), LONGEST_BACKOFF_MS);
+    const left = known.at + backoff - now;
+    if (left <= 0) this.#failures.set(key, { count: known.count + 1, at: now });
+    return left;
+  }
+
+  #record(set: DaemonSet, type: "Normal" | "Warning", reason: string, message: string): void {
+    this.#context.recorder("daemonset-controller").record(set, type, reason, message);
   }
 
   #untilAvailable(set: DaemonSet, now: number): ReconcileResult {

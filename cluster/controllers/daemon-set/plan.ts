@@ -3,7 +3,7 @@ import type { DaemonSet, Node, Pod, Toleration } from "@travelops/kube";
 import { podWantsNode } from "../../scheduler/node-affinity.ts";
 import { tolerates } from "../../scheduler/taints.ts";
 import { scaled } from "../shared/int-or-percent.ts";
-import { isAvailable, isTerminating } from "../shared/pods.ts";
+import { isAvailable, isFinished, isTerminating } from "../shared/pods.ts";
 
 const NAME = "metadata.name";
 
@@ -67,7 +67,9 @@ export interface NodeFit {
 
 export function fitOf(base: Pod, node: Node): NodeFit {
   const pod = withTolerations(base);
-  if (!podWantsNode(pod, node)) return { shouldRun: false, mayStay: false };
+  const named = pod.spec.nodeName ?? "";
+  if ((named !== "" && named !== node.metadata.name) || !podWantsNode(pod, node))
+    return { shouldRun: false, mayStay: false };
   const forbids = (effects: readonly string[]): boolean =>
     (node.spec?.taints ?? []).some(
       (taint) => effects.includes(taint.effect) && !(pod.spec.tolerations ?? []).some((one) => tolerates(one, taint)),
@@ -89,7 +91,7 @@ export interface DaemonPlan {
   /** Names of nodes. */
   readonly create: readonly string[];
   readonly remove: readonly Pod[];
-  readonly failed: readonly Pod[];
+  readonly ended: readonly Pod[];
 }
 
 export function daemonPlan(input: DaemonInput): DaemonPlan {
@@ -97,7 +99,7 @@ export function daemonPlan(input: DaemonInput): DaemonPlan {
   const byNode = Map.groupBy(pods, (pod) => nodeOf(pod) ?? "");
   const create: string[] = [];
   const remove: Pod[] = [];
-  const failed: Pod[] = [];
+  const ended: Pod[] = [];
   const kept = new Map<string, Pair>();
   const surge = maxSurge(input.set, nodes.length);
   for (const node of nodes) {
@@ -108,9 +110,9 @@ export function daemonPlan(input: DaemonInput): DaemonPlan {
     const { shouldRun, mayStay } = fitOf(base, node);
     const leaving = here.some((pod) => isDeleting(pod));
     const staying = here.filter((pod) => !isDeleting(pod));
-    const ended = staying.filter((pod) => pod.status?.phase === "Failed" || pod.status?.phase === "Succeeded");
-    failed.push(...ended);
-    const living = staying.filter((pod) => !ended.includes(pod));
+    const over = staying.filter(isFinished);
+    ended.push(...over);
+    const living = staying.filter((pod) => !over.includes(pod));
     if (!mayStay) {
       remove.push(...living);
       continue;
@@ -120,17 +122,17 @@ export function daemonPlan(input: DaemonInput): DaemonPlan {
     const pair = surge > 0 ? { old, updated } : { old: living[0] };
     remove.push(...living.filter((pod) => pod !== pair.old && pod !== pair.updated));
     if (living.length > 0) kept.set(name, pair);
-    else if (shouldRun && !leaving && ended.length === 0) create.push(name);
+    else if (shouldRun && !leaving && over.length === 0) create.push(name);
   }
   const known = new Set(nodes.map((node) => node.metadata.name));
   for (const pod of pods)
     if (!known.has(nodeOf(pod)) && (pod.spec.nodeName ?? "") === "" && !isDeleting(pod)) remove.push(pod);
   if (surge > 0) {
     const next = surging(input, kept, surge);
-    return { create: [...create, ...next.create], remove: [...remove, ...next.remove], failed };
+    return { create: [...create, ...next.create], remove: [...remove, ...next.remove], ended };
   }
   const single = [...kept.values()].flatMap(({ old }) => old ?? []);
-  return { create, remove: [...remove, ...outdated(input, single, create.length)], failed };
+  return { create, remove: [...remove, ...outdated(input, single, create.length)], ended };
 }
 
 /** The pods that stay on a node; without a surge whichever it has is `old`. */

@@ -231,9 +231,9 @@ class DeploymentReconciler {
     const revision = fresh.metadata.annotations?.[REVISION];
     const latest = this.#latest(deployment);
     if (revision === undefined || latest.metadata.annotations?.[REVISION] === revision) return;
-    await patched(this.#context.client, this.#deployments, latest, {
-      metadata: { annotations: { [REVISION]: revision } },
-    });
+    // With the status, as upstream does: there an annotation makes no new generation.
+    const patch = { metadata: { annotations: { [REVISION]: revision } } };
+    await patched(this.#context.client, this.#deployments, latest, patch, "status");
   }
 
   #latest(deployment: Deployment): Deployment {

@@ -1,132 +1,29 @@
 /** PodDisruptionBudgets: how many of their pods may be evicted right now. */
-import type { Deployment, Informer, Pod, PodDisruptionBudget, ReplicaSet, StatefulSet } from "@travelops/kube";
+import type { EventRecorder, Informer, LabelSelector, Pod, PodDisruptionBudget } from "@travelops/kube";
 import {
-  controllerOf,
-  DEPLOYMENTS,
   keyOf,
   POD_DISRUPTION_BUDGETS,
   PODS,
-  REPLICA_SETS,
+  type ReconcileResult,
   runController,
   selects,
-  setCondition,
   sourceOf,
   splitKey,
-  STATEFUL_SETS,
 } from "@travelops/kube";
 import type { ControllerContext } from "../context.ts";
-import { scaled } from "../shared/int-or-percent.ts";
-import { countWhere, isActive, isFinished, isReady, isTerminating } from "../shared/pods.ts";
+import { messageOf } from "../shared/pod-control.ts";
 import { writeStatus } from "../shared/write.ts";
-
-/** How long an eviction that was granted is believed in before its pod is seen to go. */
-const EVICTION_MS = 120_000;
-
-/** Pods that the owners of `pods` want, and so the base of percentages. Pure. */
-export interface Scales {
-  /** Replicas of a pod's controller; undefined where it has none that is known. */
-  of(pod: Pod): { uid: string; replicas: number } | undefined;
-}
-
-type Status = NonNullable<PodDisruptionBudget["status"]>;
-
-function disruptionStatus(
-  budget: PodDisruptionBudget,
-  pods: readonly Pod[],
-  scales: Scales,
-  now: number,
-): { status: Status; recheckMs: number | undefined } {
-  const { minAvailable, maxUnavailable } = budget.spec;
-  const living = pods.filter((pod) => !isFinished(pod));
-  const owners = new Map<string, number>();
-  let unowned = 0;
-  for (const pod of living) {
-    const scale = scales.of(pod);
-    if (scale === undefined) unowned++;
-    else owners.set(scale.uid, scale.replicas);
-  }
-  const byScale = maxUnavailable !== undefined || typeof minAvailable === "string";
-  const expectedPods = byScale
-    ? unowned + [...owners.values()].reduce((sum, replicas) => sum + replicas, 0)
-    : living.length;
-  const desiredHealthy =
-    maxUnavailable === undefined
-      ? scaled(minAvailable ?? 1, expectedPods, "up")
-      : Math.max(0, expectedPods - scaled(maxUnavailable, expectedPods, "up"));
-  const disruptedPods: Record<string, string> = {};
-  let recheckMs: number | undefined;
-  for (const [name, at] of Object.entries(budget.status?.disruptedPods ?? {})) {
-    const pod = living.find((one) => one.metadata.name === name);
-    const left = Date.parse(at) + EVICTION_MS - now;
-    if (pod === undefined || isTerminating(pod) || left <= 0) continue;
-    disruptedPods[name] = at;
-    recheckMs = Math.min(recheckMs ?? left, left);
-  }
-  const currentHealthy = countWhere(
-    living,
-    (pod) => isActive(pod) && isReady(pod) && disruptedPods[pod.metadata.name ?? ""] === undefined,
-  );
-  const disruptionsAllowed = expectedPods === 0 ? 0 : Math.max(0, currentHealthy - desiredHealthy);
-  const conditions = setCondition(
-    budget.status?.conditions,
-    {
-      type: "DisruptionAllowed",
-      status: disruptionsAllowed > 0 ? "True" : "False",
-      reason: disruptionsAllowed > 0 ? "SufficientPods" : "InsufficientPods",
-      message: "",
-      observedGeneration: budget.metadata.generation,
-    },
-    now,
-  );
-  const status: Status = {
-    observedGeneration: budget.metadata.generation,
-    disruptedPods: Object.keys(disruptedPods).length === 0 ? undefined : disruptedPods,
-    disruptionsAllowed,
-    currentHealthy,
-    desiredHealthy,
-    expectedPods,
-    conditions,
-  };
-  return { status, recheckMs };
-}
-
-function scalesFrom(
-  sets: Informer<ReplicaSet>,
-  deployments: Informer<Deployment>,
-  stateful: Informer<StatefulSet>,
-): Scales {
-  return {
-    of(pod) {
-      const owner = controllerOf(pod);
-      const namespace = pod.metadata.namespace ?? "";
-      if (owner?.kind === "StatefulSet")
-        return { uid: owner.uid, replicas: stateful.get(namespace, owner.name)?.spec.replicas ?? 1 };
-      if (owner?.kind !== "ReplicaSet") return undefined;
-      const set = sets.get(namespace, owner.name);
-      const above = set === undefined ? undefined : controllerOf(set);
-      if (above?.kind !== "Deployment") return { uid: owner.uid, replicas: set?.spec.replicas ?? 1 };
-      return { uid: above.uid, replicas: deployments.get(namespace, above.name)?.spec.replicas ?? 1 };
-    },
-  };
-}
+import { SCALED, Scales, type ScaledObject } from "./scales.ts";
+import { budgetStatus, countsByScale, failedStatus } from "./status.ts";
 
 /** Runs until the signal aborts. */
 export async function disruptionController(context: ControllerContext): Promise<void> {
-  const { client, informers, signal, clock, log } = context;
+  const { informers, signal, clock, log } = context;
   const budgets = informers.of(POD_DISRUPTION_BUDGETS);
   const pods = informers.of(PODS);
-  const sets = informers.of(REPLICA_SETS);
-  const deployments = informers.of(DEPLOYMENTS);
-  const stateful = informers.of(STATEFUL_SETS);
-  const scales = scalesFrom(sets, deployments, stateful);
-  const inNamespace = (namespace: string): string[] => budgets.list(namespace).map(keyOf);
-  const resized = ({
-    object,
-    old,
-  }: {
-    object: Deployment | ReplicaSet | StatefulSet;
-    old?: Deployment | ReplicaSet | StatefulSet;
-  }): string[] => (old?.spec.replicas === object.spec.replicas ? [] : inNamespace(object.metadata.namespace ?? ""));
+  const budgeteer = new Budgeteer(context, budgets, pods);
+  const resized = ({ object, old }: { object: ScaledObject; old?: ScaledObject }): string[] =>
+    old?.spec.replicas === object.spec.replicas ? [] : budgets.list(object.metadata.namespace ?? "").map(keyOf);
   await runController({
     name: "disruption",
     signal,
@@ -143,18 +40,72 @@ export async function disruptionController(context: ControllerContext): Promise<
           )
           .map(keyOf),
       ),
-      sourceOf(sets, resized),
-      sourceOf(deployments, resized),
-      sourceOf(stateful, resized),
+      ...SCALED.map((resource) => sourceOf(informers.of(resource), resized)),
     ],
-    async reconcile(key) {
-      const { namespace, name } = splitKey(key);
-      const budget = budgets.get(namespace, name);
-      if (budget === undefined) return;
-      const selected = pods.list(namespace).filter((pod) => selects(budget.spec.selector, pod.metadata.labels));
-      const { status, recheckMs } = disruptionStatus(budget, selected, scales, clock.now());
-      await writeStatus(client, budgets, budget, status);
-      return recheckMs === undefined ? undefined : { requeueAfterMs: recheckMs };
-    },
+    reconcile: (key) => budgeteer.reconcile(key),
   });
+}
+
+class Budgeteer {
+  readonly #context: ControllerContext;
+  readonly #budgets: Informer<PodDisruptionBudget>;
+  readonly #pods: Informer<Pod>;
+  readonly #scales: Scales;
+  readonly #recorder: EventRecorder;
+
+  constructor(context: ControllerContext, budgets: Informer<PodDisruptionBudget>, pods: Informer<Pod>) {
+    this.#context = context;
+    this.#budgets = budgets;
+    this.#pods = pods;
+    this.#scales = new Scales(context);
+    this.#recorder = context.recorder("controllermanager");
+  }
+
+  async reconcile(key: string): Promise<ReconcileResult> {
+    const { namespace, name } = splitKey(key);
+    const budget = this.#budgets.get(namespace, name);
+    if (budget === undefined) return;
+    const pods = this.#pods.list(namespace).filter((pod) => selects(budget.spec.selector, pod.metadata.labels));
+    if (pods.length === 0) this.#recorder.record(budget, "Normal", "NoPods", "No matching pods found");
+    const { client, clock } = this.#context;
+    let expected: number;
+    try {
+      expected = await this.#expected(budget, pods);
+    } catch (error) {
+      const why = messageOf(error);
+      const message = `Failed to calculate the number of expected pods: ${why}`;
+      this.#recorder.record(budget, "Warning", "CalculateExpectedPodCountFailed", message);
+      await writeStatus(client, this.#budgets, budget, failedStatus(budget, why, clock.now()));
+      throw error;
+    }
+    const { status, recheckMs } = budgetStatus(budget, pods, expected, clock.now());
+    await writeStatus(client, this.#budgets, budget, status);
+    return recheckMs === undefined ? undefined : { requeueAfterMs: recheckMs };
+  }
+
+  async #expected(budget: PodDisruptionBudget, pods: readonly Pod[]): Promise<number> {
+    if (!countsByScale(budget)) return pods.length;
+    const { count, unmanaged } = await this.#scales.expected(pods);
+    if (unmanaged > 0) {
+      const message =
+        `Pods selected by this PodDisruptionBudget (selector: ${shown(budget.spec.selector)}) were found to be ` +
+        "unmanaged. As a result, the status of the PDB cannot be calculated correctly, which may result in undefined " +
+        'behavior. To account for these pods please set ".spec.minAvailable" field of the PDB to an integer value.';
+      this.#recorder.record(budget, "Warning", "UnmanagedPods", message);
+    }
+    return count;
+  }
+}
+
+/** A selector as upstream prints it in events. */
+function shown(selector: LabelSelector | undefined): string {
+  if (selector === undefined) return "nil";
+  const labels = Object.entries(selector.matchLabels ?? {})
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, value]) => `${key}: ${value},`);
+  const expressions = (selector.matchExpressions ?? []).map(
+    ({ key, operator, values }) =>
+      `LabelSelectorRequirement{Key:${key},Operator:${operator},Values:[${(values ?? []).join(" ")}],},`,
+  );
+  return `&LabelSelector{MatchLabels:map[string]string{${labels.join("")}},MatchExpressions:[]LabelSelectorRequirement{${expressions.join("")}},}`;
 }

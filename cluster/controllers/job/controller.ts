@@ -145,7 +145,9 @@ class JobReconciler {
     now: number,
   ): Promise<{ wait?: number; error?: unknown }> {
     if (verdict !== undefined) {
-      await Promise.all(active.map((pod) => this.#control.delete(job, pod)));
+      // What a success makes superfluous has not failed; what a failure ends has.
+      if (verdict.success) await this.#discard(job, active);
+      else await Promise.all(active.map((pod) => this.#control.delete(job, pod)));
       return {};
     }
     if (job.metadata.deletionTimestamp !== undefined) return {};

@@ -27,7 +27,7 @@ export function jobStatus(input: StatusInput): JobStatus {
   const { uncounted } = counts;
   return {
     conditions: conditions.length === 0 ? undefined : conditions,
-    startTime: suspended ? undefined : (job.status?.startTime ?? formatTime(now)),
+    startTime: startTimeOf(job, suspended, now),
     completionTime: complete?.status === "True" ? (job.status?.completionTime ?? formatTime(now)) : undefined,
     active: optional(active.length),
     ready: countWhere(active, isReady),
@@ -41,6 +41,13 @@ export function jobStatus(input: StatusInput): JobStatus {
       failed: uncounted.failed.length === 0 ? undefined : [...uncounted.failed],
     },
   };
+}
+
+/** A Job that is taken up again has its time, and so its deadline, from then on. */
+function startTimeOf(job: Job, suspended: boolean, now: number): string | undefined {
+  if (suspended) return job.status?.startTime;
+  const resumes = findCondition(job.status?.conditions, "Suspended")?.status === "True";
+  return resumes ? formatTime(now) : (job.status?.startTime ?? formatTime(now));
 }
 
 const hasUncounted = ({ uncounted }: Tally): boolean => uncounted.succeeded.length + uncounted.failed.length > 0;

@@ -76,7 +76,8 @@ export async function persistentVolumeController(context: ControllerContext): Pr
       reconcile: (key) =>
         binder.syncClaim(
           key,
-          pods.byIndex("claim", key).some((pod) => !isFinished(pod)),
+          // One without a node uses nothing yet, and now never will.
+          pods.byIndex("claim", key).some((pod) => !isFinished(pod) && (pod.spec.nodeName ?? "") !== ""),
         ),
     }),
     runController({

@@ -11,7 +11,7 @@ export interface ManageFailure {
 
 /** `pods` are all it owns, also finished and terminating ones. */
 export function replicaSetStatus(
-  set: ReplicaSet,
+  set: Pick<ReplicaSet, "metadata" | "status"> & { spec: Omit<ReplicaSet["spec"], "selector"> },
   pods: readonly Pod[],
   isActive: (pod: Pod) => boolean,
   failure: ManageFailure | undefined,
@@ -49,7 +49,11 @@ function conditionsWith(
 }
 
 /** Milliseconds until the next pod that is ready becomes available. */
-export function nextAvailableIn(set: ReplicaSet, pods: readonly Pod[], now: number): number | undefined {
+export function nextAvailableIn(
+  set: { spec: { minReadySeconds?: number } },
+  pods: readonly Pod[],
+  now: number,
+): number | undefined {
   const minReady = set.spec.minReadySeconds ?? 0;
   const waits = pods.map((pod) => availableIn(pod, minReady, now) ?? 0).filter((wait) => wait > 0);
   return waits.length === 0 ? undefined : Math.min(...waits);

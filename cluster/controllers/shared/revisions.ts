@@ -5,8 +5,10 @@ import { BY_CONTROLLER } from "../informers.ts";
 import { templateHash } from "./template.ts";
 import { created, deleteExactly, patched } from "./write.ts";
 
-/** Pods carry the name of their revision's hash under this label. */
+/** Pods carry the name or the hash of their revision under this label. */
 export const REVISION_HASH = "controller-revision-hash";
+/** Revisions of StatefulSets carry their hash under this label, those of DaemonSets under that of the pods. */
+const OWN_HASH = "controller.kubernetes.io/hash";
 
 interface RevisionData {
   spec: { template: PodTemplateSpec & { $patch?: string } };
@@ -23,7 +25,9 @@ export function templateOf(revision: ControllerRevision): PodTemplateSpec {
 }
 
 export const hashOf = (revision: ControllerRevision): string =>
-  revision.metadata.labels?.[REVISION_HASH] ?? revision.metadata.name ?? "";
+  revision.metadata.labels?.[REVISION_HASH] ?? revision.metadata.labels?.[OWN_HASH] ?? revision.metadata.name ?? "";
+
+const hashLabelOf = (owner: Resource): string => (owner.kind === "DaemonSet" ? REVISION_HASH : OWN_HASH);
 
 export interface Revisions {
   readonly update: ControllerRevision;
@@ -63,7 +67,8 @@ export async function syncRevisions<O extends Owner>(
       metadata: {
         name: `${owner.metadata.name}-${hash}`,
         namespace: owner.metadata.namespace,
-        labels: { ...owner.spec.template.metadata?.labels, [REVISION_HASH]: hash },
+        labels: { ...owner.spec.template.metadata?.labels, [hashLabelOf(resource)]: hash },
+        ...(owner.metadata.annotations === undefined ? {} : { annotations: owner.metadata.annotations }),
         ownerReferences: [controllerReference(owner, resource)],
       },
       data,

@@ -1,8 +1,7 @@
 /** StatefulSets: pods with names and claims of their own, in order. */
-import type { ControllerRevision, Informer, Pod, StatefulSet, StatefulSetStatus } from "@travelops/kube";
+import type { ControllerRevision, Informer, KubeObject, Pod, StatefulSet, StatefulSetStatus } from "@travelops/kube";
 import {
   CONTROLLER_REVISIONS,
-  controllerReference,
   isNotFound,
   keyOf,
   PERSISTENT_VOLUME_CLAIMS,
@@ -28,8 +27,9 @@ import {
   templateOf,
   trimRevisions,
 } from "../shared/revisions.ts";
-import { created, deleteExactly, writeStatus } from "../shared/write.ts";
-import { nextSteps, ordinalOf, replicasOf, type Step } from "./plan.ts";
+import { created, deleteExactly, patched, writeStatus } from "../shared/write.ts";
+import { isWanted, nextSteps, ordinalOf, replicasOf, type Step } from "./plan.ts";
+import { isLeftOver, wantedOwners } from "./claim-owners.ts";
 import { claimsFor, podName, statefulPod } from "./pod.ts";
 
 const WORKERS = 5;
@@ -53,11 +53,24 @@ export async function statefulSetController(context: ControllerContext): Promise
         ownerKeys(sets, (set) => set.spec.selector),
       ),
       sourceOf(informers.of(CONTROLLER_REVISIONS), () => []),
-      sourceOf(informers.of(PERSISTENT_VOLUME_CLAIMS), () => []),
+      sourceOf(informers.of(PERSISTENT_VOLUME_CLAIMS), ({ type, object }) =>
+        type === "deleted" ? keysOfClaim(sets, object) : [],
+      ),
     ],
     reconcile: (key) => reconciler.reconcile(key),
   });
 }
+
+/** Sets that wait for a claim's name to be free again. */
+const keysOfClaim = (sets: Informer<StatefulSet>, { metadata: { namespace = "", name = "" } }: KubeObject): string[] =>
+  sets
+    .list(namespace)
+    .filter((set) =>
+      (set.spec.volumeClaimTemplates ?? []).some((template) =>
+        name.startsWith(`${template.metadata.name}-${set.metadata.name}-`),
+      ),
+    )
+    .map(keyOf);
 
 class StatefulSetReconciler {
   readonly #context: ControllerContext;
@@ -98,6 +111,7 @@ class StatefulSetReconciler {
     if (set.metadata.deletionTimestamp !== undefined) return;
     const revisions = await syncRevisions(client, this.#revisions, set, STATEFUL_SETS);
     const current = revisions.all.find((one) => one.metadata.name === set.status?.currentRevision) ?? revisions.update;
+    await this.#handClaims(set);
     const steps = nextSteps({
       set,
       pods: this.#owned(set),
@@ -127,9 +141,6 @@ class StatefulSetReconciler {
     if (step.why === "failed") {
       this.#record(set, "Warning", "RecreatingFailedPod", `StatefulSet ${keyOf(set)} is recreating failed Pod ${name}`);
     }
-    if (step.why === "scale" && set.spec.persistentVolumeClaimRetentionPolicy?.whenScaled === "Delete") {
-      await this.#handClaims(set, step.pod);
-    }
     this.#deleting.add(uid);
     try {
       await deleteExactly(this.#context.client, PODS, step.pod);
@@ -137,7 +148,7 @@ class StatefulSetReconciler {
         set,
         "Normal",
         "SuccessfulDelete",
-        `delete Pod ${name} in StatefulSet ${set.metadata.name} successful`,
+        `Delete Pod ${name} in StatefulSet ${set.metadata.name} successful`,
       );
     } catch (error) {
       this.#deleting.delete(uid);
@@ -145,7 +156,7 @@ class StatefulSetReconciler {
         set,
         "Warning",
         "FailedDelete",
-        `delete Pod ${name} in StatefulSet ${set.metadata.name} failed error: ${messageOf(error)}`,
+        `Delete Pod ${name} in StatefulSet ${set.metadata.name} failed error: ${messageOf(error)}`,
       );
       throw error;
     }
@@ -157,13 +168,18 @@ class StatefulSetReconciler {
     const claims = informers.of(PERSISTENT_VOLUME_CLAIMS);
     try {
       for (const claim of claimsFor(set, ordinal)) {
-        if (claims.get(set.metadata.namespace ?? "", claim.metadata.name ?? "") !== undefined) continue;
+        const known = claims.get(set.metadata.namespace ?? "", claim.metadata.name ?? "");
+        // It goes with the pod that was here; its deletion wakes this set.
+        if (known !== undefined && isLeftOver(known, set, name)) return;
+        if (known?.metadata.deletionTimestamp !== undefined)
+          throw new Error(`pvc ${known.metadata.name} is being deleted`);
+        if (known !== undefined) continue;
         await created(client, claims, claim);
         this.#record(
           set,
           "Normal",
           "SuccessfulCreate",
-          `create Claim ${claim.metadata.name} Pod ${name} in StatefulSet ${set.metadata.name} success`,
+          `Create Claim ${claim.metadata.name} Pod ${name} in StatefulSet ${set.metadata.name} success`,
         );
       }
       await created(client, this.#pods, statefulPod(set, templateOf(revision), ordinal, revision.metadata.name ?? ""));
@@ -171,7 +187,7 @@ class StatefulSetReconciler {
         set,
         "Normal",
         "SuccessfulCreate",
-        `create Pod ${name} in StatefulSet ${set.metadata.name} successful`,
+        `Create Pod ${name} in StatefulSet ${set.metadata.name} successful`,
       );
     } catch (error) {
       if (!isNamespaceTerminating(error)) {
@@ -179,31 +195,27 @@ class StatefulSetReconciler {
           set,
           "Warning",
           "FailedCreate",
-          `create Pod ${name} in StatefulSet ${set.metadata.name} failed error: ${messageOf(error)}`,
+          `Create Pod ${name} in StatefulSet ${set.metadata.name} failed error: ${messageOf(error)}`,
         );
       }
       throw error;
     }
   }
 
-  /** Claims that are to go with their pod get it as their owner. */
-  async #handClaims(set: StatefulSet, pod: Pod): Promise<void> {
-    const { client, informers } = this.#context;
-    const claims = informers.of(PERSISTENT_VOLUME_CLAIMS);
-    const owner = { ...controllerReference(pod, PODS), controller: undefined, blockOwnerDeletion: undefined };
-    for (const wanted of claimsFor(set, ordinalOf(set, pod) ?? 0)) {
-      const { namespace = "", name = "" } = wanted.metadata;
-      const known = claims.get(namespace, name);
-      if (known === undefined || known.metadata.ownerReferences?.some((one) => one.uid === pod.metadata.uid) === true)
-        continue;
-      const ownerReferences = [...(known.metadata.ownerReferences ?? []), owner];
-      await client
-        .patch(PERSISTENT_VOLUME_CLAIMS, namespace, name, "application/merge-patch+json", {
-          metadata: { ownerReferences },
-        })
-        .catch((error: unknown) => {
+  /** Claims go with the set, with their pod, or with neither: their owners say so. */
+  async #handClaims(set: StatefulSet): Promise<void> {
+    const claims = this.#context.informers.of(PERSISTENT_VOLUME_CLAIMS);
+    for (const pod of (set.spec.volumeClaimTemplates ?? []).length === 0 ? [] : this.#owned(set)) {
+      const ordinal = ordinalOf(set, pod);
+      for (const { metadata } of ordinal === undefined ? [] : claimsFor(set, ordinal)) {
+        const known = claims.get(metadata.namespace ?? "", metadata.name ?? "");
+        const ownerReferences = known === undefined ? undefined : wantedOwners(known, set, pod, isWanted(set, ordinal));
+        if (known === undefined || ownerReferences === undefined) continue;
+        const change = { metadata: { ownerReferences: ownerReferences.length === 0 ? null : ownerReferences } };
+        await patched(this.#context.client, claims, known, change).catch((error: unknown) => {
           if (!isNotFound(error)) throw error;
         });
+      }
     }
   }
 

@@ -57,7 +57,7 @@ export function nextSteps(situation: Situation): Step[] {
     if (!isParallel(set) && (pod === undefined || !healthy(pod))) return steps;
   }
   const condemned = pods
-    .filter((pod) => !isWanted(ordinalOf(set, pod), first, end))
+    .filter((pod) => !isWanted(set, ordinalOf(set, pod)))
     .toSorted((a, b) => (ordinalOf(set, b) ?? 0) - (ordinalOf(set, a) ?? 0));
   for (const pod of condemned) {
     const leaving = isTerminating(pod) || situation.isDeleting(pod);
@@ -68,8 +68,9 @@ export function nextSteps(situation: Situation): Step[] {
   return rollingSteps(situation, byOrdinal, healthy);
 }
 
-const isWanted = (ordinal: number | undefined, first: number, end: number): boolean =>
-  ordinal !== undefined && ordinal >= first && ordinal < end;
+/** Whether the set is to have a pod of the number. */
+export const isWanted = (set: StatefulSet, ordinal: number | undefined): boolean =>
+  ordinal !== undefined && ordinal >= firstOrdinal(set) && ordinal < firstOrdinal(set) + replicasOf(set);
 
 function fill({ set, isDeleting }: Situation, ordinal: number, pod: Pod | undefined): Step | undefined {
   if (pod === undefined) return { do: "create", ordinal, revision: revisionFor(set, ordinal) };

@@ -1,7 +1,8 @@
 /** The pods and claims of a StatefulSet, by their ordinal. Pure. */
-import type { OwnerReference, PersistentVolumeClaim, Pod, PodTemplateSpec, StatefulSet } from "@travelops/kube";
+import type { PersistentVolumeClaim, Pod, PodTemplateSpec, StatefulSet } from "@travelops/kube";
 import { controllerReference, STATEFUL_SETS } from "@travelops/kube";
 import { REVISION_HASH } from "../shared/revisions.ts";
+import { wantedOwners } from "./claim-owners.ts";
 import { podFromTemplate } from "../shared/template.ts";
 
 export const podName = (set: StatefulSet, ordinal: number): string => `${set.metadata.name}-${ordinal}`;
@@ -41,24 +42,21 @@ export function statefulPod(set: StatefulSet, template: PodTemplateSpec, ordinal
   };
 }
 
-/** The claims of one pod; with `whenDeleted: Delete` they belong to the set and go with it. */
+/** The claims of one pod. */
 export function claimsFor(set: StatefulSet, ordinal: number): PersistentVolumeClaim[] {
-  const owner: OwnerReference = {
-    ...controllerReference(set, STATEFUL_SETS),
-    controller: undefined,
-    blockOwnerDeletion: undefined,
-  };
-  const goes = set.spec.persistentVolumeClaimRetentionPolicy?.whenDeleted === "Delete";
-  return (set.spec.volumeClaimTemplates ?? []).map((template) => ({
-    apiVersion: "v1",
-    kind: "PersistentVolumeClaim",
-    metadata: {
-      name: claimName(template, podName(set, ordinal)),
-      namespace: set.metadata.namespace,
-      labels: { ...template.metadata.labels, ...set.spec.selector.matchLabels },
-      ...(template.metadata.annotations === undefined ? {} : { annotations: template.metadata.annotations }),
-      ...(goes ? { ownerReferences: [owner] } : {}),
-    },
-    spec: template.spec,
-  }));
+  return (set.spec.volumeClaimTemplates ?? []).map((template) => {
+    const claim: PersistentVolumeClaim = {
+      apiVersion: "v1",
+      kind: "PersistentVolumeClaim",
+      metadata: {
+        name: claimName(template, podName(set, ordinal)),
+        namespace: set.metadata.namespace,
+        labels: { ...template.metadata.labels, ...set.spec.selector.matchLabels },
+        ...(template.metadata.annotations === undefined ? {} : { annotations: template.metadata.annotations }),
+      },
+      spec: template.spec,
+    };
+    const ownerReferences = wantedOwners(claim, set, undefined, true);
+    return ownerReferences === undefined ? claim : { ...claim, metadata: { ...claim.metadata, ownerReferences } };
+  });
 }

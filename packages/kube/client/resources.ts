@@ -25,7 +25,12 @@ export const EVENTS = named<types.CoreEvent>("", "v1", "events", "Event");
 export const RESOURCE_QUOTAS = named<types.ResourceQuota>("", "v1", "resourcequotas", "ResourceQuota");
 export const LIMIT_RANGES = named("", "v1", "limitranges", "LimitRange");
 export const POD_TEMPLATES = named("", "v1", "podtemplates", "PodTemplate");
-export const REPLICATION_CONTROLLERS = named("", "v1", "replicationcontrollers", "ReplicationController");
+export const REPLICATION_CONTROLLERS = named<types.ReplicationController>(
+  "",
+  "v1",
+  "replicationcontrollers",
+  "ReplicationController",
+);
 export const PERSISTENT_VOLUMES = named<types.PersistentVolume>(
   "",
   "v1",

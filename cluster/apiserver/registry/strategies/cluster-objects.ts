@@ -128,12 +128,28 @@ function mergeStringData(secret: KubeObject): KubeObject {
   };
 }
 
+/** What is in use stays until it no longer is: the controllers take the finalizer off. */
+function protectedBy(finalizer: string, object: KubeObject): KubeObject["metadata"] {
+  const finalizers = object.metadata.finalizers ?? [];
+  return finalizers.includes(finalizer)
+    ? object.metadata
+    : { ...object.metadata, finalizers: [...finalizers, finalizer] };
+}
+
 export const persistentVolumes: Partial<Strategy> = {
-  prepareForCreate: (volume, { now }) => ({ ...volume, status: { phase: "Pending", lastPhaseTransitionTime: now } }),
+  prepareForCreate: (volume, { now }) => ({
+    ...volume,
+    metadata: protectedBy("kubernetes.io/pv-protection", volume),
+    status: { phase: "Pending", lastPhaseTransitionTime: now },
+  }),
 };
 
 export const persistentVolumeClaims: Partial<Strategy> = {
-  prepareForCreate: (claim) => ({ ...claim, status: { phase: "Pending" } }),
+  prepareForCreate: (claim) => ({
+    ...claim,
+    metadata: protectedBy("kubernetes.io/pvc-protection", claim),
+    status: { phase: "Pending" },
+  }),
 };
 
 export const rbac: Partial<Strategy> = { nameFault: pathSegmentFault };

@@ -16,12 +16,13 @@ import {
 import { certificateSigningRequests } from "./certificate-signing-requests.ts";
 import { crdStrategy } from "../../custom-resources/crd-strategy.ts";
 import { pods } from "./pods.ts";
-import { jobs, replicaSets, replicationControllers } from "./workloads.ts";
+import { daemonSets, jobs, replicaSets, replicationControllers } from "./workloads.ts";
 
 const PARTICULARS: Readonly<Record<string, Partial<Strategy>>> = {
   "pods.": pods,
   "replicationcontrollers.": replicationControllers,
   "replicasets.apps": replicaSets,
+  "daemonsets.apps": daemonSets,
   "jobs.batch": jobs,
   "namespaces.": namespaces,
   "nodes.": nodes,

@@ -32,8 +32,20 @@ const at =
   (pod: KubeObject): string =>
     text(read(pod, ...path));
 
+/** Held back by its gates, which the scheduler does not even look at. */
+const GATED = {
+  type: "PodScheduled",
+  status: "False",
+  reason: "SchedulingGated",
+  message: "Scheduling is blocked due to non-empty scheduling gates",
+};
+
 export const pods: Partial<Strategy> = {
-  prepareForCreate: (pod) => ({ ...pod, status: { phase: "Pending", qosClass: qosClass(pod) } }),
+  prepareForCreate(pod, { now }) {
+    const status = { phase: "Pending", qosClass: qosClass(pod) };
+    if (array(spec(pod)["schedulingGates"]).length === 0) return { ...pod, status };
+    return { ...pod, status: { ...status, conditions: [{ ...GATED, lastTransitionTime: now, lastProbeTime: null }] } };
+  },
   /** A pod that never ran goes at once; one that runs gets its grace, which a second deletion may shorten. */
   gracePeriod(pod, { gracePeriodSeconds }) {
     const wanted = gracePeriodSeconds ?? number(read(pod, "spec", "terminationGracePeriodSeconds"), 30);

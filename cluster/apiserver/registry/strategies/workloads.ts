@@ -1,5 +1,5 @@
-/** ReplicaSets, Jobs and their like: fields to select by, and what is made for them. */
-import type { KubeObject } from "@travelops/kube";
+/** ReplicaSets, DaemonSets, Jobs and their like: fields to select by, and what is made for them. */
+import { jsonEqual, type KubeObject } from "@travelops/kube";
 import { read, text } from "../printers/printer.ts";
 import type { Strategy } from "../strategy.ts";
 
@@ -14,6 +14,23 @@ export const replicaSets: Partial<Strategy> = {
 
 export const replicationControllers: Partial<Strategy> = {
   selectableFields: { "status.replicas": count("status", "replicas") },
+};
+
+const TEMPLATE_GENERATION = "deprecated.daemonset.template.generation";
+
+const withTemplateGeneration = (set: KubeObject, generation: string): KubeObject => ({
+  ...set,
+  metadata: { ...set.metadata, annotations: { ...set.metadata.annotations, [TEMPLATE_GENERATION]: generation } },
+});
+
+/** How often the template has changed is told in an annotation, as of old. */
+export const daemonSets: Partial<Strategy> = {
+  prepareForCreate: (set) => withTemplateGeneration(set, "1"),
+  prepareForUpdate(set, old) {
+    const before = Number(old.metadata.annotations?.[TEMPLATE_GENERATION] ?? "1");
+    const isSame = jsonEqual(read(set, "spec", "template"), read(old, "spec", "template"));
+    return withTemplateGeneration(set, String(isSame ? before : before + 1));
+  },
 };
 
 export const jobs: Partial<Strategy> = {

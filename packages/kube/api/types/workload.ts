@@ -35,6 +35,16 @@ export interface ReplicaSet extends KubeObject {
   status?: ReplicaSetStatus;
 }
 
+export interface ReplicationController extends KubeObject {
+  spec: {
+    replicas?: number;
+    minReadySeconds?: number;
+    selector?: Record<string, string>;
+    template?: PodTemplateSpec;
+  };
+  status?: ReplicaSetStatus;
+}
+
 export interface ReplicaSetStatus {
   replicas: number;
   fullyLabeledReplicas?: number;
