@@ -1,6 +1,6 @@
-import { readFileSync, readdirSync } from "node:fs";
+import { readFileSync, readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { fakeClock } from "@travelops/kube/api/clock";
 import { configMap, keyOf, put, storeFixture } from "./store-fixture.ts";
 import type { StoreFixture } from "./store-fixture.ts";
@@ -16,6 +16,14 @@ const lines = (file: string): Record<string, unknown>[] =>
     .trim()
     .split("\n")
     .map((line) => JSON.parse(line) as Record<string, unknown>);
+
+const names = (file: string): unknown[] => {
+  try {
+    return lines(file).map((line) => line["name"]);
+  } catch {
+    return [];
+  }
+};
 
 it("names who wrote what, and no values", async () => {
   const store = await fixture.open({ clock: fakeClock(Date.UTC(2026, 0, 2)) });
@@ -63,4 +71,17 @@ it("rotates by size, keeps a few files, and goes on where it was after a restart
     lines(file).map((line) => line["revision"] as number),
   );
   expect(revisions).toEqual(Array.from({ length: revisions.length }, (_, n) => 25 - revisions.length + n));
+});
+
+it("is made anew when somebody has moved it away", async () => {
+  const clock = fakeClock();
+  const store = await fixture.open({ clock });
+  await put(store, "configmaps.", configMap("a", "before", ""));
+  await vi.waitUntil(() => names("audit.log").includes("before"));
+  renameSync(join(fixture.dir, "audit.log"), join(fixture.dir, "kept"));
+  clock.advance(10_000);
+  await put(store, "configmaps.", configMap("a", "after", ""));
+  await store.close();
+  expect(names("kept")).toEqual(["before"]);
+  expect(names("audit.log")).toEqual(["after"]);
 });

@@ -1,4 +1,4 @@
-import { appendFile, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "@travelops/kube/api/logger";
 import type { Actor, ObjectKey } from "./store.ts";
@@ -12,6 +12,16 @@ export interface AuditLogOptions {
   readonly keep: number;
 }
 
+interface OpenFile {
+  readonly handle: FileHandle;
+  /** When it was opened, by the clock of the entries. */
+  readonly since: number;
+  size: number;
+}
+
+/** Opened anew from time to time: an administrator may have moved the file away. */
+const OPEN_MS = 5_000;
+
 /** Lines that may wait for the disk; more are dropped and counted, for memory must not grow with a stuck disk. */
 const MAX_WAITING = 50_000;
 
@@ -19,9 +29,11 @@ const MAX_WAITING = 50_000;
 export class AuditLog {
   readonly #options: AuditLogOptions;
   readonly #file: string;
+  #now = 0;
   #waiting: string[] = [];
   #dropped = 0;
-  #size: number | undefined;
+  /** Kept open: one more open and close with every commit would cost more than the line. */
+  #open: OpenFile | undefined;
   #writing: Promise<void> | undefined;
 
   constructor(options: AuditLogOptions) {
@@ -34,6 +46,7 @@ export class AuditLog {
       this.#dropped++;
       return;
     }
+    this.#now = time;
     const { table, namespace, name } = key;
     this.#waiting.push(
       `${JSON.stringify({ time: new Date(time).toISOString(), user: actor.user, verb: actor.verb, table, ...(namespace === "" ? {} : { namespace }), name, revision })}\n`,
@@ -44,6 +57,7 @@ export class AuditLog {
   /** Resolves once everything recorded is written. */
   async close(): Promise<void> {
     while (this.#writing !== undefined) await this.#writing;
+    await this.#release();
   }
 
   async #drain(): Promise<void> {
@@ -68,13 +82,31 @@ export class AuditLog {
   }
 
   async #append(text: string): Promise<void> {
-    this.#size ??= await sizeOf(this.#file);
-    if (this.#size >= this.#options.maxBytes) {
+    let open = await this.#opened();
+    if (open.size >= this.#options.maxBytes) {
+      await this.#release();
       await this.#rotate();
-      this.#size = 0;
+      open = await this.#opened();
     }
-    await appendFile(this.#file, text, { mode: 0o600 });
-    this.#size += Buffer.byteLength(text);
+    try {
+      await open.handle.appendFile(text);
+    } catch (error) {
+      // The next attempt opens it anew: it may have been moved to another disk, or have room again.
+      await this.#release();
+      throw error;
+    }
+    open.size += Buffer.byteLength(text);
+  }
+
+  async #opened(): Promise<OpenFile> {
+    if (this.#open !== undefined && Math.abs(this.#now - this.#open.since) > OPEN_MS) await this.#release();
+    return (this.#open ??= await openForAppend(this.#file, this.#now));
+  }
+
+  async #release(): Promise<void> {
+    const open = this.#open;
+    this.#open = undefined;
+    await open?.handle.close();
   }
 
   async #rotate(): Promise<void> {
@@ -84,11 +116,13 @@ export class AuditLog {
   }
 }
 
-async function sizeOf(file: string): Promise<number> {
+async function openForAppend(file: string, since: number): Promise<OpenFile> {
+  const handle = await open(file, "a", 0o600);
   try {
-    return (await stat(file)).size;
-  } catch {
-    return 0;
+    return { handle, since, size: (await handle.stat()).size };
+  } catch (error) {
+    await handle.close();
+    throw error;
   }
 }
 

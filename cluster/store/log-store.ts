@@ -3,7 +3,7 @@ import type { Logger } from "@travelops/kube/api/logger";
 import type { AuditLog } from "./audit-log.ts";
 import { EventWindow } from "./event-window.ts";
 import type { Maintenance } from "./maintenance.ts";
-import { ObjectTables } from "./object-tables.ts";
+import { ObjectTables, withPast, type Past } from "./object-tables.ts";
 import type { RevisionLog } from "./revision-log.ts";
 import { Compacted, StoreUnavailable } from "./store.ts";
 import type { Actor, Change, ListRange, ListResult, ObjectKey, Store, StoredObject, StoreEvent } from "./store.ts";
@@ -34,12 +34,16 @@ export class LogStore implements Store {
   #batch = new WriteBatch();
   #flush: NodeJS.Immediate | undefined;
   #revision: number;
+  /** The last change of each table since this store was opened, at `#opened`. */
+  readonly #changed = new Map<string, number>();
+  readonly #opened: number;
   #failing = false;
   #closed = false;
 
   constructor(parts: LogStoreParts) {
     this.#parts = parts;
     this.#revision = parts.log.revision;
+    this.#opened = this.#revision;
     this.#window = new EventWindow(this.#revision, WINDOW_EVENTS, WINDOW_BYTES);
     this.#watchers = new Watchers(parts.logger);
     for (const stored of parts.log.current()) this.#tables.put(stored);
@@ -79,22 +83,28 @@ export class LogStore implements Store {
     if (revision === undefined || revision >= this.#revision) {
       return { ...this.#tables.list(table, range), revision: this.#revision };
     }
-    return { ...this.#tableAt(table, revision).list(table, range), revision };
+    if (revision < this.compactedRevision) throw new Compacted(this.compactedRevision);
+    // Of a table that rested since then, the present is the past: a list in pages is true for the revision of its first.
+    if (revision >= (this.#changed.get(table) ?? this.#opened)) return { ...this.#tables.list(table, range), revision };
+    return { ...this.#listAt(table, revision, range), revision };
   }
 
-  /** A table as it was: the events since then undone, the latest first. */
-  #tableAt(table: string, revision: number): ObjectTables {
+  /** A list as it was: what the events since then changed is taken back. */
+  #listAt(table: string, revision: number, range: ListRange): Omit<ListResult, "revision"> {
     const events = [...this.#eventsSince(table, revision)];
     if (this.#parts.encryptedTables.has(table) && events.some((event) => event.type !== "create")) {
       throw new Compacted(this.#revision); // What was superseded is gone at once.
     }
-    const past = new ObjectTables();
-    for (const stored of this.#tables.list(table, {}).items) past.put(stored);
-    for (const event of events.toReversed()) {
-      if (event.previous === undefined) past.remove(event.object.key);
-      else past.put(event.previous);
+    const past = new Map<string, Past>();
+    for (const { object, previous } of events) {
+      const { key } = object;
+      const id = `${key.namespace}/${key.name}`;
+      if (!past.has(id) && isInRange(key, range)) past.set(id, { key, stored: previous });
     }
-    return past;
+    const { limit, ...whole } = range;
+    const items = withPast(this.#tables.list(table, whole).items, past.values());
+    if (limit === undefined || limit <= 0 || limit >= items.length) return { items, remaining: 0 };
+    return { items: items.slice(0, limit), remaining: items.length - limit };
   }
 
   #eventsSince(table: string, revision: number): Iterable<StoreEvent> {
@@ -185,6 +195,7 @@ export class LogStore implements Store {
       if (!hidden) this.#window.push(event);
       else if (event.previous !== undefined) this.#parts.maintenance.scrubbed();
       this.#revision = event.revision;
+      this.#changed.set(event.object.key.table, event.revision);
     }
   }
 
@@ -213,5 +224,9 @@ export class LogStore implements Store {
     this.#parts.log.close();
   }
 }
+
+const isInRange = ({ namespace, name }: ObjectKey, { namespace: wanted = "", after }: ListRange): boolean =>
+  (wanted === "" || namespace === wanted) &&
+  (after === undefined || namespace > after.namespace || (namespace === after.namespace && name > after.name));
 
 const closedError = (): StoreUnavailable => new StoreUnavailable("the store is closed");

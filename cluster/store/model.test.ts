@@ -45,6 +45,22 @@ const snapshot = (store: Store, table: string, revision?: number): Record<string
       .items.map((item) => [`${table}${item.key.namespace}/${item.key.name}`, item.object]),
   );
 
+/** The same by one small page after the other, which say how many are left. */
+function inPages(store: Store, table: string, revision: number): string[] {
+  const ids: string[] = [];
+  let after: { namespace: string; name: string } | undefined;
+  let expected: number | undefined;
+  for (;;) {
+    const page = store.list(table, { revision, limit: 2, ...(after === undefined ? {} : { after }) });
+    expect(page.revision).toBe(revision);
+    if (expected !== undefined) expect(page.items.length + page.remaining).toBe(expected);
+    expected = page.remaining;
+    ids.push(...page.items.map(({ key }) => `${table}${key.namespace}/${key.name}`));
+    if (page.remaining === 0) return ids;
+    after = page.items.at(-1)?.key;
+  }
+}
+
 const ofTable = (state: ReadonlyMap<string, KubeObject>, table: string): Record<string, unknown> =>
   Object.fromEntries([...state].filter(([id]) => id.startsWith(table)).toSorted(([a], [b]) => (a < b ? -1 : 1)));
 
@@ -88,7 +104,10 @@ function checkPast(
   );
   expect(ofTable(replayOnto(then, events), table)).toEqual(ofTable(now, table));
   try {
-    expect(snapshot(store, table, revision)).toEqual(ofTable(then, table));
+    const whole = snapshot(store, table, revision);
+    expect(whole).toEqual(ofTable(then, table));
+    expect(Object.keys(whole)).toEqual(Object.keys(ofTable(then, table)));
+    expect(inPages(store, table, revision)).toEqual(Object.keys(whole));
   } catch (error) {
     if (!(error instanceof Compacted && table === "secrets.")) throw error;
   }

@@ -82,6 +82,37 @@ export class ObjectTables {
   }
 }
 
+/** What an object was at an earlier revision; undefined where it did not exist. */
+export interface Past {
+  readonly key: ObjectKey;
+  readonly stored: StoredObject | undefined;
+}
+
+/** `items` (in order) with some objects as they were. */
+export function withPast(items: readonly StoredObject[], past: Iterable<Past>): StoredObject[] {
+  const result = [...items];
+  for (const { key, stored } of past) {
+    const at = positionOf(result, key);
+    const there = result[at];
+    const known = there !== undefined && there.key.namespace === key.namespace && there.key.name === key.name;
+    result.splice(at, known ? 1 : 0, ...(stored === undefined ? [] : [stored]));
+  }
+  return result;
+}
+
+/** First position that is not before the key. */
+function positionOf(items: readonly StoredObject[], { namespace, name }: ObjectKey): number {
+  let low = 0;
+  let high = items.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const { key } = items[middle] as StoredObject;
+    if (key.namespace < namespace || (key.namespace === namespace && key.name < name)) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 function namespacesOf(table: Table): readonly string[] {
   return (table.sortedNamespaces ??= [...table.namespaces.keys()].sort(compare));
 }
