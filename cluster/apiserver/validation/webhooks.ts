@@ -1,61 +1,36 @@
 /** Webhook configurations. */
 import { fieldDuplicate, fieldInvalid, fieldNotSupported, fieldRequired, type KubeObject } from "@travelops/kube";
-import { dnsSubdomain, type Errors, labelSelector, oneOf } from "./checks.ts";
-import { child, type Fields, has, items, list, number, strings, text } from "./fields.ts";
+import { checkMatchConditions } from "./admission-policies.ts";
+import { checkRule } from "./admission-rules.ts";
+import { dns1035Label, dnsSubdomain, type Errors, labelSelector, oneOf } from "./checks.ts";
+import { child, type Fields, has, items, number, strings, text } from "./fields.ts";
 
-const OPERATIONS = ["*", "CONNECT", "CREATE", "DELETE", "UPDATE"];
-
-function checkStar(rule: Fields, key: string, what: string, path: string, errors: Errors): void {
-  const values = strings(rule, key);
-  if (values.length === 0) errors.push(fieldRequired(`${path}.${key}`));
-  if (values.length > 1 && values.includes("*"))
-    errors.push(fieldInvalid(`${path}.${key}`, values, `if '*' is present, must not specify other ${what}`));
-}
-
-function checkResources(rule: Fields, path: string, errors: Errors): void {
-  const values = strings(rule, "resources");
-  if (values.length === 0) errors.push(fieldRequired(`${path}.resources`));
-  values.forEach((value, i) => {
-    if (value === "") errors.push(fieldRequired(`${path}.resources[${i}]`));
-  });
-  if (values.length > 1 && values.includes("*/*"))
-    errors.push(fieldInvalid(`${path}.resources`, values, "if '*/*' is present, must not specify other resources"));
-  if (values.includes("*") && values.some((value) => value !== "*" && !value.includes("/"))) {
-    errors.push(
-      fieldInvalid(
-        `${path}.resources`,
-        values,
-        "if '*' is present, must not specify other resources without subresources",
-      ),
-    );
-  }
-}
-
-function checkRule(rule: Fields, path: string, errors: Errors): void {
-  checkStar(rule, "apiGroups", "API groups", path, errors);
-  checkStar(rule, "apiVersions", "API versions", path, errors);
-  strings(rule, "apiVersions").forEach((version, i) => {
-    if (version === "") errors.push(fieldRequired(`${path}.apiVersions[${i}]`));
-  });
-  checkResources(rule, path, errors);
-  checkStar(rule, "operations", "operations", path, errors);
-  strings(rule, "operations").forEach((operation, i) =>
-    oneOf(operation, `${path}.operations[${i}]`, OPERATIONS, errors),
-  );
-  if (has(rule, "scope")) oneOf(rule["scope"], `${path}.scope`, ["*", "Cluster", "Namespaced"], errors);
-}
+/** Scheme, authority, query and fragment; Go's parser takes nearly everything for a URL. */
+const URL_PARTS = /^(?:([a-z][a-z0-9+.-]*):)?(?:\/\/([^/?#]*))?[^?#]*(?:\?([^#]*))?(?:#(.*))?$/is;
 
 function checkUrl(url: string, path: string, errors: Errors): void {
   const form = "desired format: https://host[/path]";
-  if (!URL.canParse(url)) return void errors.push(fieldRequired(path, `url must be a valid URL; ${form}`));
-  const { protocol, username, hash, search } = new URL(url);
-  if (protocol !== "https:")
-    errors.push(fieldInvalid(path, protocol.slice(0, -1), `'https' is the only allowed URL scheme; ${form}`));
-  if (username !== "")
-    errors.push(fieldInvalid(path, username, `user information is not permitted in the URL; ${form}`));
-  if (hash !== "") errors.push(fieldInvalid(path, hash.slice(1), `fragments are not permitted in the URL; ${form}`));
-  if (search !== "")
-    errors.push(fieldInvalid(path, search.slice(1), `query parameters are not permitted in the URL; ${form}`));
+  const [, scheme = "", authority = "", query = "", fragment = ""] = URL_PARTS.exec(url) ?? [];
+  const at = authority.lastIndexOf("@");
+  if (scheme.toLowerCase() !== "https")
+    errors.push(fieldInvalid(path, scheme, `'https' is the only allowed URL scheme; ${form}`));
+  if (authority.slice(at + 1) === "") errors.push(fieldInvalid(path, "", `host must be specified; ${form}`));
+  if (at !== -1)
+    errors.push(fieldInvalid(path, authority.slice(0, at), "user information is not permitted in the URL"));
+  if (fragment !== "") errors.push(fieldInvalid(path, fragment, "fragments are not permitted in the URL"));
+  if (query !== "") errors.push(fieldInvalid(path, query, "query parameters are not permitted in the URL"));
+}
+
+/** The path of a Service: each of its segments is a name. */
+function checkPath(urlPath: string, path: string, errors: Errors): void {
+  if (urlPath === "" || urlPath === "/") return;
+  if (urlPath === "//") return void errors.push(fieldInvalid(path, urlPath, "segment[0] may not be empty"));
+  if (!urlPath.startsWith("/")) errors.push(fieldInvalid(path, urlPath, "must start with a '/'"));
+  const segments = urlPath.slice(1).replace(/\/$/, "").split("/");
+  segments.forEach((segment, i) => {
+    if (segment === "") errors.push(fieldInvalid(path, urlPath, `segment[${i}] may not be empty`));
+    else for (const fault of dnsSubdomain(segment)) errors.push(fieldInvalid(path, urlPath, `segment[${i}]: ${fault}`));
+  });
 }
 
 function checkClient(client: Fields | undefined, path: string, errors: Errors): void {
@@ -64,10 +39,11 @@ function checkClient(client: Fields | undefined, path: string, errors: Errors): 
     errors.push(fieldRequired(path, "exactly one of url or service is required"));
   } else if (service === undefined) checkUrl(text(client, "url"), `${path}.url`, errors);
   else {
-    if (text(service, "name") === "") errors.push(fieldRequired(`${path}.service.name`, "service name is required"));
-    if (text(service, "namespace") === "")
-      errors.push(fieldRequired(`${path}.service.namespace`, "service namespace is required"));
+    // Upstream takes the one for the other.
+    if (text(service, "name") === "") errors.push(fieldRequired(`${path}.service.namespace`));
+    if (text(service, "namespace") === "") errors.push(fieldRequired(`${path}.service.name`));
     const port = number(service, "port");
+    checkPath(text(service, "path"), `${path}.service.path`, errors);
     if (port !== undefined && (port < 1 || port > 65_535))
       errors.push(
         fieldInvalid(`${path}.service.port`, port, "port is not valid: must be between 1 and 65535, inclusive"),
@@ -83,6 +59,16 @@ function checkName(name: string, path: string, names: Set<string>, errors: Error
     errors.push(fieldInvalid(path, name, "should be a domain with at least three segments separated by dots"));
   if (name !== "" && names.has(name)) errors.push(fieldDuplicate(path, name));
   names.add(name);
+}
+
+function checkVersions(versions: readonly string[], path: string, errors: Errors): void {
+  if (versions.length === 0) return void errors.push(fieldRequired(path, "must specify one of v1, v1beta1"));
+  versions.forEach((version, i) => {
+    if (versions.indexOf(version) < i) errors.push(fieldInvalid(`${path}[${i}]`, version, "duplicate version"));
+    else for (const fault of dns1035Label(version)) errors.push(fieldInvalid(`${path}[${i}]`, version, fault));
+  });
+  if (!versions.includes("v1") && !versions.includes("v1beta1"))
+    errors.push(fieldInvalid(path, versions, "must include at least one of v1, v1beta1"));
 }
 
 export function checkWebhooks(configuration: KubeObject, errors: Errors): void {
@@ -105,7 +91,9 @@ export function checkWebhooks(configuration: KubeObject, errors: Errors): void {
     labelSelector(child(webhook, "namespaceSelector"), `${path}.namespaceSelector`, errors);
     labelSelector(child(webhook, "objectSelector"), `${path}.objectSelector`, errors);
     checkClient(child(webhook, "clientConfig"), `${path}.clientConfig`, errors);
-    if (list(webhook, "admissionReviewVersions").length === 0)
-      errors.push(fieldRequired(`${path}.admissionReviewVersions`, "must specify one of v1, v1beta1"));
+    checkMatchConditions(items(webhook, "matchConditions"), `${path}.matchConditions`, false, errors);
+    if (has(webhook, "reinvocationPolicy"))
+      oneOf(text(webhook, "reinvocationPolicy"), `${path}.reinvocationPolicy`, ["IfNeeded", "Never"], errors);
+    checkVersions(strings(webhook, "admissionReviewVersions"), `${path}.admissionReviewVersions`, errors);
   });
 }

@@ -12,8 +12,8 @@ import type { MatchedResource } from "./review.ts";
 
 /** What a patch could not do stands in the cause. */
 function messageOf(error: unknown): string {
-  const cause = error instanceof StatusError ? error.status.details?.causes?.[0]?.message : undefined;
-  return cause ?? (error instanceof Error ? error.message : String(error));
+  const cause = error instanceof StatusError ? error.cause : undefined;
+  return typeof cause === "string" ? cause : (error instanceof Error ? error.message : String(error));
 }
 
 /** The object as it would be stored. Throws `StatusError` 500, as upstream, for a patch that does not apply. */
