@@ -2,6 +2,7 @@
 import type { KubeObject } from "@travelops/kube";
 import { formatTime } from "@travelops/kube/api/clock";
 import { bootstrapPolicy } from "./authorization/bootstrap-policy.ts";
+import { bootstrapLevels, bootstrapSchemas, LEVELS, SCHEMAS } from "./flow-control/bootstrap-objects.ts";
 import { FRONT_PROXY_CLIENT } from "./pki/cluster-pki.ts";
 import type { ObjectKey } from "../store/store.ts";
 import type { ApiServerOptions, ServerCore } from "./server-options.ts";
@@ -25,35 +26,6 @@ const priorityClass = (name: string, value: number, description: string): KubeOb
   value,
   description,
   preemptionPolicy: "PreemptLowerPriority",
-});
-
-const FLOW = "flowcontrol.apiserver.k8s.io/v1";
-
-const priorityLevel = (name: string, spec: Record<string, unknown>): KubeObject => ({
-  apiVersion: FLOW,
-  kind: "PriorityLevelConfiguration",
-  metadata: { name, generation: 1, annotations: { "apf.kubernetes.io/autoupdate-spec": "true" } },
-  spec,
-  status: {},
-});
-
-const flowSchema = (name: string, level: string, precedence: number, group: string): KubeObject => ({
-  apiVersion: FLOW,
-  kind: "FlowSchema",
-  metadata: { name, generation: 1, annotations: { "apf.kubernetes.io/autoupdate-spec": "true" } },
-  spec: {
-    matchingPrecedence: precedence,
-    priorityLevelConfiguration: { name: level },
-    ...(name === "catch-all" ? { distinguisherMethod: { type: "ByUser" } } : {}),
-    rules: [
-      {
-        subjects: [{ kind: "Group", group: { name: group } }],
-        resourceRules: [{ verbs: ["*"], apiGroups: ["*"], resources: ["*"], clusterScope: true, namespaces: ["*"] }],
-        nonResourceRules: [{ verbs: ["*"], nonResourceURLs: ["*"] }],
-      },
-    ],
-  },
-  status: {},
 });
 
 function kubernetesService(address: string): KubeObject {
@@ -121,15 +93,10 @@ interface Furniture {
   readonly renew?: boolean;
 }
 
-function furniture(options: ApiServerOptions): Furniture[] {
+function furniture(options: ApiServerOptions, now: string): Furniture[] {
   const service = addressAt(parseRange(options.serviceRange), 1);
   const advertise = options.advertise ?? { address: service, port: 6443 };
   const [endpoints, slice] = kubernetesEndpoints(advertise.address, advertise.port);
-  const limited = {
-    type: "Limited",
-    limited: { lendablePercent: 0, limitResponse: { type: "Reject" }, nominalConcurrencyShares: 5 },
-  };
-  const exempt = { type: "Exempt", exempt: { lendablePercent: 0, nominalConcurrencyShares: 0 } };
   return [
     ...NAMESPACES.map((name) => ({ table: "namespaces.", object: namespace(name) })),
     { table: "services.", object: kubernetesService(service) },
@@ -151,13 +118,8 @@ function furniture(options: ApiServerOptions): Furniture[] {
         "Used for system critical pods that must not be moved from their current node.",
       ),
     },
-    { table: "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io", object: priorityLevel("exempt", exempt) },
-    { table: "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io", object: priorityLevel("catch-all", limited) },
-    { table: "flowschemas.flowcontrol.apiserver.k8s.io", object: flowSchema("exempt", "exempt", 1, "system:masters") },
-    {
-      table: "flowschemas.flowcontrol.apiserver.k8s.io",
-      object: flowSchema("catch-all", "catch-all", 10_000, "system:authenticated"),
-    },
+    ...bootstrapLevels().map((object) => ({ table: LEVELS, object })),
+    ...bootstrapSchemas(now).map((object) => ({ table: SCHEMAS, object })),
     {
       table: "configmaps.",
       object: authenticationConfig(options.clientCaBundle ?? options.tls.clientCa, options.frontProxy?.ca),
@@ -177,7 +139,7 @@ export async function bootstrap(core: ServerCore, options: ApiServerOptions): Pr
   const now = formatTime(core.clock.now());
   await Promise.all([
     bootstrapPolicy(core.store, core.clock, core.uuid),
-    ...furniture(options).map(({ table, object, renew }) =>
+    ...furniture(options, now).map(({ table, object, renew }) =>
       core.store.write(keyOf(table, object), systemActor("bootstrap"), (current) => {
         if (current === undefined) {
           const metadata = { ...object.metadata, uid: core.uuid(), creationTimestamp: now };

@@ -7,6 +7,7 @@ import { Aggregation } from "./aggregation/aggregation.ts";
 import { bootstrap } from "./bootstrap.ts";
 import { handlerChain, type Handler } from "./chain/handler-chain.ts";
 import { customResources } from "./custom-resources/custom-resources.ts";
+import { FlowControl } from "./flow-control/flow-control.ts";
 import { dispatch } from "./handlers/dispatch.ts";
 import { httpsFront } from "./http/https-front.ts";
 import { inProcessTransport } from "./http/in-process-transport.ts";
@@ -44,17 +45,26 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const closing = new AbortController();
   const services = serviceStrategy(store, options);
   registry.add(builtinResources({ "services.": services }));
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const uuid = options.uuid ?? randomUUID;
   const core: ServerCore = {
     store,
     access: options.access,
     clock: options.clock,
     random: options.random,
-    uuid: options.uuid ?? randomUUID,
+    uuid,
     log,
     registry,
     watches: new WatchHub(store, metrics),
     metrics,
-    limits: { ...DEFAULT_LIMITS, ...options.limits },
+    limits,
+    flows: new FlowControl({
+      store,
+      clock: options.clock,
+      log,
+      uuid,
+      seats: limits.readsInFlight + limits.writesInFlight,
+    }),
     validate: options.validate ?? validateBuiltin,
     admissionWebhooks: new WebhookIndex(store),
     webhooks: clusterWebhooks({ store, nodeAccess: () => core.nodeAccess }),
@@ -86,6 +96,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const stopExpiry = expireObjects(core);
   const [stopApiServices] = await Promise.all([keepApiServices(core), bootstrap(core, options)]);
   core.aggregation.start();
+  core.flows.start();
   core.ready = true;
 
   return {
@@ -102,6 +113,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       stopCustomResources();
       stopApiServices();
       core.aggregation.close();
+      core.flows.close();
       core.watches.close();
       core.admissionWebhooks.close();
       core.webhooks.close();

@@ -13,6 +13,7 @@ import type { AccessControl } from "./access.ts";
 import type { WebhookIndex } from "./admission/webhooks/webhook-index.ts";
 import type { NodeAccess, UserInfo } from "./api-server.ts";
 import type { ResourceRequest } from "./request/request-info.ts";
+import type { FlowControl } from "./flow-control/flow-control.ts";
 import type { Registry } from "./registry/registry.ts";
 import type { Metrics } from "./system/metrics.ts";
 import type { WatchHub } from "./watch/watch-hub.ts";
@@ -70,6 +71,7 @@ export interface ApiServerOptions {
 
 export interface Limits {
   readonly bodyBytes: number;
+  /** Reads and writes together are what priority levels share. */
   readonly readsInFlight: number;
   readonly writesInFlight: number;
   /** Bytes a watcher may lag behind before it is cut off. */
@@ -101,6 +103,7 @@ export interface ServerCore {
   readonly webhooks: WebhookClient;
   /** Which webhooks have a say in a request. */
   readonly admissionWebhooks: WebhookIndex;
+  readonly flows: FlowControl;
   /** Group versions that other servers serve. */
   readonly aggregation: Aggregation;
   /** Shown to them. */

@@ -1,18 +1,12 @@
 /**
  * What every request passes, outermost first. The list below is the chain; nothing else decides on the order.
  */
-import {
-  StatusError,
-  badRequest,
-  internalError,
-  serviceUnavailable,
-  tooManyRequests,
-  unauthorized,
-} from "@travelops/kube";
+import { StatusError, badRequest, internalError, serviceUnavailable, unauthorized } from "@travelops/kube";
 import { StoreUnavailable } from "../../store/store.ts";
 import { ANONYMOUS, isPublicPath, type AuthorizationAttributes } from "../access.ts";
 import { forbiddenError } from "../authorization/authorizer.ts";
 import type { UserInfo } from "../api-server.ts";
+import type { Leave } from "../flow-control/flow-control.ts";
 import type { ApiCall } from "../request/api-call.ts";
 import { objectReply, type Reply } from "../request/reply.ts";
 import { authorizationNamespace, isLongRunning, type RequestInfo } from "../request/request-info.ts";
@@ -83,26 +77,35 @@ const isMutating = (info: RequestInfo): boolean =>
     ? info.verb !== "get" && info.verb !== "list" && info.verb !== "watch"
     : info.verb !== "get" && info.verb !== "head" && info.verb !== "options";
 
-const limitInFlight: Filter = async (core, call, next) => {
-  if (isLongRunning(call.info)) return next(call);
-  const { metrics, limits } = core;
-  const mutating = isMutating(call.info);
-  const busy = mutating
-    ? metrics.inFlightWrites >= limits.writesInFlight
-    : metrics.inFlightReads >= limits.readsInFlight;
-  if (busy && !isPublicPath(call.info.path) && call.user?.groups.includes("system:masters") !== true) {
+/** A seat of the request's priority level; a watch holds it only until it has begun. */
+const share: Filter = async (core, call, next) => {
+  const { info, user } = call;
+  if (user === undefined || (isLongRunning(info) && !isWatch(info))) return next(call);
+  const classified = core.flows.classify(user, info);
+  call.flow = classified;
+  const { metrics } = core;
+  const exempt = classified.level.seats === Infinity;
+  let entered: Leave | Promise<Leave>;
+  try {
+    entered = classified.level.enter(classified.flow, exempt ? undefined : call.signal);
+    if (typeof entered !== "function") entered = await entered;
+  } catch (error) {
     metrics.rejected++;
-    throw tooManyRequests("Too many requests, please try again later.", 1);
+    throw error;
   }
+  const mutating = isMutating(info);
   if (mutating) metrics.inFlightWrites++;
   else metrics.inFlightReads++;
   try {
     return await next(call);
   } finally {
+    entered();
     if (mutating) metrics.inFlightWrites--;
     else metrics.inFlightReads--;
   }
 };
+
+const isWatch = (info: RequestInfo): boolean => info.kind === "resource" && info.verb === "watch";
 
 function attributesOf(user: UserInfo, info: RequestInfo): AuthorizationAttributes {
   if (info.kind === "path") {
@@ -145,7 +148,7 @@ const refuseWhenClosing: Filter = async (core, call, next) => {
   return next(call);
 };
 
-const FILTERS: readonly Filter[] = [measure, recover, refuseWhenClosing, authenticate, limitInFlight, authorize];
+const FILTERS: readonly Filter[] = [measure, recover, refuseWhenClosing, authenticate, share, authorize];
 
 /** The whole way of a request, from the outermost filter to `handler`. */
 export function handlerChain(core: ServerCore, handler: Handler): Handler {

@@ -7,7 +7,6 @@ import type { ServedResource } from "../registry/registry.ts";
 import type { Reservation } from "../registry/strategy.ts";
 import type { AdmissionAttributes } from "../access.ts";
 import { metadataErrors, newMetadata } from "../registry/object-metadata.ts";
-import { unenforced } from "../registry/unenforced.ts";
 import type { ServerCore } from "../server-options.ts";
 import { admissionAttributes } from "./admission-attributes.ts";
 import { resetFieldsOf } from "./reset-fields.ts";
@@ -111,8 +110,6 @@ export function prepareNew(
     random: core.random,
     generation: strategy.tracksGeneration === true ? 1 : undefined,
   });
-  const caveat = unenforced(resource.table);
-  if (caveat !== undefined) context.warn(caveat);
   return resetNew(resource, withMetadata(object, metadata), context);
 }
 

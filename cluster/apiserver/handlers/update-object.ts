@@ -11,7 +11,6 @@ import type { WebhookRound } from "../admission/webhooks/webhook-index.ts";
 import type { ServedResource } from "../registry/registry.ts";
 import type { Reservation } from "../registry/strategy.ts";
 import { subresourcePart } from "../registry/subresource-parts.ts";
-import { unenforced } from "../registry/unenforced.ts";
 import { metadataErrors, specChanged, updatedMetadata } from "../registry/object-metadata.ts";
 import type { ServerCore } from "../server-options.ts";
 import { admitNew, prepareNew, trackCreate, type Written } from "./create-object.ts";
@@ -122,8 +121,6 @@ export function prepareUpdate(
   const { strategy } = resource;
   let next = separate(resource, wanted, current, request.subresource);
   next = withMetadata(next, updatedMetadata(next.metadata, current.metadata));
-  const caveat = request.subresource === "" ? unenforced(resource.table) : undefined;
-  if (caveat !== undefined) context.warn(caveat);
   if (request.subresource === "") next = strategy.prepareForUpdate?.(next, current, context) ?? next;
   else if (request.subresource === "status" || request.subresource === "approval")
     next = strategy.prepareForStatusUpdate?.(next, current, context, request.subresource) ?? next;

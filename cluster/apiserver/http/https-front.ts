@@ -81,6 +81,7 @@ class HttpCall implements ApiCall {
   readonly upgrade: boolean;
   readonly warnings: string[] = [];
   user: ApiCall["user"] = undefined;
+  flow: ApiCall["flow"] = undefined;
   readonly #req: HttpRequest;
   readonly #limit: number;
   readonly #gone: { on(event: "close", listener: () => void): unknown };

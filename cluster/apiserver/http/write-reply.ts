@@ -30,6 +30,14 @@ const warningHeader = (text: string): string =>
 
 const asciiOnly = (text: string): string => text.replace(/[^\u0020-\u007e]/g, "?");
 
+const flowHeaders = ({ flow }: ApiCall): Record<string, string> =>
+  flow === undefined
+    ? {}
+    : {
+        "x-kubernetes-pf-flowschema-uid": flow.schemaUid,
+        "x-kubernetes-pf-prioritylevel-uid": flow.levelUid,
+      };
+
 function headersOf(
   call: ApiCall,
   contentType: string,
@@ -39,6 +47,7 @@ function headersOf(
     "audit-id": call.id,
     "cache-control": "no-cache, private",
     "content-type": contentType,
+    ...flowHeaders(call),
     ...extra,
   };
   if (call.warnings.length > 0) headers["warning"] = call.warnings.map((text) => asciiOnly(warningHeader(text)));

@@ -21,6 +21,8 @@ export interface ApiCall {
   readonly peerCertificate: X509Certificate | undefined;
   /** Set by the authentication filter, or from the start for calls inside the process. */
   user: UserInfo | undefined;
+  /** Where flow control put it. */
+  flow?: { readonly schemaUid: string; readonly levelUid: string };
   /** An upgrade of an HTTP/1.1 connection was asked for. */
   readonly upgrade: boolean;
   /** Texts for `Warning: 299` headers, in order. */

@@ -98,7 +98,7 @@ export async function handlePath(core: ServerCore, call: ApiCall, info: PathRequ
       return health(core, call, first, rest.join("/"));
     case "metrics":
       return rest.length === 0
-        ? text(200, core.metrics.render(core.store), "text/plain; version=0.0.4; charset=utf-8")
+        ? text(200, core.metrics.render(core.store) + core.flows.render(), "text/plain; version=0.0.4; charset=utf-8")
         : pageNotFound();
     case "api":
     case "apis":

@@ -17,6 +17,7 @@ import {
 } from "./core-objects.ts";
 import { child } from "./fields.ts";
 import { checkCronJob, checkJob } from "./jobs.ts";
+import { checkFlowSchema, checkPriorityLevel } from "./flow-control.ts";
 import { checkIngress, checkIngressClass, checkNetworkPolicy } from "./networking.ts";
 import { checkPodTemplate } from "./pod-spec.ts";
 import { checkPod } from "./pods.ts";
@@ -78,6 +79,8 @@ const CHECKS: ReadonlyMap<string, Check> = new Map<string, Check>([
   ["poddisruptionbudgets.policy", alone(checkDisruptionBudget)],
   ["priorityclasses.scheduling.k8s.io", checkPriorityClass],
   ["apiservices.apiregistration.k8s.io", alone(checkApiService)],
+  ["flowschemas.flowcontrol.apiserver.k8s.io", alone(checkFlowSchema)],
+  ["prioritylevelconfigurations.flowcontrol.apiserver.k8s.io", alone(checkPriorityLevel)],
   ["leases.coordination.k8s.io", alone(checkLease)],
   ["runtimeclasses.node.k8s.io", checkRuntimeClass],
   ["validatingadmissionpolicies.admissionregistration.k8s.io", checkValidatingPolicy],

@@ -1,0 +1,158 @@
+/** One priority level: so many requests at a time, and queues in which those of one flow do not push out others. */
+import type { Clock } from "@travelops/kube/api/clock";
+import { tooManyRequests } from "@travelops/kube";
+
+export interface LevelLimits {
+  /** Infinite for exempt requests. */
+  readonly seats: number;
+  /** 0: what finds no seat is refused at once. */
+  readonly queues: number;
+  readonly handSize: number;
+  readonly queueLength: number;
+}
+
+/** Gives the seat back. To be called once. */
+export type Leave = () => void;
+
+interface Waiting {
+  readonly admit: () => void;
+}
+
+class Queue {
+  readonly waiting: Waiting[] = [];
+  /** In the level's virtual time: how much this queue has had. */
+  start = 0;
+}
+
+/** A quarter of a request's minute, as upstream has it. */
+const PATIENCE_MS = 15_000;
+const RETRY_AFTER_S = 1;
+
+const refusal = () => tooManyRequests("Too many requests, please try again later.", RETRY_AFTER_S);
+
+export class PriorityLevel {
+  readonly #clock: Clock;
+  readonly #queues = new Map<number, Queue>();
+  #limits: LevelLimits;
+  #now = 0;
+  executing = 0;
+  waiting = 0;
+  dispatched = 0;
+  rejected = 0;
+
+  constructor(limits: LevelLimits, clock: Clock) {
+    this.#limits = limits;
+    this.#clock = clock;
+  }
+
+  get seats(): number {
+    return this.#limits.seats;
+  }
+
+  /** New limits; those that wait may go on at once. */
+  limit(limits: LevelLimits): void {
+    this.#limits = limits;
+    this.#dispatch();
+  }
+
+  /** A seat, at once where one is free. Rejects with 429 where queues are full, or the wait is too long. */
+  enter(flow: string, signal: AbortSignal | undefined): Leave | Promise<Leave> {
+    if (this.executing < this.#limits.seats && this.waiting === 0) return this.#sit();
+    const { queues, queueLength } = this.#limits;
+    const queue = queues === 0 ? undefined : this.#queueOf(flow);
+    if (queue === undefined || queue.waiting.length >= queueLength) {
+      this.rejected++;
+      throw refusal();
+    }
+    return this.#wait(queue, signal);
+  }
+
+  readonly #leave: Leave = () => {
+    this.executing--;
+    if (this.waiting > 0) this.#dispatch();
+  };
+
+  #sit(): Leave {
+    this.executing++;
+    this.dispatched++;
+    return this.#leave;
+  }
+
+  #wait(queue: Queue, signal: AbortSignal | undefined): Promise<Leave> {
+    return new Promise((resolve, reject) => {
+      const give = (): void => {
+        stop();
+        resolve(this.#sit());
+      };
+      const waiting: Waiting = { admit: give };
+      const giveUp = (): void => {
+        stop();
+        const at = queue.waiting.indexOf(waiting);
+        if (at < 0) return;
+        queue.waiting.splice(at, 1);
+        this.waiting--;
+        this.rejected++;
+        reject(refusal());
+      };
+      const cancel = this.#clock.setTimeout(giveUp, PATIENCE_MS);
+      const stop = (): void => {
+        cancel();
+        signal?.removeEventListener("abort", giveUp);
+      };
+      signal?.addEventListener("abort", giveUp, { once: true });
+      if (queue.waiting.length === 0) queue.start = Math.max(queue.start, this.#now);
+      queue.waiting.push(waiting);
+      this.waiting++;
+    });
+  }
+
+  /** The shortest queue of the flow's hand: two flows seldom have the same hand. */
+  #queueOf(flow: string): Queue {
+    let best: Queue | undefined;
+    for (const index of handOf(flow, this.#limits.queues, this.#limits.handSize)) {
+      let queue = this.#queues.get(index);
+      if (queue === undefined) this.#queues.set(index, (queue = new Queue()));
+      if (best === undefined || queue.waiting.length < best.waiting.length) best = queue;
+    }
+    if (best === undefined) throw new Error("a hand has at least one queue");
+    return best;
+  }
+
+  /** The queue that had least goes first. */
+  #dispatch(): void {
+    while (this.waiting > 0 && this.executing < this.#limits.seats) {
+      let next: Queue | undefined;
+      for (const [index, queue] of this.#queues) {
+        if (queue.waiting.length === 0) this.#queues.delete(index);
+        else if (next === undefined || queue.start < next.start) next = queue;
+      }
+      const first = next?.waiting.shift();
+      if (next === undefined || first === undefined) return;
+      this.#now = next.start;
+      next.start++;
+      this.waiting--;
+      first.admit();
+    }
+  }
+}
+
+/** `size` different numbers below `deck`, dealt by the flow's hash (shuffle sharding). */
+export function handOf(flow: string, deck: number, size: number): number[] {
+  let hash = hashOf(flow);
+  const hand: number[] = [];
+  for (let i = 0; i < Math.min(size, deck); i++) {
+    const left = BigInt(deck - i);
+    let card = Number(hash % left);
+    hash /= left;
+    for (const dealt of hand.toSorted((a, b) => a - b)) if (card >= dealt) card++;
+    hand.push(card);
+  }
+  return hand;
+}
+
+/** FNV-1a, 64 bits. */
+function hashOf(text: string): bigint {
+  let hash = 0xcbf29ce484222325n;
+  for (let i = 0; i < text.length; i++) hash = BigInt.asUintN(64, (hash ^ BigInt(text.charCodeAt(i))) * 0x100000001b3n);
+  return hash;
+}
