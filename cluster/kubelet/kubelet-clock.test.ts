@@ -25,8 +25,8 @@ const main = (script: string, more: object = {}) => ({
   ...more,
 });
 const first = (pod: Pod) => pod.status?.containerStatuses?.[0];
-const ended = (name: string) =>
-  expect.poll(() => lab.kubelet.pod("default", name), { timeout: 10_000 }).toBeUndefined();
+const ended = async (name: string): Promise<void> =>
+  await expect.poll(() => lab.kubelet.pod("default", name), { timeout: 10_000 }).toBeUndefined();
 
 test("a clock that is set forward ends no pod before its deadline, nor its grace", async () => {
   step = 0;

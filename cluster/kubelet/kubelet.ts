@@ -10,6 +10,8 @@ import type { Pod } from "@travelops/kube/api/types/index.ts";
 import { PODS } from "@travelops/kube/client/resources.ts";
 import { eventRecorder } from "@travelops/kube/controller/events.ts";
 import { createInformer, type Informer } from "@travelops/kube/controller/informer.ts";
+import type { DiskSpace } from "./eviction/disk-usage.ts";
+import { Evictions } from "./eviction/evictions.ts";
 import type { ImageCatalogue } from "./images/catalogue.ts";
 import { NodeAddressPool } from "./node/address-pool.ts";
 import { nodeCapacity, type NodeSettings } from "./node/node-object.ts";
@@ -34,6 +36,8 @@ export interface KubeletOptions {
   readonly podEnv?: Readonly<Record<string, string>>;
   /** How many processes a pod may have. */
   readonly podPidsLimit?: number;
+  /** How full the disk is; asked of the system where absent. */
+  readonly diskSpace?: (directory: string) => Promise<DiskSpace>;
   readonly clock?: Clock;
   readonly log?: Logger;
   readonly newContainerId?: () => string;
@@ -69,6 +73,7 @@ class NodeKubelet implements Kubelet {
   readonly #informer: Informer<Pod>;
   #ahead: number;
   #following: Promise<void> | undefined;
+  #evictions: Evictions | undefined;
   #registration: Registration | undefined;
   readonly #unsubscribe: (() => void)[] = [];
 
@@ -116,6 +121,7 @@ class NodeKubelet implements Kubelet {
       log: this.#log,
       settings: { ...node, images: catalogue.references },
       sandbox: sandbox.kind,
+      diskPressure: () => this.#evictions?.pressed === true,
       onBeat: () => this.#watchClock(),
     });
     await Promise.all([
@@ -135,6 +141,23 @@ class NodeKubelet implements Kubelet {
       ),
     );
     this.#followSources();
+    this.#evictions = new Evictions({
+      directory: this.#context.podsDirectory,
+      clock: this.#clock,
+      log: this.#log,
+      workers: () => this.#workers.values(),
+      onPressure: (pressed) => this.#pressed(pressed),
+      ...(this.#options.diskSpace === undefined ? {} : { space: this.#options.diskSpace }),
+    });
+  }
+
+  #pressed(pressed: boolean): void {
+    this.#registration?.refresh();
+    const { events } = this.#context;
+    const node = { apiVersion: "v1", kind: "Node", metadata: { name: this.node, uid: this.node } };
+    const state = pressed ? "NodeHasDiskPressure" : "NodeHasNoDiskPressure";
+    events.record(node, "Normal", state, `Node ${this.node} status is now: ${state}`);
+    if (pressed) events.record(node, "Warning", "EvictionThresholdMet", "Attempting to reclaim ephemeral-storage");
   }
 
   #seen(pod: Pod): void {
@@ -148,6 +171,8 @@ class NodeKubelet implements Kubelet {
     }
     const worker = new PodWorker(this.#context, pod, this.#addresses, () => this.#workers.delete(uid));
     this.#workers.set(uid, worker);
+    if (this.#evictions?.pressed === true && pod.status?.startTime === undefined)
+      worker.evict("The node had condition: [DiskPressure]. ");
     worker.wake();
   }
 
@@ -197,6 +222,7 @@ class NodeKubelet implements Kubelet {
   async close(): Promise<void> {
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
     this.#registration?.close();
+    this.#evictions?.close();
     for (const worker of this.#workers.values()) worker.close();
     this.#stop.abort();
     await this.#following?.catch(() => {});

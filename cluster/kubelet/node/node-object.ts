@@ -42,7 +42,11 @@ export function nodeLabels({ name, labels }: NodeSettings): Record<string, strin
 }
 
 /** Conditions of a healthy node; lastTransitionTime of those known before is kept. */
-export function nodeConditions(before: readonly NodeCondition[] | undefined, now: number): NodeCondition[] {
+export function nodeConditions(
+  before: readonly NodeCondition[] | undefined,
+  now: number,
+  diskPressure = false,
+): NodeCondition[] {
   const time = formatTime(now);
   const wanted: NodeCondition[] = [
     {
@@ -51,12 +55,19 @@ export function nodeConditions(before: readonly NodeCondition[] | undefined, now
       reason: "KubeletHasSufficientMemory",
       message: "kubelet has sufficient memory available",
     },
-    {
-      type: "DiskPressure",
-      status: "False",
-      reason: "KubeletHasNoDiskPressure",
-      message: "kubelet has no disk pressure",
-    },
+    diskPressure
+      ? {
+          type: "DiskPressure",
+          status: "True",
+          reason: "KubeletHasDiskPressure",
+          message: "kubelet has disk pressure",
+        }
+      : {
+          type: "DiskPressure",
+          status: "False",
+          reason: "KubeletHasNoDiskPressure",
+          message: "kubelet has no disk pressure",
+        },
     {
       type: "PIDPressure",
       status: "False",

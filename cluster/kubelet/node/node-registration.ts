@@ -15,6 +15,8 @@ const SILENCE_MS = 25_000;
 const STATUS_MS = 300_000;
 
 export interface Registration {
+  /** Writes the status now: something of it has changed. */
+  refresh(): void;
   close(): void;
 }
 
@@ -26,6 +28,7 @@ export interface RegistrationOptions {
   readonly sandbox: string;
   /** With each sign of life. */
   readonly onBeat?: () => void;
+  readonly diskPressure?: () => boolean;
 }
 
 /** Resolves once the Node stands and is Ready. */
@@ -35,7 +38,7 @@ export async function registerNode(options: RegistrationOptions): Promise<Regist
   await renewLease(options);
   const timers = new Map<string, () => void>();
   let closed = false;
-  const every = (name: string, ms: number, work: () => Promise<void>): void => {
+  const every = (name: string, ms: number, work: () => Promise<void>): (() => void) => {
     const run = async (): Promise<void> => {
       let next = ms;
       try {
@@ -55,6 +58,10 @@ export async function registerNode(options: RegistrationOptions): Promise<Regist
       name,
       options.clock.setTimeout(() => void run(), ms),
     );
+    return () => {
+      timers.get(name)?.();
+      void run();
+    };
   };
   let renewedAt = steadyNow(options.clock);
   every("lease", RENEW_MS, async () => {
@@ -65,8 +72,9 @@ export async function registerNode(options: RegistrationOptions): Promise<Regist
     if (now - renewedAt > SILENCE_MS) await writeStatus(options);
     renewedAt = now;
   });
-  every("status", STATUS_MS, () => writeStatus(options));
+  const statusNow = every("status", STATUS_MS, () => writeStatus(options));
   return {
+    refresh: () => statusNow(),
     close() {
       closed = true;
       for (const cancel of timers.values()) cancel();
@@ -96,9 +104,12 @@ async function ensureNode({ client, settings }: RegistrationOptions): Promise<vo
   }
 }
 
-async function writeStatus({ client, clock, settings, sandbox }: RegistrationOptions): Promise<void> {
+async function writeStatus({ client, clock, settings, sandbox, diskPressure }: RegistrationOptions): Promise<void> {
   const live = await client.get(NODES, "", settings.name);
-  const status = { ...nodeStatus(settings, sandbox), conditions: nodeConditions(live.status?.conditions, clock.now()) };
+  const status = {
+    ...nodeStatus(settings, sandbox),
+    conditions: nodeConditions(live.status?.conditions, clock.now(), diskPressure?.()),
+  };
   await client.patch(
     NODES,
     "",

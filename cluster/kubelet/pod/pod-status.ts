@@ -204,6 +204,18 @@ export function podStatus(
       },
       options.now,
     );
+  if (record.ended?.reason === "Evicted")
+    conditions = setCondition(
+      conditions,
+      {
+        type: "DisruptionTarget",
+        status: "True",
+        reason: "TerminationByKubelet",
+        message: record.ended.message ?? "",
+        ...(generation === undefined ? {} : { observedGeneration: generation }),
+      },
+      options.now,
+    );
   const ip = record.podIP;
   return {
     ...(generation === undefined ? {} : { observedGeneration: generation }),

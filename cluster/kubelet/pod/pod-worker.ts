@@ -19,6 +19,9 @@ import { podStatus } from "./pod-status.ts";
 import { markSimulated, removePod, writeStatus } from "./status-writer.ts";
 
 const RETRY_MS = 1000;
+/** As upstream, once a pod is above a limit of its own. */
+const EVICTION_GRACE_SECONDS = 1;
+const isEvicted = (record: PodRecord): boolean => record.ended?.reason === "Evicted";
 /** A pod that was removed without grace still gets this long. */
 const REMOVED_GRACE_MS = 1000;
 
@@ -105,6 +108,19 @@ export class PodWorker {
     return this.#ground.waitsForVolumes;
   }
 
+  /** It ends, or has ended, for good. */
+  get ends(): boolean {
+    return this.#gone || this.#ending !== undefined;
+  }
+
+  /** Ends the pod for the node's sake; its object stays and says why. */
+  evict(message: string): void {
+    if (this.ends || this.record.ended !== undefined) return;
+    this.record.ended = { phase: "Failed", reason: "Evicted", message };
+    this.#event("Warning", "Evicted", message);
+    this.wake();
+  }
+
   wake(): void {
     if (this.#closed) return;
     if (this.#state === "running") this.#state = "again";
@@ -177,7 +193,7 @@ export class PodWorker {
 
   #mustEnd(now: number): boolean {
     const { metadata, spec, status } = this.#pod;
-    if (this.#gone || metadata.deletionTimestamp !== undefined) return true;
+    if (this.#gone || metadata.deletionTimestamp !== undefined || isEvicted(this.record)) return true;
     if (status?.phase === "Failed" || status?.phase === "Succeeded") {
       this.record.ended ??= {
         phase: status.phase,
@@ -204,8 +220,9 @@ export class PodWorker {
   #end(now: number): void {
     const { clock } = this.#context;
     const { metadata, spec } = this.#pod;
-    const graceSeconds =
-      metadata.deletionTimestamp === undefined
+    const graceSeconds = isEvicted(this.record)
+      ? EVICTION_GRACE_SECONDS
+      : metadata.deletionTimestamp === undefined
         ? (spec.terminationGracePeriodSeconds ?? 30)
         : (metadata.deletionGracePeriodSeconds ?? 30);
     const at = this.#gone ? now + REMOVED_GRACE_MS : now + graceSeconds * 1000;
@@ -241,6 +258,8 @@ export class PodWorker {
     for (const one of this.record.init.filter((sidecar) => sidecar.role === "sidecar").toReversed())
       await this.#runner.kill(one, deadline, said(one));
     await this.#ground.takeDown();
+    // It will not run again: what it kept for itself goes, its logs stay for as long as the object does.
+    await rm(join(this.directory, "volumes"), { recursive: true, force: true }).catch(() => {});
   }
 
   #removeFromApi(): void {

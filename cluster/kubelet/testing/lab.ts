@@ -12,6 +12,7 @@ import { NAMESPACES, PODS, SERVICE_ACCOUNTS } from "@travelops/kube/client/resou
 import { startNetwork, type Network } from "../../network/start-network.ts";
 import { testCertificate } from "../../network/testing/certificate.ts";
 import { startApiUnderTest, type ApiUnderTest } from "../../../test/api-under-test.ts";
+import type { DiskSpace } from "../eviction/disk-usage.ts";
 import { createCatalogue, type UnknownImages } from "../images/catalogue.ts";
 import { startKubelet, type Kubelet } from "../kubelet.ts";
 import { kubeletSources } from "../kubelet-sources.ts";
@@ -50,6 +51,7 @@ export interface LabOptions {
   readonly network?: boolean;
   readonly podPidsLimit?: number;
   readonly clock?: Clock;
+  readonly diskSpace?: () => Promise<DiskSpace>;
 }
 
 export async function startLab(kind: "namespaces" | "bare", options: LabOptions = {}): Promise<Lab> {
@@ -100,6 +102,7 @@ export async function startLab(kind: "namespaces" | "bare", options: LabOptions 
       sources,
       directory,
       dns: { server: "10.64.0.10", domain: "cluster.local" },
+      ...(options.diskSpace === undefined ? {} : { diskSpace: options.diskSpace }),
       ...(options.clock === undefined ? {} : { clock: options.clock }),
       ...(options.podPidsLimit === undefined ? {} : { podPidsLimit: options.podPidsLimit }),
       log: createLogger({ level: process.env["DEBUG_KUBELET"] === undefined ? "error" : "debug" }),
