@@ -38,7 +38,9 @@ async function reviewToken(verifyToken: VerifyToken, token: string, audiences: r
     return { authenticated: true, user: describeUser(identity.user), audiences: identity.audiences };
   } catch (error) {
     if (!(error instanceof TokenError)) throw error;
-    return { user: {}, error: `[invalid bearer token, ${error.message}]` };
+    // Whose token it is nobody says; why one of a ServiceAccount no longer holds is told.
+    const why = error.recognized ? `[invalid bearer token, ${error.message}]` : "invalid bearer token";
+    return { user: {}, error: why };
   }
 }
 

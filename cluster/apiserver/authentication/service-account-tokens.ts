@@ -36,6 +36,12 @@ export interface TokenIdentity {
 /** A token is not valid; `message` says why, for a TokenReview. */
 export class TokenError extends Error {
   override readonly name = "TokenError";
+  /** Whether it is a token of ours at all, of which something can be said. */
+  readonly recognized: boolean;
+  constructor(message: string, recognized = true) {
+    super(message);
+    this.recognized = recognized;
+  }
 }
 
 const ALGORITHM = "ES256";
@@ -106,11 +112,10 @@ export class ServiceAccountTokens {
       requiredClaims: ["sub", "aud", "exp"],
     };
     const { payload } = await jwtVerify(token, this.#key.publicKey, options).catch((error: unknown) => {
-      throw new TokenError(
-        (error as { code?: string }).code === "ERR_JWT_EXPIRED"
-          ? "service account token has expired"
-          : "the token is not signed by this cluster, or malformed",
-      );
+      const expired = (error as { code?: string }).code === "ERR_JWT_EXPIRED";
+      throw expired
+        ? new TokenError("service account token has expired")
+        : new TokenError("the token is not signed by this cluster, or malformed", false);
     });
     const claims = claimsOf(payload["kubernetes.io"]);
     if (

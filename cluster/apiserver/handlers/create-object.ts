@@ -70,7 +70,7 @@ export function completeNew(
   const errors = [
     ...metadataErrors(resource, complete, undefined),
     ...(strategy.validate?.(complete, undefined, "") ?? []),
-    ...core.validate(resource.storageRow, complete, undefined, ""),
+    ...core.validate(resource.row, complete, undefined, ""),
   ];
   if (errors.length > 0) throw invalid(row.group, row.kind, complete.metadata.name ?? "", errors);
   return complete;

@@ -37,7 +37,7 @@ async function decodeObject(call: ApiCall, resource: ServedResource): Promise<Ku
   const validation = fieldValidationOf(call.query);
   const { value, duplicates } = await decodeBody(
     await call.readBody(),
-    validation !== "Ignore",
+    resource.origin === "builtin" ? "merged" : validation !== "Ignore",
     readingKind(resource.row.kind),
   );
   if (resource.origin === "custom") requireKind(value, resource.row.kind);

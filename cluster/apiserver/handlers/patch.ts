@@ -22,6 +22,7 @@ import type { ResourceRequest } from "../request/request-info.ts";
 import { checkNamespace } from "../registry/object-metadata.ts";
 import type { ServedResource } from "../registry/registry.ts";
 import type { ServerCore } from "../server-options.ts";
+import { goText } from "./go-text.ts";
 import { checkName, presentWritten } from "./mutate.ts";
 import { checkObjectTypes, toStored, typeFault } from "./object-schema.ts";
 import { presenterOf } from "./presentation.ts";
@@ -107,8 +108,14 @@ export async function patcherOf(
   }
 }
 
-const patchInvalid = (patched: unknown, fault: string): StatusError =>
-  invalid("", "", "", [fieldInvalid("patch", JSON.stringify(patched), fault)]);
+/** Upstream shows a strategic patch itself, as Go prints it, and of others what came of them. */
+function patchInvalid(strategic: RequestBody | undefined, patched: unknown, fault: string): StatusError {
+  const shown =
+    strategic === undefined || strategic.kind === "none"
+      ? JSON.stringify(patched)
+      : goText(strategic.kind === "bytes" ? JSON.parse(strategic.bytes.toString("utf8")) : strategic.value);
+  return invalid("", "", "", [fieldInvalid("patch", shown, fault)]);
+}
 
 /** For messages: what a client sent may be an object that has no text of its own. */
 const textOf = (value: unknown): string => (typeof value === "string" ? value : (JSON.stringify(value) ?? ""));
@@ -120,9 +127,10 @@ function checkPatched(
   patched: unknown,
   info: ResourceRequest,
   context: WriteContext,
+  strategic?: RequestBody,
 ): KubeObject {
   const { row } = resource;
-  if (!isObject(patched)) throw patchInvalid(patched, "the patched value is no object");
+  if (!isObject(patched)) throw patchInvalid(strategic, patched, "the patched value is no object");
   const apiVersion = formatApiVersion(row.group, row.version);
   if (patched["apiVersion"] !== apiVersion || patched["kind"] !== row.kind) {
     throw badRequest(
@@ -132,17 +140,17 @@ function checkPatched(
   }
   const { value, unknown } = prune(row.schema, patched);
   if (unknown.length > 0 && context.fieldValidation !== "Ignore") {
-    const faults = strictFaults(unknown, []);
+    const faults = strictFaults(strategic === undefined ? unknown : unknown.toSorted(), []);
     if (context.fieldValidation === "Strict")
-      throw patchInvalid(patched, `strict decoding error: ${faults.join(", ")}`);
+      throw patchInvalid(strategic, patched, `strict decoding error: ${faults.join(", ")}`);
     for (const fault of faults) warn(call, fault);
   }
   const object = value as unknown as KubeObject;
-  if (!isObject(object.metadata)) throw patchInvalid(patched, "metadata must be an object");
+  if (!isObject(object.metadata)) throw patchInvalid(strategic, patched, "metadata must be an object");
   if (resource.origin === "custom") checkObjectTypes(resource, object);
   else {
     const fault = typeFault(resource, object);
-    if (fault !== undefined) throw patchInvalid(patched, fault);
+    if (fault !== undefined) throw patchInvalid(strategic, patched, fault);
   }
   checkNamespace(resource, object, info.namespace);
   checkName(object, info.name);
@@ -188,7 +196,10 @@ async function patchRequest(
       const patched = patch(base);
       return patched === base
         ? (current as KubeObject)
-        : toStored(resource, checkPatched(call, resource, patched, info, context));
+        : toStored(
+            resource,
+            checkPatched(call, resource, patched, info, context, type === STRATEGIC_PATCH ? body : undefined),
+          );
     },
   };
 }

@@ -230,7 +230,7 @@ export function completeUpdate(
   const errors = [
     ...metadataErrors(resource, next, current),
     ...(strategy.validate?.(next, current, request.subresource) ?? []),
-    ...core.validate(resource.storageRow, next, current, request.subresource),
+    ...core.validate(resource.row, next, current, request.subresource),
   ];
   if (errors.length > 0) throw invalid(row.group, row.kind, request.name, errors);
   return next;

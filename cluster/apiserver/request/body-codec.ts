@@ -47,15 +47,22 @@ export function fieldValidationOf(query: URLSearchParams, kind: OptionsKind = "C
 
 const SUPPORTED = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
 
+/** What is wanted of keys that stand twice in a JSON body. `merged` as well: of a type that is known. */
+export type Duplicates = boolean | "merged";
+
 /** Decodes a body by its content type. Throws `StatusError` 400 or 415. */
-export async function decodeBody(body: RequestBody, duplicates: boolean, reading: Reading = bare): Promise<Decoded> {
+export async function decodeBody(body: RequestBody, duplicates: Duplicates, reading: Reading = bare): Promise<Decoded> {
   if (body.kind === "none") return { value: undefined, duplicates: [] };
   if (body.kind === "value") return { value: body.value, duplicates: [] };
   const mediaType = mediaTypeOf(body.contentType);
   switch (mediaType) {
     case "":
     case "application/json":
-      return guarded(() => decodeJson(body.bytes, { duplicates }), reading, body.bytes);
+      return guarded(
+        () => decodeJson(body.bytes, { duplicates: duplicates !== false, merge: duplicates === "merged" }),
+        reading,
+        body.bytes,
+      );
     case "application/yaml":
     case "application/x-yaml": {
       const { decodeYaml } = await import("@travelops/kube/schema/decode-yaml");

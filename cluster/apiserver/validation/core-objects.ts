@@ -202,19 +202,6 @@ export function checkLimitRange(range: KubeObject, errors: Errors): void {
   });
 }
 
-export function checkEvent(event: KubeObject, errors: Errors): void {
-  const involved = text(child(event, "involvedObject") ?? child(event, "regarding"), "namespace");
-  const namespace = event.metadata.namespace ?? "";
-  const fits = involved === "" ? namespace === "" || namespace === "default" : involved === namespace;
-  const field = has(event, "regarding") ? "regarding.namespace" : "involvedObject.namespace";
-  if (!fits) errors.push(fieldInvalid(field, involved, "does not match event.namespace"));
-  // Events of the newer API say who reports and what was done.
-  if (event.apiVersion !== "events.k8s.io/v1" && !has(event, "eventTime")) return;
-  const reporter = event.apiVersion === "v1" ? "reportingComponent" : "reportingController";
-  for (const key of [reporter, "reportingInstance", "action", "reason"])
-    if (text(event, key) === "") errors.push(fieldRequired(key));
-}
-
 export function checkNode(node: KubeObject, errors: Errors): void {
   const spec = child(node, "spec");
   checkTaints(spec, "metadata.taints", errors);

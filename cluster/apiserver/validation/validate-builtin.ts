@@ -6,7 +6,6 @@ import { checkSigningRequest } from "./certificate-signing-requests.ts";
 import type { Errors } from "./checks.ts";
 import {
   checkConfigMap,
-  checkEvent,
   checkLease,
   checkLimitRange,
   checkNamespace,
@@ -15,6 +14,7 @@ import {
   checkRuntimeClass,
   checkSecret,
 } from "./core-objects.ts";
+import { checkCoreEvent, checkNewEvent } from "./events.ts";
 import { child } from "./fields.ts";
 import { checkCronJob, checkJob } from "./jobs.ts";
 import { checkFlowSchema, checkPriorityLevel } from "./flow-control.ts";
@@ -50,8 +50,8 @@ const CHECKS: ReadonlyMap<string, Check> = new Map<string, Check>([
   ["namespaces.", alone(checkNamespace)],
   ["resourcequotas.", alone(checkQuota)],
   ["limitranges.", alone(checkLimitRange)],
-  ["events.", alone(checkEvent)],
-  ["events.events.k8s.io", alone(checkEvent)],
+  ["events.", alone(checkCoreEvent)],
+  ["events.events.k8s.io", checkNewEvent],
   ["nodes.", alone(checkNode)],
   ["podtemplates.", alone((object, errors) => checkPodTemplate(child(object, "template"), "template", errors))],
   ["replicationcontrollers.", alone(checkReplicationController)],

@@ -32,8 +32,32 @@ test.each([
   expect(matchesLabels(parseLabelSelector(text), labels)).toBe(expected);
 });
 
-test.each(["a b", "a in b", "=b", "a>x", "a=b=c", "a,,b", "a in (b", "-a=b", "a=*"])("%j is refused", (text) => {
-  expect(() => parseLabelSelector(text)).toThrow(/unable to parse requirement/);
+// In apimachinery's words.
+test.each([
+  ["a b", "unable to parse requirement: found 'b', expected: in, notin, =, ==, !=, gt, lt"],
+  ["a in b", "unable to parse requirement: found 'b' expected: '('"],
+  ["=b", "found '=', expected: !, identifier, or 'end of string'"],
+  ["a=b=c", "found '=', expected: ',' or 'end of string'"],
+  ["a,,b", "found ',', expected: identifier after ','"],
+  ["a in (b", "unable to parse requirement: found '', expected: ',' or ')'"],
+  ["a===b", "unable to parse requirement: found '=', expected: identifier"],
+  [
+    "a>x",
+    `unable to parse requirement: values[0]: Invalid value: "x": for 'Gt', 'Lt' operators, the value must be an integer`,
+  ],
+])("%j is refused: %s", (text, why) => {
+  expect(() => parseLabelSelector(text)).toThrow(new Error(why));
+});
+
+test.each(["-a=b", "a=*"])("%j is refused for its name or value", (text) => {
+  expect(() => parseLabelSelector(text)).toThrow(/^unable to parse requirement: .*Invalid value: /);
+});
+
+test("in and notin are names, too, and lists may have gaps", () => {
+  expect(parseLabelSelector("in in (in,,notin),!notin")).toEqual([
+    { key: "in", operator: "In", values: ["", "in", "notin"] },
+    { key: "notin", operator: "DoesNotExist", values: [] },
+  ]);
 });
 
 test("objects: none selects nothing, an empty one everything", () => {

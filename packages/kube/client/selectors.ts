@@ -1,6 +1,7 @@
 /** Label and field selectors: their string form, the LabelSelector object, and matching. */
 import { badRequest } from "../api/status-error.ts";
-import { labelValueFault, qualifiedNameFault } from "../api/names.ts";
+
+export { parseLabelSelector } from "./parse-label-selector.ts";
 
 export type LabelOperator = "In" | "NotIn" | "Exists" | "DoesNotExist" | "Gt" | "Lt";
 
@@ -26,85 +27,6 @@ export interface FieldRequirement {
 
 /** Matches everything. */
 export const EVERYTHING: readonly LabelRequirement[] = [];
-
-const refuse = (why: string): never => {
-  throw badRequest(`unable to parse requirement: ${why}`);
-};
-const fail = (text: string, why: string): never => {
-  throw badRequest(`unable to parse requirement: ${why} in selector ${JSON.stringify(text)}`);
-};
-
-/** Splits at commas that stand outside parentheses. */
-function splitTop(text: string): string[] {
-  const parts: string[] = [];
-  let depth = 0;
-  let start = 0;
-  for (let i = 0; i < text.length; i++) {
-    const c = text[i];
-    if (c === "(") depth++;
-    else if (c === ")") depth--;
-    else if (c === "," && depth === 0) {
-      parts.push(text.slice(start, i));
-      start = i + 1;
-    }
-  }
-  parts.push(text.slice(start));
-  return parts;
-}
-
-const SET = /^([^\s!=<>(),]+)\s+(in|notin)\s*\(([^()]*)\)$/;
-const COMPARE = /^([^\s!=<>(),]+)\s*(==|=|!=|>|<)\s*([^\s!=<>(),]*)$/;
-const EXISTS = /^(!?)\s*([^\s!=<>(),]+)$/;
-const COMPARISONS: Readonly<Record<string, LabelOperator>> = {
-  "=": "In",
-  "==": "In",
-  "!=": "NotIn",
-  ">": "Gt",
-  "<": "Lt",
-};
-
-function parseRequirement(part: string, whole: string): LabelRequirement {
-  const set = SET.exec(part);
-  if (set !== null) {
-    return {
-      key: set[1] ?? "",
-      operator: set[2] === "in" ? "In" : "NotIn",
-      values: (set[3] ?? "").split(",").map((value) => value.trim()),
-    };
-  }
-  const compare = COMPARE.exec(part);
-  if (compare !== null) {
-    return {
-      key: compare[1] ?? "",
-      operator: COMPARISONS[compare[2] ?? ""] ?? "In",
-      values: [compare[3] ?? ""],
-    };
-  }
-  const exists = EXISTS.exec(part);
-  if (exists !== null)
-    return { key: exists[2] ?? "", operator: exists[1] === "!" ? "DoesNotExist" : "Exists", values: [] };
-  return fail(whole, `found ${JSON.stringify(part)}`);
-}
-
-/** Reads `a=b,c in (d,e),!f`; throws a 400 StatusError. */
-export function parseLabelSelector(text: string): readonly LabelRequirement[] {
-  if (text.trim() === "") return EVERYTHING;
-  return splitTop(text).map((part) => checked(parseRequirement(part.trim(), text), text));
-}
-
-function checked(requirement: LabelRequirement, text: string): LabelRequirement {
-  const { key } = requirement;
-  const keyFault = qualifiedNameFault(key);
-  if (keyFault !== undefined) refuse(`<nil>: Invalid value: ${JSON.stringify(key)}: ${keyFault}`);
-  for (const [at, value] of requirement.values.entries()) {
-    const fault = labelValueFault(value);
-    if (fault !== undefined) refuse(`values[${at}][${key}]: Invalid value: ${JSON.stringify(value)}: ${fault}`);
-    if ((requirement.operator === "Gt" || requirement.operator === "Lt") && !/^-?\d+$/.test(value)) {
-      fail(text, `for > and < the value must be an integer, found ${JSON.stringify(value)}`);
-    }
-  }
-  return requirement;
-}
 
 /** The requirements of a LabelSelector object. Undefined matches nothing, an empty one everything. */
 export function requirementsOf(selector: LabelSelector): readonly LabelRequirement[] {

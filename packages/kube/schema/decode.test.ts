@@ -19,6 +19,15 @@ function outcome(read: () => unknown): unknown {
 }
 
 describe("JSON bodies", () => {
+  it("become one value where objects stand under one key twice, if that is asked for", () => {
+    const text = '{"a":{"x":"1","l":[1]},"s":"\\u007b","a":{"y":{"z":2},"l":[2,{"k":1,"k":2}]},"n":[],"s":null}';
+    expect(decodeJson(text, { duplicates: true, merge: true })).toEqual({
+      value: { a: { x: "1", y: { z: 2 }, l: [2, { k: 2 }] }, s: null, n: [] },
+      duplicates: ["a", "a.l[1].k", "s"],
+    });
+    expect(decodeJson(text, { duplicates: true }).value).not.toHaveProperty("a.x");
+  });
+
   // The texts on the right are what kube-apiserver 1.35 answers.
   it.each([
     [

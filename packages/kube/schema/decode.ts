@@ -1,5 +1,6 @@
 /** JSON bodies into values, with what a strict client wants to hear about. */
 import { badRequest } from "../api/status-error.ts";
+import { mergeDuplicates } from "./json-merge.ts";
 import { faultText, scanJson } from "./json-scan.ts";
 import { jsonSyntaxError } from "./json-syntax.ts";
 import type { SchemaNode } from "./node.ts";
@@ -30,8 +31,10 @@ function tooDeep(text: string): boolean {
   return false;
 }
 
-/** Parses a JSON body. Throws `StatusError` 400 whose message says what is wrong, as Go's decoder puts it. */
-export function decodeJson(body: string | Uint8Array, options?: { duplicates?: boolean }): Decoded {
+/**
+ * Parses a JSON body. Of equal keys in one object the last counts or, with `merge`, both where they are objects:
+ * as a decoder does that knows the type. Throws `StatusError` 400 whose message says what is wrong, as Go's decoder puts it. */
+export function decodeJson(body: string | Uint8Array, options?: { duplicates?: boolean; merge?: boolean }): Decoded {
   const text = utf8(body);
   if (tooDeep(text)) throw badRequest("exceeded max depth");
   let value: unknown;
@@ -40,7 +43,8 @@ export function decodeJson(body: string | Uint8Array, options?: { duplicates?: b
   } catch (error) {
     throw badRequest(jsonSyntaxError(text) ?? (error instanceof Error ? error.message : String(error)));
   }
-  return { value, duplicates: options?.duplicates === true ? scanJson(text).map((fault) => fault.path) : [] };
+  const duplicates = options?.duplicates === true ? scanJson(text).map((fault) => fault.path) : [];
+  return { value: options?.merge === true && duplicates.length > 0 ? mergeDuplicates(text) : value, duplicates };
 }
 
 /**

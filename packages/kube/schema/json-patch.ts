@@ -64,11 +64,11 @@ function textField(operation: JsonObject, name: string): string | undefined {
   );
 }
 
-/** Upstream's message says nothing; the cause says what. */
+/** Upstream's answer says nothing of what is wrong; the error's cause does, for those who call from within. */
 function unprocessable(why: string): StatusError {
-  return new StatusError(422, "Invalid", "the server rejected our request due to an error in our request", {
-    causes: [{ reason: "FieldValueInvalid", message: why, field: "patch" }],
-  });
+  const error = new StatusError(422, "Invalid", "the server rejected our request due to an error in our request", {});
+  error.cause = why;
+  return error;
 }
 
 const unescape = (token: string): string => token.replaceAll("~1", "/").replaceAll("~0", "~");

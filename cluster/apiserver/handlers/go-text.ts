@@ -1,0 +1,12 @@
+/** JSON as Go's `%+v` prints a map: what upstream shows of a strategic merge patch that it refuses. */
+import { isObject } from "@travelops/kube/schema/json-value";
+
+export function goText(value: unknown): string {
+  if (value === null || value === undefined) return "<nil>";
+  if (Array.isArray(value)) return `[${value.map(goText).join(" ")}]`;
+  if (!isObject(value)) return String(value as string | number | boolean);
+  const pairs = Object.keys(value)
+    .toSorted()
+    .map((key) => `${key}:${goText(value[key])}`);
+  return `map[${pairs.join(" ")}]`;
+}
