@@ -126,6 +126,16 @@ export type HttpFilter =
       readonly statusCode: number;
     }
   | {
+      readonly type: "cors";
+      readonly origins: readonly string[];
+      readonly credentials: boolean;
+      readonly methods: readonly string[];
+      readonly headers: readonly string[];
+      readonly expose: readonly string[];
+      /** Seconds. */
+      readonly maxAge: number;
+    }
+  | {
       readonly type: "mirror";
       readonly backend: BackendTarget;
       readonly numerator: number;
@@ -172,6 +182,8 @@ export interface HostConfig {
   readonly certificate?: { readonly cert: string; readonly key: string };
   /** TLS goes to the backend as it is, chosen by SNI. */
   readonly passthrough?: readonly WeightedBackend[];
+  /** TLS ends here, with `certificate`, and what is inside goes to the backend as it is. */
+  readonly terminated?: readonly WeightedBackend[];
 }
 
 /** All that one Route, Ingress, HTTPRoute, GRPCRoute or TLSRoute asks of the ingress. */

@@ -278,7 +278,7 @@ describe("the Gateway API", () => {
     [
       "names a filter it lacks",
       [gateway([http])],
-      httpRoute({ rules: [{ filters: [{ type: "CORS" }] }] }),
+      httpRoute({ rules: [{ filters: [{ type: "ExtensionRef" }] }] }),
       "Accepted=UnsupportedValue ResolvedRefs=ResolvedRefs",
     ],
   ])("%s", (_, gateways, route, expected) => {

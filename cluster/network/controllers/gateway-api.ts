@@ -2,6 +2,7 @@
 import { controllerFor } from "./gateway-listeners.ts";
 import { attachRoute, gatewayStates, type Attachment, type GatewayState, type ParentResult } from "./route-parents.ts";
 import { compileBackends, compileGrpcRule, compileHttpRule, type Faults, type RuleContext } from "./route-rules.ts";
+import { gatewayId } from "./policy-peers.ts";
 import type { RouteKind } from "./gateway-listeners.ts";
 import {
   GATEWAY_GROUP,
@@ -140,7 +141,7 @@ function compileRoute(
     kind,
     route,
     parents: parents.map((p) => wantedParent(p, route, faults)),
-    front: frontOf(route, hosts),
+    front: frontOf(route, hosts, parents),
   };
 }
 
@@ -153,30 +154,38 @@ function compileTlsRoute(
   const faults: Faults = {};
   const context: RuleContext = { kind: "TLSRoute", namespace: route.metadata.namespace ?? "", world, faults };
   const passthrough = (route.spec.rules ?? []).flatMap((rule) => compileBackends(rule.backendRefs ?? [], context));
-  const names = new Set(
-    parents
-      .flatMap((p) => p.attachments)
-      .filter((a) => a.listener.accepted)
-      .flatMap((a) => a.hostnames),
-  );
-  const hosts = [...names].map((hostname): HostConfig => ({
-    hostname,
-    http: "none",
-    https: "none",
-    rules: [],
-    passthrough,
-  }));
+  const hosts = new Map<string, HostConfig>();
+  for (const { listener, hostnames } of parents.flatMap((p) => p.attachments)) {
+    if (!listener.accepted) continue;
+    const { certificate } = listener;
+    const end = listener.listener.tls?.mode === "Passthrough" ? { passthrough } : { terminated: passthrough };
+    for (const hostname of hostnames)
+      hosts.set(hostname, {
+        ...{ hostname, http: "none", https: "none", rules: [], ...end },
+        ...(certificate === undefined ? {} : { certificate }),
+      });
+  }
   return {
     kind: "TLSRoute",
     route,
     parents: parents.map((p) => wantedParent(p, route, faults)),
-    front: frontOf(route, hosts),
+    front: frontOf(route, [...hosts.values()], parents),
   };
 }
 
-function frontOf(route: AnyRoute, hosts: readonly HostConfig[]): FrontConfig | undefined {
+function frontOf(
+  route: AnyRoute,
+  hosts: readonly HostConfig[],
+  parents: readonly ParentResult[],
+): FrontConfig | undefined {
   if (hosts.length === 0) return undefined;
+  const gateways = new Set(
+    parents
+      .flatMap((p) => p.attachments)
+      .map(({ gateway: { gateway } }) => gatewayId(gateway.metadata.namespace ?? "", gateway.metadata.name ?? "")),
+  );
   return {
+    gateways: [...gateways],
     owner: ownerOf(route),
     namespace: route.metadata.namespace ?? "",
     name: route.metadata.name ?? "",

@@ -116,8 +116,6 @@ function tlsModeFault(listener: Listener): string | undefined {
   const mode = listener.tls?.mode ?? "Terminate";
   if (listener.protocol === "HTTPS" && mode === "Passthrough")
     return "a listener of protocol HTTPS ends TLS; use protocol TLS for mode Passthrough";
-  if (listener.protocol === "TLS" && mode === "Terminate")
-    return "TLS listeners are supported with mode Passthrough only";
   return undefined;
 }
 
@@ -161,7 +159,8 @@ function certificateOf(
   world: World,
 ): { certificate: { cert: string; key: string } | undefined; fault?: Fault } {
   const ref = listener.tls?.certificateRefs?.[0];
-  if (listener.protocol !== "HTTPS") return { certificate: undefined };
+  const ends = listener.protocol === "HTTPS" || (listener.protocol === "TLS" && listener.tls?.mode !== "Passthrough");
+  if (!ends) return { certificate: undefined };
   // Without a certificate of its own the listener has the cluster's.
   if (ref === undefined) return { certificate: undefined };
   const own = gateway.metadata.namespace ?? "";

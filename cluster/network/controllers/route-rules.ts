@@ -174,8 +174,22 @@ function compileFilters(filters: readonly RouteFilter[], context: RuleContext): 
           ? []
           : [{ type: "mirror", backend, ...parsePercentOrFraction(filter.requestMirror) }];
       }
+      case "CORS": {
+        const { allowOrigins = [], allowMethods = [], allowHeaders = [], exposeHeaders = [] } = filter.cors ?? {};
+        return [
+          {
+            type: "cors",
+            origins: allowOrigins,
+            credentials: filter.cors?.allowCredentials === true,
+            methods: allowMethods,
+            headers: allowHeaders,
+            expose: exposeHeaders,
+            maxAge: filter.cors?.maxAge ?? 5,
+          },
+        ];
+      }
       default:
-        context.faults.unsupported ??= `filter ${filter.type} is not supported; use RequestHeaderModifier, ResponseHeaderModifier, RequestRedirect, URLRewrite or RequestMirror`;
+        context.faults.unsupported ??= `filter ${filter.type} is not supported; use RequestHeaderModifier, ResponseHeaderModifier, RequestRedirect, URLRewrite, RequestMirror or CORS`;
         return [];
     }
   });

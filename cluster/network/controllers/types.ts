@@ -117,6 +117,14 @@ export interface RouteFilter {
     path?: GatewayPath;
   };
   urlRewrite?: { hostname?: string; path?: GatewayPath };
+  cors?: {
+    allowOrigins?: string[];
+    allowCredentials?: boolean;
+    allowMethods?: string[];
+    allowHeaders?: string[];
+    exposeHeaders?: string[];
+    maxAge?: number;
+  };
 }
 
 export interface ValueMatch {

@@ -154,9 +154,11 @@ export async function startDataplane(options: DataplaneOptions): Promise<Datapla
       hostListeners.get(id)?.close();
       hostListeners.set(id, server);
       server.on("error", (error) => log(`host listener ${id}: ${error.message}`));
-      if (listener.kind === "service")
+      if (listener.kind === "service") {
+        // A server that came as a handle has none of the options it was made with.
+        Object.assign(server, { allowHalfOpen: true, noDelay: true, pauseOnConnect: true });
         server.on("connection", (socket: net.Socket) => proxy.acceptFromHost(socket, listener.service, listener.port));
-      else front.serve(server, listener);
+      } else front.serve(server, listener);
     },
     unlisten(id) {
       hostListeners.get(id)?.close();

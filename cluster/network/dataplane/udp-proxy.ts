@@ -12,6 +12,7 @@ interface Flow {
   readonly upstream: dgram.Socket;
   readonly endpoint: { ip: string; port: number };
   readonly timer: NodeJS.Timeout;
+  readonly end: () => void;
 }
 
 interface Listener {
@@ -43,7 +44,21 @@ export class UdpProxy {
       closeListener(listener);
       this.#listeners.delete(key);
     }
-    for (const [key, { ip, port }] of wanted) if (!this.#listeners.has(key)) this.#open(key, ip, port);
+    for (const [key, { ip, port }] of wanted) {
+      const listener = this.#listeners.get(key);
+      if (listener === undefined) this.#open(key, ip, port);
+      else this.#forget(listener, ip, port);
+    }
+  }
+
+  /** A client that goes on sending is not left with an endpoint that is gone. */
+  #forget(listener: Listener, ip: string, port: number): void {
+    if (listener.flows.size === 0) return;
+    const ready = this.#options.state.servicePortAt(ip, port, "UDP")?.port.endpoints.filter((e) => e.ready) ?? [];
+    for (const flow of listener.flows.values()) {
+      const { endpoint } = flow;
+      if (!ready.some((e) => e.ip === endpoint.ip && e.port === endpoint.port)) flow.end();
+    }
   }
 
   #open(key: string, ip: string, port: number): void {
@@ -81,7 +96,7 @@ export class UdpProxy {
       clearTimeout(flow.timer);
       upstream.close();
     };
-    const flow: Flow = { upstream, endpoint, timer: setTimeout(end, QUIET_MS).unref() };
+    const flow: Flow = { upstream, endpoint, timer: setTimeout(end, QUIET_MS).unref(), end };
     listener.flows.set(key, flow);
     upstream.on("error", end);
     upstream.on("message", (answer) => {

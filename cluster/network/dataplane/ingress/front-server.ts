@@ -153,11 +153,23 @@ export class FrontServer {
     const name = hello.kind === "name" ? hello.name : "";
     const through = this.#table.passthrough(requestedHost(name, { ...entry, scheme: "https" }));
     if (through === undefined) return this.#secure;
-    void this.#passThrough(socket, seen, through);
+    // Not before the listener that looks at the first bytes is off the socket.
+    if (through.kind === "terminated") process.nextTick(() => this.#endTls(socket, seen, name, through));
+    else void this.#passThrough(socket, seen, through);
     return "done";
   }
 
+  /** Ends TLS here and hands what is inside on, whatever it speaks. */
+  #endTls(socket: net.Socket, seen: Buffer, name: string, through: Passthrough): void {
+    socket.unshift(seen);
+    const secureContext = this.#contextFor(name) ?? tls.createSecureContext(this.#tools.state.settings.certificate);
+    const inner = new tls.TLSSocket(socket, { isServer: true, secureContext });
+    inner.once("error", () => socket.destroy());
+    inner.once("secure", () => void this.#passThrough(inner, Buffer.alloc(0), through));
+  }
+
   async #passThrough(socket: net.Socket, seen: Buffer, { backends, gateways }: Passthrough): Promise<void> {
+    socket.allowHalfOpen = true;
     const backend = pickBackend(backends, this.#tools.random);
     const target =
       backend?.kind === "service"
@@ -167,9 +179,9 @@ export class FrontServer {
     const { balancer, connect, mayEnter } = this.#tools;
     const mayConnect: MayConnect = (_source, endpoint) => mayEnter(gateways, endpoint);
     const connection = await connectService({ balancer, connect, mayConnect }, this.#source(socket), target);
-    if (connection === undefined) return void socket.resetAndDestroy();
+    if (connection === undefined) return void socket.destroy();
     if (socket.destroyed) return void connection.socket.destroy();
-    connection.socket.write(seen);
+    if (seen.length > 0) connection.socket.write(seen);
     join(socket, connection.socket);
   }
 
@@ -223,6 +235,11 @@ export class FrontServer {
         res.statusCode = plan.status;
         res.setHeader("location", plan.location);
         return void res.end();
+      case "answer":
+        req.resume();
+        res.statusCode = plan.status;
+        for (const [name, value] of Object.entries(plan.headers)) res.setHeader(name, value);
+        return void res.end();
       case "forward":
         return proxyRequest(this.#tools, plan, this.#source(req.socket), req, res);
     }
@@ -232,9 +249,8 @@ export class FrontServer {
     const plan = this.#plan(req, scheme);
     if (plan.kind === "forward") return proxyUpgrade(this.#tools, plan, this.#source(socket), req, socket, head);
     if (plan.kind === "page") return writePage(socket, plan.page, req.headers.accept);
-    socket.end(
-      `HTTP/1.1 ${plan.status} Redirect\r\nlocation: ${plan.location}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`,
-    );
+    const extra = plan.kind === "redirect" ? `location: ${plan.location}\r\n` : "";
+    socket.end(`HTTP/1.1 ${plan.status} Redirect\r\n${extra}content-length: 0\r\nconnection: close\r\n\r\n`);
   }
 
   close(): void {

@@ -29,14 +29,17 @@ export function unknownHost(
   cluster: string,
   names: readonly string[],
   base: (name: string) => string,
+  own?: string,
 ): Page {
   return {
     status: 404,
     title: `No Route, Ingress or Gateway serves the host "${hostname}"`,
-    lines:
-      names.length === 0
+    lines: [
+      ...(own === undefined ? [] : [`This port serves ${own}, and takes no names but those of this machine.`]),
+      ...(names.length === 0
         ? [`Cluster ${cluster} serves no host yet: create a Route, an Ingress or an HTTPRoute.`]
-        : [`These hosts are served by cluster ${cluster}:`],
+        : [`These hosts are served by cluster ${cluster}:`]),
+    ],
     links: names.map((name) => ({ text: name, href: base(name) })),
   };
 }
@@ -54,6 +57,15 @@ export const noEndpoint = (service: string, port: number, owner: string): Page =
   lines: [
     `${owner} sends this request there, and no pod of the Service is ready to take it.`,
     `Look at it with: kubectl -n ${service.split("/")[0] ?? ""} get endpointslices,pods -l kubernetes.io/service-name=${service.split("/")[1] ?? ""}`,
+  ],
+});
+
+export const heldBack = (service: string, port: number, owner: string): Page => ({
+  status: 503,
+  title: `A NetworkPolicy keeps the ingress from Service ${service} on port ${port}`,
+  lines: [
+    `${owner} sends this request there; its pods take no connections from the ingress.`,
+    `Look at it with: kubectl -n ${service.split("/")[0] ?? ""} get networkpolicies`,
   ],
 });
 

@@ -7,7 +7,7 @@ import type { Balancer } from "../balancer.ts";
 import { clientOf, sourceAddress, type Connect, type ConnectionContext, type ConnectionSource } from "../connector.ts";
 import type { DataplaneState } from "../state.ts";
 import { changeHeaders, endToEnd, type HeaderMap } from "./filters.ts";
-import { gatewayFault, noEndpoint, renderPage, type Page } from "./pages.ts";
+import { gatewayFault, heldBack, noEndpoint, renderPage, type Page } from "./pages.ts";
 import type { ForwardPlan } from "./request-plan.ts";
 import type { SessionPool, UpstreamAgent, UpstreamRequestOptions } from "./upstream.ts";
 
@@ -38,6 +38,13 @@ export function contextsFor(
     .order(target.service, target.port, clientOf(source))
     .filter((endpoint) => tools.mayEnter(gateways, endpoint))
     .map((endpoint) => ({ source, service: target.service, port: target.port, endpoint }));
+}
+
+/** Why there is no endpoint to try (any more). */
+export function noContext({ state, mayEnter }: ProxyTools, { target, gateways, owner }: ForwardPlan): Page {
+  const ready = state.servicePort(target.service, target.port)?.port.endpoints.filter((e) => e.ready) ?? [];
+  const held = ready.length > 0 && !ready.some((e) => mayEnter(gateways, e));
+  return (held ? heldBack : noEndpoint)(target.service, target.port, owner);
 }
 
 export function sendPage(res: Outgoing, page: Page, accept: string | undefined): void {
@@ -140,7 +147,7 @@ function upstreamRequest(
 function overHttp1(exchange: Exchange, contexts: readonly ConnectionContext[]): void {
   const { tools, plan, req } = exchange;
   const context = contexts[0];
-  if (context === undefined) return fail(exchange, noEndpoint(plan.target.service, plan.target.port, plan.owner));
+  if (context === undefined) return fail(exchange, noContext(tools, plan));
   const options = upstreamRequest(tools, plan, plan.target, context, req);
   const upstream = nodeHttp().request(options);
   let started = false;
@@ -213,7 +220,7 @@ function writeHead(exchange: Exchange, status: number, from: HeaderMap): void {
 async function overHttp2(exchange: Exchange, contexts: readonly ConnectionContext[]): Promise<void> {
   const { tools, plan, req, res } = exchange;
   const context = contexts[0];
-  if (context === undefined) return fail(exchange, noEndpoint(plan.target.service, plan.target.port, plan.owner));
+  if (context === undefined) return fail(exchange, noContext(tools, plan));
   let session: http2.ClientHttp2Session;
   try {
     session = await tools.sessions.session(context, plan.target);

@@ -1,4 +1,6 @@
 /** What to do with one request, decided before a byte moves. */
+import net from "node:net";
+import os from "node:os";
 import type { BackendTarget, HttpFilter, WeightedBackend } from "../../config.ts";
 import {
   changeHeaders,
@@ -10,6 +12,7 @@ import {
   redirectLocation,
   type HeaderMap,
 } from "./filters.ts";
+import { answerChange, isPreflight, preflightHeaders } from "./cors.ts";
 import { hostnameOf, type RankedRule, type RequestHead } from "./match.ts";
 import { invalidBackend, noRule, unknownHost, type Page } from "./pages.ts";
 import type { RouteTable, Scheme } from "./route-table.ts";
@@ -40,6 +43,8 @@ export interface ForwardPlan {
 export type Plan =
   | ForwardPlan
   | { readonly kind: "redirect"; readonly status: number; readonly location: string }
+  /** Answered here: a preflight. */
+  | { readonly kind: "answer"; readonly status: number; readonly headers: Readonly<Record<string, string>> }
   | { readonly kind: "page"; readonly page: Page };
 
 export interface IncomingHead {
@@ -50,12 +55,18 @@ export interface IncomingHead {
   readonly remoteAddress: string;
 }
 
-const LOOPBACK = new Set(["127.0.0.1", "localhost", "::1", ""]);
+/** Names that mean this machine whoever says them: a page of elsewhere cannot have them lead here. */
+const MACHINE = new Set(["", "localhost", "host.docker.internal", "host.containers.internal"]);
 
-/** The host a request is for: on a host's own port the loopback names mean that host. */
+/**
+ * The host a request is for: on a host's own port every address and every name of this machine mean that host. Other
+ * names do not: a stranger's page could make its own name lead to 127.0.0.1 and read what is served here.
+ */
 export function requestedHost(authority: string, entry: Entry): string {
   const hostname = hostnameOf(authority);
-  return entry.hostname !== undefined && LOOPBACK.has(hostname) ? entry.hostname : hostname;
+  if (entry.hostname === undefined) return hostname;
+  const here = MACHINE.has(hostname) || net.isIP(hostname) !== 0 || hostname === os.hostname().toLowerCase();
+  return here || /^[^.]+\.localhost$/.test(hostname) ? entry.hostname : hostname;
 }
 
 export function planRequest(
@@ -78,7 +89,13 @@ export function planRequest(
       const shown = entry.publicPort === defaultPort(entry.scheme) ? "" : `:${entry.publicPort}`;
       return {
         kind: "page",
-        page: unknownHost(hostname, options.clusterName, table.names(), (n) => `${entry.scheme}://${n}${shown}/`),
+        page: unknownHost(
+          hostname,
+          options.clusterName,
+          table.names(),
+          (n) => `${entry.scheme}://${n}${shown}/`,
+          entry.hostname === undefined ? undefined : `${entry.hostname} at ${entry.scheme}://127.0.0.1${shown}/`,
+        ),
       };
     }
     case "no-rule":
@@ -101,6 +118,9 @@ function planRule(
 ): Plan {
   const { rule, front } = ranked;
   const prefix = matchedPrefix(rule);
+  const cors = rule.filters.find((f) => f.type === "cors");
+  if (cors !== undefined && isPreflight(incoming.method, incoming.headers))
+    return { kind: "answer", status: 204, headers: preflightHeaders(cors, incoming.headers) };
   const redirect = rule.filters.find((f) => f.type === "redirect");
   if (redirect !== undefined) {
     const hostname = hostnameOf(incoming.authority) || at.hostname;
@@ -139,7 +159,12 @@ function planRule(
     target: backend.target,
     path: path + at.search,
     headers,
-    responseFilters: filters.filter((f) => f.type === "responseHeaders"),
+    responseFilters: [
+      ...filters.filter((f) => f.type === "responseHeaders"),
+      ...filters
+        .filter((f) => f.type === "cors")
+        .map((f): HttpFilter => ({ type: "responseHeaders", change: answerChange(f, incoming.headers) })),
+    ],
     mirrors: filters.filter((f) => f.type === "mirror"),
     requestTimeoutMs: rule.requestTimeoutMs ?? 0,
     backendTimeoutMs: rule.backendTimeoutMs ?? 0,

@@ -11,7 +11,9 @@ export type Found =
   | { readonly kind: "no-rule" }
   | { readonly kind: "no-host" };
 
+/** A host whose TLS carries no HTTP for us: left alone, or ended here. */
 export interface Passthrough {
+  readonly kind: "untouched" | "terminated";
   readonly backends: readonly WeightedBackend[];
   readonly gateways: readonly string[] | undefined;
 }
@@ -70,8 +72,11 @@ export class RouteTable {
   /** Backends of a host whose TLS is passed through. */
   passthrough(hostname: string): Passthrough | undefined {
     for (const entry of this.#entries(hostname)) {
-      for (const { front, host } of entry.hosts)
-        if (host.passthrough !== undefined) return { backends: host.passthrough, gateways: front.gateways };
+      for (const { front, host } of entry.hosts) {
+        const { gateways } = front;
+        if (host.passthrough !== undefined) return { kind: "untouched", backends: host.passthrough, gateways };
+        if (host.terminated !== undefined) return { kind: "terminated", backends: host.terminated, gateways };
+      }
       if (entry.rules.length > 0) return undefined;
     }
     return undefined;

@@ -4,8 +4,8 @@ import type { Duplex } from "node:stream";
 import { nodeHttp } from "@travelops/kube/api/node-http";
 import type { ConnectionContext, ConnectionSource } from "../connector.ts";
 import { join } from "../pump.ts";
-import { noEndpoint, renderPage, type Page } from "./pages.ts";
-import { contextsFor, type ProxyTools } from "./proxy-request.ts";
+import { renderPage, type Page } from "./pages.ts";
+import { contextsFor, noContext, type ProxyTools } from "./proxy-request.ts";
 import type { ForwardPlan } from "./request-plan.ts";
 import type { UpstreamRequestOptions } from "./upstream.ts";
 
@@ -37,8 +37,7 @@ function attempt(
   head: Buffer,
 ): void {
   const context = contexts[0];
-  if (context === undefined)
-    return writePage(socket, noEndpoint(plan.target.service, plan.target.port, plan.owner), req.headers.accept);
+  if (context === undefined) return writePage(socket, noContext(tools, plan), req.headers.accept);
   const upstream = nodeHttp().request({
     host: context.endpoint.ip,
     port: context.endpoint.port,
