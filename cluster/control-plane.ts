@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import path from "node:path";
 import type { Clock, Logger } from "@travelops/kube";
 import { createAccessControl } from "./apiserver/access-control.ts";
+import { openAudit } from "./apiserver/audit/open-audit.ts";
 import type { ApiServer, NodeAccess } from "./apiserver/api-server.ts";
 import { createApiServer } from "./apiserver/create-api-server.ts";
 import { openPki, type ClusterPki } from "./apiserver/pki/cluster-pki.ts";
@@ -53,7 +54,9 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       clientCa: pki.ca,
       tokenKey: pki.tokenKey,
     });
+    const audit = await openAudit({ dir: dataDir, clock, log });
     const server = await createApiServer({
+      ...(audit === undefined ? {} : { audit }),
       store,
       access,
       clock,
@@ -75,6 +78,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       setNodeAccess: (access) => server.setNodeAccess(access),
       async close() {
         await server.close();
+        await audit?.close();
         access.close();
         await store.close();
       },

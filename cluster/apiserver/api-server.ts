@@ -8,6 +8,8 @@ export interface UserInfo {
   readonly uid?: string;
   readonly groups: readonly string[];
   readonly extra?: Readonly<Record<string, readonly string[]>>;
+  /** Who really asks, where a request impersonates this user. */
+  readonly impersonator?: UserInfo;
 }
 
 /** Byte streams of one exec or attach session, in the kubelet's terms. */

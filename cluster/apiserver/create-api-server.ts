@@ -58,6 +58,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     watches: new WatchHub(store, metrics),
     metrics,
     limits,
+    audit: options.audit,
     flows: new FlowControl({
       store,
       clock: options.clock,

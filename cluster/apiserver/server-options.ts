@@ -13,6 +13,7 @@ import type { AccessControl } from "./access.ts";
 import type { WebhookIndex } from "./admission/webhooks/webhook-index.ts";
 import type { NodeAccess, UserInfo } from "./api-server.ts";
 import type { ResourceRequest } from "./request/request-info.ts";
+import type { Auditor } from "./audit/auditor.ts";
 import type { FlowControl } from "./flow-control/flow-control.ts";
 import type { Registry } from "./registry/registry.ts";
 import type { Metrics } from "./system/metrics.ts";
@@ -64,6 +65,8 @@ export interface ApiServerOptions {
   readonly clientCaBundle?: string;
   /** How this server shows other API servers that a request is passed on by it. */
   readonly frontProxy?: FrontProxy;
+  /** Writes requests down as a policy says. */
+  readonly audit?: Auditor;
   readonly limits?: Partial<Limits>;
   readonly validate?: ValidateObject;
   readonly upgrade?: Upgrade;
@@ -103,6 +106,8 @@ export interface ServerCore {
   readonly webhooks: WebhookClient;
   /** Which webhooks have a say in a request. */
   readonly admissionWebhooks: WebhookIndex;
+  /** Undefined without an audit policy. */
+  readonly audit: Auditor | undefined;
   readonly flows: FlowControl;
   /** Group versions that other servers serve. */
   readonly aggregation: Aggregation;

@@ -42,15 +42,26 @@ export class AuditLog {
   }
 
   record(time: number, actor: Actor, key: ObjectKey, revision: number): void {
+    const { table, namespace, name } = key;
+    this.append(time, {
+      time: new Date(time).toISOString(),
+      user: actor.user,
+      verb: actor.verb,
+      table,
+      ...(namespace === "" ? {} : { namespace }),
+      name,
+      revision,
+    });
+  }
+
+  /** One line of JSON. */
+  append(time: number, entry: object): void {
     if (this.#waiting.length >= MAX_WAITING) {
       this.#dropped++;
       return;
     }
     this.#now = time;
-    const { table, namespace, name } = key;
-    this.#waiting.push(
-      `${JSON.stringify({ time: new Date(time).toISOString(), user: actor.user, verb: actor.verb, table, ...(namespace === "" ? {} : { namespace }), name, revision })}\n`,
-    );
+    this.#waiting.push(`${JSON.stringify(entry)}\n`);
     this.#writing ??= this.#drain();
   }
 

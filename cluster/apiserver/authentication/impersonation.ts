@@ -36,6 +36,7 @@ export function impersonate(user: UserInfo, headers: RequestFacts["headers"], au
     ...(asked.uid === "" ? {} : { uid: asked.uid }),
     groups: groupsOf(asked, account?.[1]),
     extra: asked.extra,
+    impersonator: user,
   };
 }
 

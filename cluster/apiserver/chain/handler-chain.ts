@@ -77,6 +77,9 @@ const isMutating = (info: RequestInfo): boolean =>
     ? info.verb !== "get" && info.verb !== "list" && info.verb !== "watch"
     : info.verb !== "get" && info.verb !== "head" && info.verb !== "options";
 
+/** Written down by the audit policy, where there is one. */
+const audited: Filter = (core, call, next) => (core.audit === undefined ? next(call) : core.audit.observe(call, next));
+
 /** A seat of the request's priority level; a watch holds it only until it has begun. */
 const share: Filter = async (core, call, next) => {
   const { info, user } = call;
@@ -132,6 +135,7 @@ const authorize: Filter = async (core, call, next) => {
   if (isPublicPath(info.path)) return next(call);
   const attributes = attributesOf(user, info);
   const decision = core.access.authorize(attributes);
+  call.decision = decision;
   if (!decision.allowed) throw forbiddenError(attributes, decision);
   // A WebSocket can only be opened by GET, but what it does is what POST does.
   if (call.upgrade && info.kind === "resource" && info.verb === "get" && STREAMED.has(info.subresource)) {
@@ -148,7 +152,7 @@ const refuseWhenClosing: Filter = async (core, call, next) => {
   return next(call);
 };
 
-const FILTERS: readonly Filter[] = [measure, recover, refuseWhenClosing, authenticate, share, authorize];
+const FILTERS: readonly Filter[] = [measure, recover, refuseWhenClosing, authenticate, audited, share, authorize];
 
 /** The whole way of a request, from the outermost filter to `handler`. */
 export function handlerChain(core: ServerCore, handler: Handler): Handler {

@@ -139,7 +139,7 @@ export class FlowControl {
   async #statuses(): Promise<void> {
     const { store, clock } = this.#options;
     await Promise.all(
-      store.list(SCHEMAS).items.map(({ key, object }) => {
+      store.list(SCHEMAS).items.map(async ({ key, object }) => {
         const wanted = dangling(store, object, formatTime(clock.now()));
         if (hasCondition(object, wanted)) return undefined;
         return store.write(key, systemActor("update"), (current) => {

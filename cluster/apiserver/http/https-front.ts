@@ -73,6 +73,12 @@ function peerCertificate(req: HttpRequest): X509Certificate | undefined {
   return known.certificate;
 }
 
+/** A body that was read before it is passed on. */
+async function* bytesOf(body: Promise<RequestBody>): AsyncGenerator<Uint8Array> {
+  const read = await body;
+  if (read.kind === "bytes") yield read.bytes;
+}
+
 class HttpCall implements ApiCall {
   readonly id: string;
   readonly method: string;
@@ -82,6 +88,7 @@ class HttpCall implements ApiCall {
   readonly warnings: string[] = [];
   user: ApiCall["user"] = undefined;
   flow: ApiCall["flow"] = undefined;
+  decision: ApiCall["decision"] = undefined;
   readonly #req: HttpRequest;
   readonly #limit: number;
   readonly #gone: { on(event: "close", listener: () => void): unknown };
@@ -113,6 +120,9 @@ class HttpCall implements ApiCall {
   get peerCertificate(): X509Certificate | undefined {
     return peerCertificate(this.#req);
   }
+  get remoteAddress(): string {
+    return this.#req.socket?.remoteAddress ?? "";
+  }
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       const controller = new AbortController();
@@ -122,7 +132,7 @@ class HttpCall implements ApiCall {
     return this.#controller.signal;
   }
   openBody(): AsyncIterable<Uint8Array> {
-    return this.#req as AsyncIterable<Uint8Array>;
+    return this.#body === undefined ? (this.#req as AsyncIterable<Uint8Array>) : bytesOf(this.#body);
   }
   readBody(): Promise<RequestBody> {
     return (this.#body ??= collect(this.#req, this.#limit).then((bytes): RequestBody =>
@@ -155,10 +165,16 @@ const statusOf = (error: unknown): Status =>
 
 const nothing = (): void => {};
 
+/** A client may name its request, so that both sides find it in their logs. */
+function idOf(req: HttpRequest, { nextId }: HttpsFrontOptions): string {
+  const given = req.headers["audit-id"];
+  return typeof given === "string" && /^[\w.:-]{1,64}$/.test(given) ? given : nextId();
+}
+
 async function onRequest(options: HttpsFrontOptions, req: HttpRequest, res: HttpResponse): Promise<void> {
   req.on("error", nothing);
   res.on("error", nothing);
-  const id = options.nextId();
+  const id = idOf(req, options);
   let call: ApiCall;
   try {
     call = new HttpCall(req, res, id, options.limits.bodyBytes, false);
@@ -192,7 +208,7 @@ async function onUpgrade(
 ): Promise<void> {
   socket.on("error", nothing);
   try {
-    const call = new HttpCall(req, socket, options.nextId(), options.limits.bodyBytes, true);
+    const call = new HttpCall(req, socket, idOf(req, options), options.limits.bodyBytes, true);
     const reply = await options.handler(call);
     if (socket.destroyed) return;
     if (reply.kind === "takeover") return reply.take(req, socket, head);

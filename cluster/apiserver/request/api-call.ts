@@ -19,8 +19,12 @@ export interface ApiCall {
   readonly query: URLSearchParams;
   readonly headers: Headers;
   readonly peerCertificate: X509Certificate | undefined;
+  /** The address it came from; absent inside the process. */
+  readonly remoteAddress?: string;
   /** Set by the authentication filter, or from the start for calls inside the process. */
   user: UserInfo | undefined;
+  /** What authorization came to. */
+  decision?: { readonly allowed: boolean; readonly reason: string };
   /** Where flow control put it. */
   flow?: { readonly schemaUid: string; readonly levelUid: string };
   /** An upgrade of an HTTP/1.1 connection was asked for. */
