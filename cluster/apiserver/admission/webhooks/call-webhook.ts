@@ -1,5 +1,5 @@
 /** Asks one webhook, and turns whatever it does into an answer, a refusal, or a fault in upstream's words. */
-import { badRequest, internalError, StatusError } from "@travelops/kube";
+import { badRequest, internalError, StatusError, timeoutError } from "@travelops/kube";
 import type { ServerCore } from "../../server-options.ts";
 import { type WebhookTarget, webhookTarget } from "../../webhook-client/webhook-target.ts";
 import {
@@ -53,7 +53,7 @@ export async function callWebhook(
     answer = await ask(core, webhook, subject, signal);
   } catch (error) {
     if (!(error instanceof WebhookFailed)) throw error;
-    signal?.throwIfAborted();
+    if (signal?.aborted === true) throw timeoutError("Timeout: request did not complete within requested timeout");
     if (webhook.failurePolicy === "Fail") throw internalError(error.message);
     core.log.warn("a webhook failed and is passed over", { webhook: webhook.name, err: error });
     return undefined;

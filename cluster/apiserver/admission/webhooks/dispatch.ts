@@ -24,8 +24,8 @@ async function subjectFor(
     requested: target.requested,
     matched,
     namespace: target.namespace,
-    object: shownIn(core, matched, attributes.object),
-    oldObject: shownIn(core, matched, attributes.oldObject),
+    object: await shownIn(core, matched, attributes.object),
+    oldObject: await shownIn(core, matched, attributes.oldObject),
   };
   if (webhook.matchConditions.length === 0) return subject;
   const { conditionsHold } = await import("./match-conditions.ts");
@@ -65,27 +65,27 @@ async function runMutating(
     const subject = await subjectFor(core, webhook, { ...attributes, object }, target);
     if (subject === undefined) continue;
     const answer = await callWebhook(core, webhook, subject, signal);
-    const next = answer === undefined ? object : patchedBy(core, webhook, subject, answer.patch, object);
+    const next = answer === undefined ? object : await patchedBy(core, webhook, subject, answer.patch, object);
     reinvocation.called(webhook, !equalJson(next, object));
     object = next;
   }
   return object;
 }
 
-function patchedBy(
+async function patchedBy(
   core: ServerCore,
   webhook: Webhook,
   subject: ReviewSubject,
   patch: unknown,
   object: KubeObject | undefined,
-): KubeObject | undefined {
+): Promise<KubeObject | undefined> {
   if (patch === undefined || (Array.isArray(patch) && patch.length === 0)) return object;
-  if (subject.object === undefined) {
+  if (subject.object === undefined || object === undefined) {
     throw internalError(
       `admission webhook ${JSON.stringify(webhook.name)} attempted to modify the object, which is not supported for this operation`,
     );
   }
-  return patchedObject(core, subject.matched, subject.object, patch);
+  return patchedObject(core, subject.matched, subject.object, patch, object.apiVersion);
 }
 
 /** Asks all validating webhooks at once. Throws the first refusal, in the order in which they come in. */

@@ -1,5 +1,5 @@
 /** Whether a webhook is to be asked about a request, and in which version of the resource. */
-import { internalError, notFound, type KubeObject } from "@travelops/kube";
+import { formatApiVersion, internalError, notFound, type KubeObject } from "@travelops/kube";
 import { selects, type LabelSelector } from "@travelops/kube/client/selectors";
 import type { AdmissionAttributes } from "../../access.ts";
 import type { ServerCore } from "../../server-options.ts";
@@ -118,15 +118,19 @@ export function servedAs(core: ServerCore, matched: MatchedResource): ServedReso
   return isOwnKind(resource, matched) ? resource : undefined;
 }
 
-/** An object as it is stored, in the version that was matched. */
-export function shownIn(
+/** An object of the request, in the version that was matched. Rejects with `StatusError` 500. */
+export async function shownIn(
   core: ServerCore,
   matched: MatchedResource,
   object: KubeObject | undefined,
-): KubeObject | undefined {
-  if (object === undefined) return undefined;
+): Promise<KubeObject | undefined> {
+  const resource = servedAs(core, matched);
+  if (object === undefined || resource === undefined) return object;
+  const apiVersion = formatApiVersion(matched.group, matched.version);
+  if (object.apiVersion === apiVersion) return object;
   try {
-    return servedAs(core, matched)?.fromStorage?.(object) ?? object;
+    if (resource.conversion === undefined) return resource.fromStorage?.(object) ?? object;
+    return await (await resource.conversion.converter()).convert(core, object, apiVersion);
   } catch (error) {
     throw internalError(error instanceof Error ? error.message : String(error));
   }

@@ -13,16 +13,18 @@ import type { MatchedResource } from "./review.ts";
 /** What a patch could not do stands in the cause. */
 function messageOf(error: unknown): string {
   const cause = error instanceof StatusError ? error.cause : undefined;
-  return typeof cause === "string" ? cause : (error instanceof Error ? error.message : String(error));
+  if (typeof cause === "string") return cause;
+  return error instanceof Error ? error.message : String(error);
 }
 
-/** The object as it would be stored. Throws `StatusError` 500, as upstream, for a patch that does not apply. */
-export function patchedObject(
+/** The object in the version it came in. Rejects with `StatusError` 500, as upstream, for a patch that does not apply. */
+export async function patchedObject(
   core: ServerCore,
   matched: MatchedResource,
   shown: KubeObject,
   operations: unknown,
-): KubeObject {
+  apiVersion: string,
+): Promise<KubeObject> {
   const patched = patchedWith(shown, operations);
   const resource = servedAs(core, matched);
   const schema = resource?.row.schema ?? kindNode(matched.kind.group, matched.kind.version, matched.kind.kind);
@@ -39,7 +41,10 @@ export function patchedObject(
     const fault = decodeTypeError(schema, object);
     if (fault !== undefined) throw internalError(fault);
   }
-  return resource === undefined ? object : toStored(resource, object);
+  if (resource === undefined) return object;
+  const stored = toStored(resource, object);
+  if (stored.apiVersion === apiVersion || resource.conversion === undefined) return stored;
+  return (await resource.conversion.converter()).convert(core, stored, apiVersion);
 }
 
 function patchedWith(shown: KubeObject, operations: unknown): unknown {

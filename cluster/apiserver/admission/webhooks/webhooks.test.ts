@@ -1,125 +1,41 @@
-/** Admission webhooks over a real HTTPS server, on the real API server. */
+/** Admission webhooks over a real HTTPS server, on the real API server: what they are asked and may answer. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { StatusError, type KubeClient, type KubeObject } from "@travelops/kube";
-import type { Resource } from "@travelops/kube/client/client";
-import { startTestServer, type TestServer } from "../../testing/start-test-server.ts";
-import { answerWith, startWebhookServer, type WebhookServer } from "../../testing/webhook-server.ts";
+import type { KubeObject } from "@travelops/kube";
 import { read } from "../../registry/printers/printer.ts";
+import {
+  type Answer,
+  CONFIG_MAPS,
+  configMap,
+  deny,
+  type HookedServer,
+  label,
+  MERGE_PATCH,
+  patch,
+  refusal,
+  RULE,
+  startHookedServer,
+} from "../../testing/hooked-server.ts";
+import { answerWith } from "../../testing/webhook-server.ts";
 
-type Review = { readonly request: Readonly<Record<string, unknown>> & { readonly uid: string } };
-type Answer = (review: Review, path: string) => unknown;
+let hooked: HookedServer;
+beforeEach(async () => void (hooked = await startHookedServer()));
+afterEach(() => hooked.close());
 
-const CONFIG_MAPS = { group: "", version: "v1", resource: "configmaps", kind: "ConfigMap", namespaced: true };
-const MERGE_PATCH = "application/merge-patch+json";
 const PODS = { group: "", version: "v1", resource: "pods", kind: "Pod", namespaced: true };
-const of = (phase: "Mutating" | "Validating"): Resource => ({
-  group: "admissionregistration.k8s.io",
-  version: "v1",
-  resource: `${phase.toLowerCase()}webhookconfigurations`,
-  kind: `${phase}WebhookConfiguration`,
-  namespaced: false,
-});
-
-let api: TestServer;
-let hook: WebhookServer;
-let client: KubeClient;
-let answers: Record<string, Answer>;
-const reviews: Review["request"][] = [];
-
-const respond = (review: Review, response: object): object => ({
-  apiVersion: "admission.k8s.io/v1",
-  kind: "AdmissionReview",
-  response: { uid: review.request.uid, allowed: true, ...response },
-});
-const allow: Answer = (review) => respond(review, {});
-const deny =
-  (status?: object): Answer =>
-  (review) =>
-    respond(review, { allowed: false, ...(status === undefined ? {} : { status }) });
-const patch =
-  (...operations: object[]): Answer =>
-  (review) =>
-    respond(review, {
-      patchType: "JSONPatch",
-      patch: Buffer.from(JSON.stringify(operations)).toString("base64"),
-    });
-const label =
-  (key: string, value = "x"): Answer =>
-  (review) => {
-    const labels = read(review.request["object"], "metadata", "labels");
-    return labels === undefined
-      ? patch({ op: "add", path: "/metadata/labels", value: { [key]: value } })(review, "")
-      : patch({ op: "add", path: `/metadata/labels/${key}`, value })(review, "");
-  };
-
-beforeEach(async () => {
-  api = await startTestServer();
-  client = api.client();
-  answers = {};
-  reviews.length = 0;
-  hook = await startWebhookServer({
-    answer(body, path) {
-      const review = body as Review;
-      reviews.push(review.request);
-      const name = path.slice(1).split("?")[0] ?? "";
-      return (answers[name] ?? allow)(review, name);
-    },
-  });
-});
-afterEach(async () => {
-  await api.close();
-  await hook.close();
-});
-
-const RULE = { apiGroups: [""], apiVersions: ["v1"], operations: ["*"], resources: ["configmaps"] };
-
-/** A configuration with one webhook `NAME.example.com` that asks `/NAME`. */
-async function configure(phase: "Mutating" | "Validating", name: string, fields: object = {}): Promise<void> {
-  await client.create(of(phase), {
-    apiVersion: "admissionregistration.k8s.io/v1",
-    kind: `${phase}WebhookConfiguration`,
-    metadata: { name },
-    webhooks: [
-      {
-        name: `${name}.example.com`,
-        sideEffects: "None",
-        admissionReviewVersions: ["v1"],
-        clientConfig: { url: `${hook.url}/${name}`, caBundle: hook.caBundle },
-        rules: [RULE],
-        ...fields,
-      },
-    ],
-  } as KubeObject);
-}
-
-const configMap = (name: string, data: Record<string, string> = {}, labels?: Record<string, string>): KubeObject => ({
-  apiVersion: "v1",
-  kind: "ConfigMap",
-  metadata: { name, namespace: "default", ...(labels === undefined ? {} : { labels }) },
-  data,
-});
 const pod = (name: string): KubeObject => ({
   apiVersion: "v1",
   kind: "Pod",
   metadata: { name, namespace: "default" },
   spec: { containers: [{ name: "c", image: "i" }] },
 });
-const refusal = async (promise: Promise<unknown>): Promise<StatusError["status"]> => {
-  const error = await promise.then(
-    () => undefined,
-    (cause: unknown) => cause,
-  );
-  if (!(error instanceof StatusError)) throw new Error("it was not refused", { cause: error });
-  return error.status;
-};
 
 describe("what a webhook is asked", () => {
   it("the review of a creation, an update and a deletion", async () => {
-    await configure("Validating", "look");
-    await client.create(CONFIG_MAPS, configMap("a", { k: "1" }));
-    await client.update(CONFIG_MAPS, configMap("a", { k: "2" }));
-    await client.delete(CONFIG_MAPS, "default", "a");
-    const [created, updated, deleted] = reviews;
+    await hooked.configure("Validating", "look");
+    await hooked.client.create(CONFIG_MAPS, configMap("a", { k: "1" }));
+    await hooked.client.update(CONFIG_MAPS, configMap("a", { k: "2" }));
+    await hooked.client.delete(CONFIG_MAPS, "default", "a");
+    const [created, updated, deleted] = hooked.reviews;
     expect(created).toMatchObject({
       kind: { group: "", version: "v1", kind: "ConfigMap" },
       resource: { group: "", version: "v1", resource: "configmaps" },
@@ -156,45 +72,48 @@ describe("refusals", () => {
     [{ reason: "Because" }, 400, "Because", ": Because"],
     [{ message: "no", code: 200 }, 400, undefined, ": no"],
   ])("with the status %j", async (status, code, reason, text) => {
-    await configure("Validating", "deny");
-    answers["deny"] = deny(status);
-    const refused = await refusal(client.create(CONFIG_MAPS, configMap("a")));
+    await hooked.configure("Validating", "deny");
+    hooked.answers.set("deny", deny(status));
+    const refused = await refusal(hooked.client.create(CONFIG_MAPS, configMap("a")));
     expect(refused.code).toBe(code);
     expect(refused.reason).toBe(reason ?? "Unknown");
     expect(refused.message).toMatch(
       new RegExp(`^admission webhook "deny.example.com" denied the request${text.startsWith(":") ? "" : " "}${text}$`),
     );
-    expect(api.store.get({ table: "configmaps.", namespace: "default", name: "a" })).toBeUndefined();
+    expect(hooked.api.store.get({ table: "configmaps.", namespace: "default", name: "a" })).toBeUndefined();
   });
 
   it("leave deletion, patches and collections as they are", async () => {
-    await client.create(CONFIG_MAPS, configMap("a", { k: "1" }));
-    await configure("Validating", "deny");
-    answers["deny"] = deny();
+    await hooked.client.create(CONFIG_MAPS, configMap("a", { k: "1" }));
+    await hooked.configure("Validating", "deny");
+    hooked.answers.set("deny", deny());
     const key = { namespace: "default", name: "a" };
-    await expect(client.delete(CONFIG_MAPS, "default", "a")).rejects.toThrow("without explanation");
-    await expect(client.patch(CONFIG_MAPS, "default", "a", MERGE_PATCH, { data: { k: "2" } })).rejects.toThrow(
+    await expect(hooked.client.delete(CONFIG_MAPS, "default", "a")).rejects.toThrow("without explanation");
+    await expect(hooked.client.patch(CONFIG_MAPS, "default", "a", MERGE_PATCH, { data: { k: "2" } })).rejects.toThrow(
       "without explanation",
     );
-    expect(api.store.get({ table: "configmaps.", ...key })?.object["data"]).toEqual({ k: "1" });
+    expect(hooked.api.store.get({ table: "configmaps.", ...key })?.object["data"]).toEqual({ k: "1" });
   });
 });
 
 describe("changes", () => {
   it("are pruned, defaulted, checked, and nobody's", async () => {
-    await configure("Mutating", "change", { rules: [{ ...RULE, resources: ["pods"], operations: ["CREATE"] }] });
-    answers["change"] = patch(
-      { op: "add", path: "/spec/containers/-", value: { name: "side", image: "s", unknown: 1 } },
-      { op: "add", path: "/metadata/uid", value: "mine" },
+    await hooked.configure("Mutating", "change", { rules: [{ ...RULE, resources: ["pods"], operations: ["CREATE"] }] });
+    hooked.answers.set(
+      "change",
+      patch(
+        { op: "add", path: "/spec/containers/-", value: { name: "side", image: "s", unknown: 1 } },
+        { op: "add", path: "/metadata/uid", value: "mine" },
+      ),
     );
-    const made = await client.create(PODS, pod("p"), { fieldManager: "me" });
+    const made = await hooked.client.create(PODS, pod("p"), { fieldManager: "me" });
     const side = read(made, "spec", "containers", 1);
     expect(side).toMatchObject({ name: "side", terminationMessagePath: "/dev/termination-log" });
     expect(side).not.toHaveProperty("unknown");
     expect(made.metadata.uid).not.toBe("mine");
     expect(JSON.stringify(made.metadata.managedFields)).toContain('k:{\\"name\\":\\"c\\"}');
     expect(JSON.stringify(made.metadata.managedFields)).not.toContain("side");
-    expect(reviews[0]?.["object"]).not.toHaveProperty("metadata.uid");
+    expect(hooked.reviews[0]?.["object"]).not.toHaveProperty("metadata.uid");
   });
 
   it("come in the order of the configurations' names, and those that ask for it see them again", async () => {
@@ -205,11 +124,11 @@ describe("changes", () => {
         seen.push([name, Object.keys((read(review.request["object"], "metadata", "labels") ?? {}) as object)]);
         return answer(review, name);
       };
-    await configure("Mutating", "c3");
-    await configure("Mutating", "a1", { reinvocationPolicy: "IfNeeded" });
-    await configure("Mutating", "b2");
-    for (const name of ["a1", "b2", "c3"]) answers[name] = watching(label(name));
-    const made = await client.create(CONFIG_MAPS, configMap("a"));
+    await hooked.configure("Mutating", "c3");
+    await hooked.configure("Mutating", "a1", { reinvocationPolicy: "IfNeeded" });
+    await hooked.configure("Mutating", "b2");
+    for (const name of ["a1", "b2", "c3"]) hooked.answers.set(name, watching(label(name)));
+    const made = await hooked.client.create(CONFIG_MAPS, configMap("a"));
     expect(seen).toEqual([
       ["a1", []],
       ["b2", ["a1"]],
@@ -220,17 +139,17 @@ describe("changes", () => {
   });
 
   it("are made anew when another was faster, and nothing is lost", async () => {
-    await client.create(CONFIG_MAPS, configMap("a"));
-    await configure("Mutating", "slow", { objectSelector: { matchLabels: { slow: "yes" } } });
+    await hooked.client.create(CONFIG_MAPS, configMap("a"));
+    await hooked.configure("Mutating", "slow", { objectSelector: { matchLabels: { slow: "yes" } } });
     const key = { namespace: "default", name: "a" };
     let calls = 0;
-    answers["slow"] = async (review) => {
-      if (calls++ === 0) await client.patch(CONFIG_MAPS, "default", "a", MERGE_PATCH, { data: { other: "1" } });
+    hooked.answers.set("slow", async (review) => {
+      if (calls++ === 0) await hooked.client.patch(CONFIG_MAPS, "default", "a", MERGE_PATCH, { data: { other: "1" } });
       return label("seen")(review, "");
-    };
-    await client.patch(CONFIG_MAPS, "default", "a", MERGE_PATCH, { metadata: { labels: { slow: "yes" } } });
+    });
+    await hooked.client.patch(CONFIG_MAPS, "default", "a", MERGE_PATCH, { metadata: { labels: { slow: "yes" } } });
     expect(calls).toBe(2);
-    const now = api.store.get({ table: "configmaps.", ...key })?.object;
+    const now = hooked.api.store.get({ table: "configmaps.", ...key })?.object;
     expect(now?.["data"]).toEqual({ other: "1" });
     expect(now?.metadata.labels).toEqual({ slow: "yes", seen: "x" });
   });
@@ -244,17 +163,17 @@ describe("failures", () => {
     ],
     ["Ignore", undefined],
   ])("are held against the request by policy %s", async (failurePolicy, text) => {
-    await configure("Validating", "bad", { failurePolicy });
-    answers["bad"] = () => answerWith(500, "boom");
-    const created = client.create(CONFIG_MAPS, configMap("a"));
+    await hooked.configure("Validating", "bad", { failurePolicy });
+    hooked.answers.set("bad", () => answerWith(500, "boom"));
+    const created = hooked.client.create(CONFIG_MAPS, configMap("a"));
     if (text === undefined) await expect(created).resolves.toBeDefined();
     else await expect(created).rejects.toThrow(text);
   });
 
   it("a dry run needs a webhook without side effects", async () => {
-    await configure("Validating", "look");
-    await client.create(CONFIG_MAPS, configMap("a"), { dryRun: true });
-    expect(reviews[0]?.["dryRun"]).toBe(true);
-    expect(api.store.get({ table: "configmaps.", namespace: "default", name: "a" })).toBeUndefined();
+    await hooked.configure("Validating", "look");
+    await hooked.client.create(CONFIG_MAPS, configMap("a"), { dryRun: true });
+    expect(hooked.reviews[0]?.["dryRun"]).toBe(true);
+    expect(hooked.api.store.get({ table: "configmaps.", namespace: "default", name: "a" })).toBeUndefined();
   });
 });
