@@ -284,6 +284,7 @@ describe("impersonation", () => {
       uid: "1",
       groups: ["a", "b", "system:authenticated"],
       extra: { "foo/bar": ["x", "y"] },
+      impersonator: expect.objectContaining({ name: "kubernetes-admin" }) as unknown,
     });
     expect(await as({ "impersonate-user": "bob", "impersonate-group": "a, b" })).toMatchObject({
       groups: ["a", "b", "system:authenticated"],
