@@ -1,6 +1,7 @@
 /** Has volumes made or set aside for claims that waited for their first pod. */
 import type { KubeClient, Node, PersistentVolumeClaim } from "@travelops/kube";
 import { isConflict, PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES } from "@travelops/kube";
+import { BOUND_BY_CONTROLLER } from "../controllers/persistent-volume/match.ts";
 import { preparationOf, type VolumeLookup } from "./volumes.ts";
 
 const MERGE = "application/merge-patch+json";
@@ -22,7 +23,8 @@ export async function prepareVolumes(
         await client.patch(PERSISTENT_VOLUME_CLAIMS, namespace, name, MERGE, { metadata });
       } else {
         const claimRef = { apiVersion: "v1", kind: "PersistentVolumeClaim", namespace, name, uid };
-        const metadata = { resourceVersion: step.volume.metadata.resourceVersion };
+        const { resourceVersion: version } = step.volume.metadata;
+        const metadata = { resourceVersion: version, annotations: { [BOUND_BY_CONTROLLER]: "yes" } };
         await client.patch(PERSISTENT_VOLUMES, "", step.volume.metadata.name ?? "", MERGE, {
           metadata,
           spec: { claimRef },

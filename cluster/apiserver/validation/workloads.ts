@@ -14,8 +14,9 @@ import {
   selectorMatches,
   templateLabels,
 } from "./checks.ts";
-import { child, type Fields, has, number, text } from "./fields.ts";
+import { child, type Fields, has, items, number, text } from "./fields.ts";
 import { checkPodTemplate } from "./pod-spec.ts";
+import { checkClaimSpec } from "./storage.ts";
 
 const EMPTY_LABELS = "`selector` does not match template `labels`";
 
@@ -72,10 +73,16 @@ function counts(spec: Fields, keys: readonly string[], errors: Errors): void {
 }
 
 /** The type and bounds of an update, as upstream shows them. */
-const shown = (strategy: Fields): Fields => ({
-  Type: text(strategy, "type"),
-  RollingUpdate: strategy["rollingUpdate"] ?? null,
-});
+function shown(strategy: Fields): Fields {
+  const rolling = child(strategy, "rollingUpdate");
+  return {
+    Type: text(strategy, "type"),
+    RollingUpdate:
+      rolling === undefined
+        ? null
+        : { MaxUnavailable: rolling["maxUnavailable"] ?? 0, MaxSurge: rolling["maxSurge"] ?? 0 },
+  };
+}
 
 const isZero = (value: unknown): boolean => value === 0 || value === "0%" || value === undefined;
 
@@ -201,6 +208,21 @@ function statefulStrategy(spec: Fields, errors: Errors): void {
   }
 }
 
+/** As its pods will be: with a volume for each claim, and host names that are the controller's. */
+function withClaims(spec: Fields): Fields {
+  const template = child(spec, "template");
+  const pod = child(template, "spec");
+  if (template === undefined || pod === undefined) return spec;
+  const claims = items(spec, "volumeClaimTemplates").map((claim) => text(child(claim, "metadata"), "name"));
+  const added = claims.map((name) => ({ name, persistentVolumeClaim: { claimName: name } }));
+  const own = items(pod, "volumes").filter((volume) => !claims.includes(text(volume, "name")));
+  const volumes = [...added, ...own];
+  return {
+    ...spec,
+    template: { ...template, spec: { ...pod, volumes, subdomain: undefined, hostname: undefined } },
+  };
+}
+
 export function checkStatefulSet(set: KubeObject, old: KubeObject | undefined, errors: Errors): void {
   const spec = child(set, "spec") ?? {};
   const management = text(spec, "podManagementPolicy");
@@ -217,7 +239,11 @@ export function checkStatefulSet(set: KubeObject, old: KubeObject | undefined, e
   nonNegative(number(child(spec, "ordinals"), "start"), "spec.ordinals.start", errors);
   if (text(spec, "serviceName") !== "") checkText(text(spec, "serviceName"), "spec.serviceName", dnsLabel, errors);
   checkSelector(spec, undefined, "statefulset", true, errors);
-  checkTemplate(spec, "spec.template", errors);
+  if (old === undefined)
+    items(spec, "volumeClaimTemplates").forEach((claim, i) =>
+      checkClaimSpec(child(claim, "spec"), `spec.volumeClaimTemplates[${i}].spec`, errors),
+    );
+  checkTemplate(withClaims(spec), "spec.template", errors);
   const before = child(old, "spec");
   if (before === undefined) return;
   const fixed = (of: Fields): Fields =>

@@ -32,6 +32,7 @@ import {
 import type { ControllerContext } from "../context.ts";
 import { messageOf } from "../shared/pod-control.ts";
 import { evaluateMetrics, type Proposal } from "./metric.ts";
+import { AutoscalerSelectors } from "./selectors.ts";
 import { limitReplicas, NO_HISTORY, remember, type Said, type ScalingHistory } from "./scaling-rules.ts";
 
 const WORKERS = 5;
@@ -79,6 +80,7 @@ class Autoscaler {
   readonly #pods: Informer<Pod>;
   readonly #discovery: Discovery;
   readonly #recorder: EventRecorder;
+  readonly #selectors = new AutoscalerSelectors();
   /** By uid. */
   readonly #histories = new Map<string, ScalingHistory>();
 
@@ -89,7 +91,9 @@ class Autoscaler {
     this.#discovery = discover(context.client.transport);
     this.#recorder = context.recorder("horizontal-pod-autoscaler");
     autoscalers.onEvent(({ type, object }) => {
-      if (type === "deleted") this.#histories.delete(object.metadata.uid ?? "");
+      if (type !== "deleted") return;
+      this.#histories.delete(object.metadata.uid ?? "");
+      this.#selectors.delete(object);
     });
   }
 
@@ -180,6 +184,14 @@ class Autoscaler {
     const { namespace = "" } = hpa.metadata;
     const requirements = parseLabelSelector(selector);
     const pods = this.#pods.list(namespace).filter((pod) => matchesLabels(requirements, pod.metadata.labels));
+    this.#selectors.set(hpa, requirements);
+    const rivals = this.#selectors.of(namespace, pods);
+    if (rivals.length > 1) {
+      const message = `pods by selector ${selector} are controlled by multiple HPAs: [${rivals.join(" ")}]`;
+      this.#recorder.record(hpa, "Warning", "AmbiguousSelector", message);
+      pass.say("ScalingActive", "False", "AmbiguousSelector", message);
+      return undefined;
+    }
     const { scaleUp, scaleDown } = hpa.spec.behavior ?? {};
     const tolerance = { up: toleranceOf(scaleUp?.tolerance), down: toleranceOf(scaleDown?.tolerance) };
     const metrics = await this.#metrics(namespace, selector);

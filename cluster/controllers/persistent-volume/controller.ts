@@ -20,6 +20,7 @@ import { created, deleteExactly, patched, writeStatus } from "../shared/write.ts
 import { LOCAL_CLASS, type LocalVolumes, localVolumes, PROVISIONED_BY, PROVISIONER } from "./local-volumes.ts";
 import {
   askedGrowth,
+  BOUND_BY_CONTROLLER,
   defaultClass,
   isClaimedBy,
   reservedVolume,
@@ -29,7 +30,8 @@ import {
 } from "./match.ts";
 
 const BIND_COMPLETED = "pv.kubernetes.io/bind-completed";
-const BOUND_BY_CONTROLLER = "pv.kubernetes.io/bound-by-controller";
+/** Who is to make a claim's volume reads it there. */
+const PROVISIONER_NAMES = ["volume.kubernetes.io/storage-provisioner", "volume.beta.kubernetes.io/storage-provisioner"];
 const CLAIM_PROTECTION = "kubernetes.io/pvc-protection";
 const VOLUME_PROTECTION = "kubernetes.io/pv-protection";
 const WORKERS = 4;
@@ -173,10 +175,10 @@ class VolumeBinder {
     let bound = volume;
     if (volume.spec.claimRef?.uid !== uid) {
       const claimRef = { apiVersion: "v1", kind: "PersistentVolumeClaim", namespace, name, uid };
-      bound = await patched(client, this.#volumes, volume, {
-        metadata: { annotations: { [BOUND_BY_CONTROLLER]: "yes" } },
-        spec: { claimRef },
-      });
+      // Set aside by somebody for a claim of this name, it is not the controller's choice.
+      const isOurs = volume.spec.claimRef === undefined;
+      const metadata = isOurs ? { annotations: { [BOUND_BY_CONTROLLER]: "yes" } } : {};
+      bound = await patched(client, this.#volumes, volume, { metadata, spec: { claimRef } });
     }
     if (bound.status?.phase !== "Bound")
       await writeStatus(client, this.#volumes, bound, { ...bound.status, phase: "Bound" });
@@ -216,6 +218,10 @@ class VolumeBinder {
     } else if (storageClass.provisioner !== PROVISIONER) {
       const message = `Waiting for a volume to be created either by the external provisioner '${storageClass.provisioner}' or manually by the system administrator. If volume creation is delayed, please verify that the provisioner is running and correctly registered.`;
       this.#record(claim, "Normal", "ExternalProvisioning", message);
+      const { provisioner } = storageClass;
+      const annotations = Object.fromEntries(PROVISIONER_NAMES.map((key) => [key, provisioner]));
+      if (PROVISIONER_NAMES.some((key) => claim.metadata.annotations?.[key] !== provisioner))
+        await patched(this.#context.client, this.#claims, claim, { metadata: { annotations } });
     } else await this.#provisionLocal(claim, storageClass);
   }
 

@@ -12,6 +12,8 @@ export const isClaimedBy = (volume: PersistentVolume, claim: PersistentVolumeCla
   return reference?.uid === undefined || reference.uid === claim.metadata.uid;
 };
 
+/** On what a controller or the scheduler brought together, and not the user. */
+export const BOUND_BY_CONTROLLER = "pv.kubernetes.io/bound-by-controller";
 /** Where the scheduler says for which node a volume is made. */
 export const SELECTED_NODE = "volume.kubernetes.io/selected-node";
 
