@@ -2,7 +2,7 @@
 import type { Spread } from "./statistics.ts";
 import type { Subject, SubjectName } from "./subject.ts";
 
-export type Unit = "µs" | "ms" | "s" | "KB" | "MB" | "% of a core" | "a second";
+export type Unit = "µs" | "ms" | "s" | "KB" | "MB" | "%" | "% of a core" | "a second";
 
 export interface Budget {
   readonly limit: number;

@@ -8,9 +8,11 @@ import type { BenchContext, Figure, Measurement } from "./figure.ts";
 import { atSize } from "./figures/at-size.ts";
 import { creates } from "./figures/creates.ts";
 import { idle } from "./figures/idle.ts";
+import { idlePods } from "./figures/idle-pods.ts";
 import { list } from "./figures/list.ts";
 import { manyClusters } from "./figures/many-clusters.ts";
 import { podStart } from "./figures/pod-start.ts";
+import { serviceCost } from "./figures/service.ts";
 import { startUp } from "./figures/start-up.ts";
 import { travelDemo } from "./figures/travel-demo.ts";
 import { watchLatency } from "./figures/watch-latency.ts";
@@ -25,6 +27,8 @@ const FIGURES: readonly Figure[] = [
   watchLatency,
   atSize,
   podStart,
+  idlePods,
+  serviceCost,
   travelDemo,
   manyClusters,
 ];
