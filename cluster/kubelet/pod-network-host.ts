@@ -1,4 +1,5 @@
 /** What the network gets from the place where pods run: sockets made inside it, and programs beside the pods. */
+import type { Socket as DatagramSocket } from "node:dgram";
 import type { Server, Socket } from "node:net";
 
 export interface PodNetworkHost {
@@ -10,8 +11,8 @@ export interface PodNetworkHost {
 }
 
 export interface PodNetworkDaemon {
-  send(message: unknown, handle?: Server | Socket): void;
-  onMessage(listener: (message: unknown, handle?: Server | Socket) => void): void;
+  send(message: unknown, handle?: Server | Socket | DatagramSocket): void;
+  onMessage(listener: (message: unknown, handle?: Server | Socket | DatagramSocket) => void): void;
   /** The exit code, or the name of the signal. */
   readonly exited: Promise<number | string>;
   kill(): void;

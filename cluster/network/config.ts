@@ -232,7 +232,7 @@ export type HostListener =
   /** A port of 127.0.0.1 that stands for one host of the ingress. */
   | { readonly kind: "host"; readonly hostname: string }
   /** NodePort or LoadBalancer. */
-  | { readonly kind: "service"; readonly service: string; readonly port: number };
+  | { readonly kind: "service"; readonly service: string; readonly port: number; readonly protocol?: "UDP" };
 
 export type ToDataplane =
   | { readonly type: "start"; readonly settings: DataplaneSettings; readonly snapshot: Delta }

@@ -97,7 +97,12 @@ export async function startNetwork(options: StartNetworkOptions): Promise<Networ
     onPolicies: (enforcement) => controller.policiesEnforced(enforcement),
     onRestart: () => void listeners.reopen().then(() => controller.relook()),
   });
-  const urls = new LocalUrls(listeners, { cluster: cluster.name, ports: () => opened.ports, log });
+  const urls = new LocalUrls(listeners, {
+    cluster: cluster.name,
+    ports: () => opened.ports,
+    udp: host.sandbox === "namespaces",
+    log,
+  });
   const addresses = clusterAddresses(cluster.podRange, cluster.serviceRange);
   const controller = new NetworkController({ client, link, urls, appsDomain, addresses, clock, log, signal });
   const crds = installCrds(client, { clock, signal });

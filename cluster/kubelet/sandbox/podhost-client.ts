@@ -1,12 +1,13 @@
 /** The cluster process's end of podhost: requests with answers, and events by the key of what they concern. */
 import type { ChildProcess } from "node:child_process";
-import { Server, type Socket } from "node:net";
+import type { Socket as DatagramSocket } from "node:dgram";
+import type { Server, Socket } from "node:net";
 
-export type Handle = Server | Socket;
+export type Handle = Server | Socket | DatagramSocket;
 
 /** Node keeps a sent server open here as well: two would accept, and what lands with us would wait for ever. */
 function letGo(handle: Handle | undefined): void {
-  if (handle instanceof Server) handle.close();
+  if (handle !== undefined && "close" in handle) handle.close();
 }
 
 export interface ExitEvent {

@@ -1,5 +1,4 @@
 /** The dataplane as the cluster process sees it: rows go out as deltas, and the whole again after a restart. */
-import type net from "node:net";
 import path from "node:path";
 import type { Clock, Logger } from "@travelops/kube";
 import type {
@@ -14,6 +13,7 @@ import type {
   ServiceConfig,
   ToDataplane,
 } from "../config.ts";
+import type { HostSocket } from "./host-listeners.ts";
 import type { NetworkDaemon, NetworkHost } from "../network-host.ts";
 
 const DAEMON = path.join(import.meta.dirname, "../dataplane/main.ts");
@@ -50,7 +50,7 @@ export class DataplaneLink {
   };
   #pending: { [T in keyof Tables]?: Record<string, Tables[T] | null> } = {};
   /** Sockets on their way: closed here when they have arrived, since two owners would both accept. */
-  readonly #underway = new Map<string, net.Server>();
+  readonly #underway = new Map<string, HostSocket>();
   #daemon: NetworkDaemon | undefined;
   #restarts = 0;
   #cancelRestart: (() => void) | undefined;
@@ -118,8 +118,11 @@ export class DataplaneLink {
     if (this.#daemon !== undefined) send(this.#daemon, { type: "delta", delta });
   }
 
-  listen(id: string, listener: HostListener, server: net.Server): void {
-    if (this.#daemon === undefined) return void server.close();
+  listen(id: string, listener: HostListener, server: HostSocket): void {
+    if (this.#daemon === undefined) {
+      server.close();
+      return;
+    }
     this.#underway.set(id, server);
     this.#daemon.send({ type: "listen", id, listener } satisfies ToDataplane, server);
   }
@@ -147,7 +150,7 @@ export class DataplaneLink {
       case "policies":
         return this.#options.onPolicies(message.enforcement);
       case "listening":
-        this.#underway.get(message.id)?.close();
+        release(this.#underway.get(message.id));
         this.#underway.delete(message.id);
         return;
       case "ready":
@@ -157,7 +160,7 @@ export class DataplaneLink {
 
   #ended(daemon: NetworkDaemon, code: number | string): void {
     if (this.#daemon === daemon) this.#daemon = undefined;
-    for (const server of this.#underway.values()) server.close();
+    for (const socket of this.#underway.values()) release(socket);
     this.#underway.clear();
     if (this.#closed) return;
     const wait = RESTART_MS[Math.min(this.#restarts++, RESTART_MS.length - 1)] ?? 5000;
@@ -176,8 +179,17 @@ export class DataplaneLink {
   close(): void {
     this.#closed = true;
     this.#cancelRestart?.();
-    for (const server of this.#underway.values()) server.close();
+    for (const socket of this.#underway.values()) release(socket);
     this.#daemon?.kill();
+  }
+}
+
+/** Closes our copy; whoever sent it may have done so, which a UDP socket takes amiss. */
+function release(socket: HostSocket | undefined): void {
+  try {
+    socket?.close();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ERR_SOCKET_DGRAM_NOT_RUNNING") throw error;
   }
 }
 

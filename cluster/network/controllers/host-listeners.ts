@@ -1,10 +1,13 @@
 /** Sockets of this machine that the dataplane serves: opened here, handed over, and opened again when it was restarted. */
+import dgram from "node:dgram";
 import net from "node:net";
 import type { HostListener } from "../config.ts";
 
+export type HostSocket = net.Server | dgram.Socket;
+
 export interface HostListenersOptions {
   /** Hands an open socket over; the copy here is closed once it has gone. */
-  readonly send: (id: string, listener: HostListener, server: net.Server) => void;
+  readonly send: (id: string, listener: HostListener, socket: HostSocket) => void;
   readonly drop: (id: string) => void;
   readonly log: (message: string) => void;
 }
@@ -30,10 +33,10 @@ export class HostListeners {
     return this.#inTurn(async () => {
       const known = this.#open.get(id);
       if (known !== undefined) return known.port;
-      const server = await listenOnFirst(host, ports);
-      const { port } = server.address() as net.AddressInfo;
+      const socket = await listenOnFirst(listener, host, ports);
+      const { port } = socket.address() as net.AddressInfo;
       this.#open.set(id, { listener, host, port });
-      this.#options.send(id, listener, server);
+      this.#options.send(id, listener, socket);
       return port;
     });
   }
@@ -64,7 +67,7 @@ export class HostListeners {
     await this.#inTurn(async () => {
       for (const [id, { listener, host, port }] of Array.from(this.#open)) {
         try {
-          this.#options.send(id, listener, await listenOnFirst(host, [port]));
+          this.#options.send(id, listener, await listenOnFirst(listener, host, [port]));
         } catch (error) {
           this.#open.delete(id);
           this.#options.log(
@@ -82,16 +85,25 @@ export class HostListeners {
   }
 }
 
-async function listenOnFirst(host: string, ports: readonly number[]): Promise<net.Server> {
+const isUdp = (listener: HostListener): boolean => listener.kind === "service" && listener.protocol === "UDP";
+
+async function listenOnFirst(listener: HostListener, host: string, ports: readonly number[]): Promise<HostSocket> {
   let last: unknown;
   for (const port of ports) {
     try {
-      return await listen(host, port);
+      return await (isUdp(listener) ? bind(host, port) : listen(host, port));
     } catch (error) {
       last = error;
     }
   }
   throw last instanceof Error ? last : new Error(`no port of ${host} is free`);
+}
+
+function bind(host: string, port: number): Promise<dgram.Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = dgram.createSocket("udp4");
+    socket.once("error", reject).bind({ address: host, port, exclusive: true }, () => resolve(socket));
+  });
 }
 
 function listen(host: string, port: number): Promise<net.Server> {

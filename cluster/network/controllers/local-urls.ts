@@ -24,17 +24,24 @@ export interface Fronted {
 }
 
 const isNamed = (host: HostConfig): boolean => !host.hostname.includes("*");
+const serviceId = (key: string, port: { readonly port: number; readonly protocol?: string }): string =>
+  `service ${key} ${port.port}${port.protocol === "UDP" ? "/UDP" : ""}`;
 const hostId = (hostname: string): string => `host ${hostname}`;
+
+export interface LocalUrlsOptions {
+  readonly cluster: string;
+  readonly ports: () => { http: number; https: number };
+  /** Whether UDP reaches pods at all. */
+  readonly udp: boolean;
+  readonly log: Logger;
+}
 
 export class LocalUrls {
   readonly #listeners: HostListeners;
-  readonly #options: { cluster: string; ports: () => { http: number; https: number }; log: Logger };
+  readonly #options: LocalUrlsOptions;
   readonly #failed = new Set<string>();
 
-  constructor(
-    listeners: HostListeners,
-    options: { cluster: string; ports: () => { http: number; https: number }; log: Logger },
-  ) {
+  constructor(listeners: HostListeners, options: LocalUrlsOptions) {
     this.#listeners = listeners;
     this.#options = options;
   }
@@ -75,15 +82,17 @@ export class LocalUrls {
     if (type !== "NodePort" && type !== "LoadBalancer") return;
     const key = `${service.metadata.namespace ?? ""}/${service.metadata.name ?? ""}`;
     const recorded = recordedPorts(service.metadata.annotations?.[LOCAL_URL_ANNOTATION]);
-    const tcp = (service.spec.ports ?? []).filter((p) => (p.protocol ?? "TCP") === "TCP");
-    tcp.forEach((port, index) => {
-      const id = `service ${key} ${port.port}`;
+    const protocols = this.#options.udp ? ["TCP", "UDP"] : ["TCP"];
+    const served = (service.spec.ports ?? []).filter((p) => protocols.includes(p.protocol ?? "TCP"));
+    served.forEach((port, index) => {
+      const id = serviceId(key, port);
+      const udp = port.protocol === "UDP" ? ({ protocol: "UDP" } as const) : {};
       const own = [port.nodePort, type === "LoadBalancer" ? port.port : undefined].filter((p) => p !== undefined);
-      const ports = portCandidates(this.#options.cluster, `${key}:${port.port}`, [
-        ...recorded.slice(index, index + 1),
-        ...own,
-      ]);
-      wanted.set(id, () => this.#listeners.ensure(id, { kind: "service", service: key, port: port.port }, ports));
+      const name = `${key}:${port.port}${port.protocol === "UDP" ? "/UDP" : ""}`;
+      const ports = portCandidates(this.#options.cluster, name, [...recorded.slice(index, index + 1), ...own]);
+      wanted.set(id, () =>
+        this.#listeners.ensure(id, { kind: "service", service: key, port: port.port, ...udp }, ports),
+      );
     });
   }
 
@@ -104,11 +113,24 @@ export class LocalUrls {
   #serviceUrls(service: Service): string[] {
     const key = `${service.metadata.namespace ?? ""}/${service.metadata.name ?? ""}`;
     return (service.spec.ports ?? []).flatMap((port) => {
-      const local = this.#listeners.port(`service ${key} ${port.port}`);
-      return local === undefined
-        ? []
+      const local = this.#listeners.port(serviceId(key, port));
+      if (local === undefined) return [];
+      return port.protocol === "UDP"
+        ? [`udp://127.0.0.1:${local}`]
         : [`${port.name === "https" || port.port === 443 ? "https" : "http"}://127.0.0.1:${local}`];
     });
+  }
+
+  /** Node ports that another program of this machine holds, so that they answer at another number. */
+  moved(services: readonly Service[]): { service: Service; wanted: number; port: number }[] {
+    return services.flatMap((service) =>
+      (service.spec.ports ?? []).flatMap((each) => {
+        const key = `${service.metadata.namespace ?? ""}/${service.metadata.name ?? ""}`;
+        const port = this.#listeners.port(serviceId(key, each));
+        const wanted = each.nodePort ?? 0;
+        return port === undefined || wanted === 0 || port === wanted ? [] : [{ service, wanted, port }];
+      }),
+    );
   }
 
   #localUrl(host: HostConfig): string | undefined {

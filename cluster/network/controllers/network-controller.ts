@@ -1,5 +1,5 @@
 /** Follows the API and keeps the dataplane, the statuses and the local ports as the objects want them. One look a turn, however many events. */
-import type { Clock, Informer, KubeClient, Logger, Pod, Service } from "@travelops/kube";
+import type { Clock, EventRecorder, Informer, KubeClient, Logger, Pod, Service } from "@travelops/kube";
 import { eventRecorder, INGRESSES } from "@travelops/kube";
 import type { ClusterAddresses } from "../address.ts";
 import type { PolicyEnforcement } from "../config.ts";
@@ -46,6 +46,9 @@ export class NetworkController {
   #dirtyPods = new Map<string, Pod | undefined>();
   #ingressDirty = true;
   #ingressReady = false;
+  readonly #events: EventRecorder;
+  /** Ports that their users know to be taken. */
+  readonly #told = new Set<string>();
   #scheduled = false;
   #zones = false;
   #fronted: readonly Fronted[] = [];
@@ -54,8 +57,8 @@ export class NetworkController {
     this.#options = options;
     this.#watched = watch(options.client, options);
     this.#writer = new IntentWriter({ ...options, again: () => this.#markIngress() });
-    const events = eventRecorder(options.client, "network-policy-controller", options.clock, { log: options.log });
-    this.#policies = new PolicyFeed({ ...options, watched: this.#watched, events });
+    this.#events = eventRecorder(options.client, "network", options.clock, { log: options.log });
+    this.#policies = new PolicyFeed({ ...options, watched: this.#watched, events: this.#events });
     this.#connect();
   }
 
@@ -234,6 +237,13 @@ export class NetworkController {
       urlIntents(GATEWAYS, gateway, urls.hostUrl(host)),
     );
     this.#writer.write([...urls.intents(fronted, services), ...gateways]);
+    for (const { service, wanted, port } of urls.moved(services)) {
+      const said = `${service.metadata.uid ?? ""} ${wanted} ${port}`;
+      if (this.#told.has(said)) continue;
+      this.#told.add(said);
+      const message = `127.0.0.1:${wanted} is held by another program; this node port answers at 127.0.0.1:${port} outside the cluster`;
+      this.#events.record(service, "Warning", "PortInUse", message);
+    }
   }
 
   urls(): NetworkUrl[] {

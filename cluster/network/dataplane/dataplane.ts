@@ -1,4 +1,5 @@
 /** One cluster's dataplane: DNS, Services, ingress, dials. No globals: the process and the tests both make one of these. */
+import type dgram from "node:dgram";
 import net from "node:net";
 import os from "node:os";
 import type { DataplaneSettings, Delta, HostListener, PolicyEnforcement } from "../config.ts";
@@ -41,6 +42,8 @@ export interface DataplaneOptions {
 export interface Dataplane {
   apply(delta: Delta): void;
   listen(id: string, listener: HostListener, server: net.Server): void;
+  /** A UDP socket of the host that is a Service's port. */
+  listenUdp(id: string, listener: { service: string; port: number }, socket: dgram.Socket): void;
   unlisten(id: string): void;
   close(): void;
 }
@@ -160,7 +163,9 @@ export async function startDataplane(options: DataplaneOptions): Promise<Datapla
         server.on("connection", (socket: net.Socket) => proxy.acceptFromHost(socket, listener.service, listener.port));
       } else front.serve(server, listener);
     },
+    listenUdp: (id, { service, port }, socket) => udp.serve(id, socket, service, port),
     unlisten(id) {
+      udp.drop(id);
       hostListeners.get(id)?.close();
       hostListeners.delete(id);
     },

@@ -1,5 +1,6 @@
 /** The dataplane's process: starts on the first message of its IPC channel, and ends with it. */
 import { flushCompileCache } from "node:module";
+import dgram from "node:dgram";
 import net from "node:net";
 import type { FromDataplane, ToDataplane } from "../config.ts";
 import { startDataplane, type Dataplane } from "./dataplane.ts";
@@ -38,6 +39,8 @@ async function handle(message: ToDataplane, handle: unknown): Promise<void> {
       return (await dataplane)?.apply(message.delta);
     case "listen":
       if (handle instanceof net.Server) (await dataplane)?.listen(message.id, message.listener, handle);
+      else if (message.listener.kind === "service" && handle instanceof dgram.Socket)
+        (await dataplane)?.listenUdp(message.id, message.listener, handle);
       else log(`the socket of ${message.id} got lost on its way to the dataplane`);
       return send({ type: "listening", id: message.id });
     case "unlisten":

@@ -1,9 +1,9 @@
 /** UDP Services: one socket a ClusterIP and port, one upstream socket a client, forgotten when quiet. */
 import dgram from "node:dgram";
 import type { Balancer } from "./balancer.ts";
-import { clientOf, type MayConnect } from "./connector.ts";
+import { clientOf, type ConnectionSource, type MayConnect } from "./connector.ts";
 import { listeningPlaces, sourceOf } from "./service-proxy.ts";
-import type { DataplaneState } from "./state.ts";
+import type { DataplaneState, ServicePort } from "./state.ts";
 
 const QUIET_MS = 60_000;
 const MAX_CLIENTS = 1024;
@@ -18,6 +18,9 @@ interface Flow {
 interface Listener {
   readonly socket: dgram.Socket;
   readonly flows: Map<string, Flow>;
+  /** The Service's port as it is now. */
+  readonly target: () => ServicePort | undefined;
+  readonly source: (address: string) => ConnectionSource;
 }
 
 export interface UdpProxyOptions {
@@ -27,9 +30,13 @@ export interface UdpProxyOptions {
   readonly log: (message: string) => void;
 }
 
+const OUTSIDE: ConnectionSource = { kind: "outside", via: "host" };
+
 export class UdpProxy {
   readonly #options: UdpProxyOptions;
   readonly #listeners = new Map<string, Listener>();
+  /** Sockets of the host, by the id under which they came. */
+  readonly #hosts = new Map<string, Listener>();
 
   constructor(options: UdpProxyOptions) {
     this.#options = options;
@@ -44,51 +51,62 @@ export class UdpProxy {
       closeListener(listener);
       this.#listeners.delete(key);
     }
-    for (const [key, { ip, port }] of wanted) {
-      const listener = this.#listeners.get(key);
-      if (listener === undefined) this.#open(key, ip, port);
-      else this.#forget(listener, ip, port);
-    }
-  }
-
-  /** A client that goes on sending is not left with an endpoint that is gone. */
-  #forget(listener: Listener, ip: string, port: number): void {
-    if (listener.flows.size === 0) return;
-    const ready = this.#options.state.servicePortAt(ip, port, "UDP")?.port.endpoints.filter((e) => e.ready) ?? [];
-    for (const flow of listener.flows.values()) {
-      const { endpoint } = flow;
-      if (!ready.some((e) => e.ip === endpoint.ip && e.port === endpoint.port)) flow.end();
-    }
+    for (const [key, { ip, port }] of wanted) if (!this.#listeners.has(key)) this.#open(key, ip, port);
+    for (const listener of [...this.#listeners.values(), ...this.#hosts.values()]) forgetGone(listener);
   }
 
   #open(key: string, ip: string, port: number): void {
-    const listener: Listener = { socket: dgram.createSocket("udp4"), flows: new Map() };
-    this.#listeners.set(key, listener);
-    listener.socket.on("error", (error) => {
-      this.#options.log(`cannot serve UDP ${key} for its Service: ${error.message}`);
-      if (this.#listeners.get(key) === listener) this.#listeners.delete(key);
-      closeListener(listener);
-    });
-    listener.socket.on("message", (message, peer) => this.#pass(listener, ip, port, message, peer));
+    const { state } = this.#options;
+    const listener: Listener = {
+      socket: dgram.createSocket("udp4"),
+      flows: new Map(),
+      target: () => state.servicePortAt(ip, port, "UDP"),
+      source: (address) => sourceOf(state, address),
+    };
+    this.#serve(this.#listeners, key, listener);
     listener.socket.bind(port, ip);
   }
 
-  #pass(listener: Listener, ip: string, port: number, message: Buffer, peer: dgram.RemoteInfo): void {
-    const flow = listener.flows.get(`${peer.address}:${peer.port}`) ?? this.#newFlow(listener, ip, port, peer);
+  /** A socket of the host that stands for a Service's port. */
+  serve(id: string, socket: dgram.Socket, service: string, port: number): void {
+    this.drop(id);
+    const target = (): ServicePort | undefined => this.#options.state.servicePort(service, port, "UDP");
+    this.#serve(this.#hosts, id, { socket, flows: new Map(), target, source: () => OUTSIDE });
+  }
+
+  drop(id: string): void {
+    const listener = this.#hosts.get(id);
+    this.#hosts.delete(id);
+    if (listener !== undefined) closeListener(listener);
+  }
+
+  #serve(listeners: Map<string, Listener>, key: string, listener: Listener): void {
+    listeners.set(key, listener);
+    listener.socket.on("error", (error) => {
+      this.#options.log(`cannot serve UDP ${key} for its Service: ${error.message}`);
+      if (listeners.get(key) === listener) listeners.delete(key);
+      closeListener(listener);
+    });
+    listener.socket.on("message", (message, peer) => this.#pass(listener, message, peer));
+  }
+
+  #pass(listener: Listener, message: Buffer, peer: dgram.RemoteInfo): void {
+    const flow = listener.flows.get(`${peer.address}:${peer.port}`) ?? this.#newFlow(listener, peer);
     if (flow === undefined) return;
     flow.timer.refresh();
     flow.upstream.send(message, flow.endpoint.port, flow.endpoint.ip, () => {});
   }
 
-  #newFlow(listener: Listener, ip: string, port: number, peer: dgram.RemoteInfo): Flow | undefined {
-    const target = this.#options.state.servicePortAt(ip, port, "UDP");
+  #newFlow(listener: Listener, peer: dgram.RemoteInfo): Flow | undefined {
+    const { balancer, mayConnect } = this.#options;
+    const target = listener.target();
     if (target === undefined || listener.flows.size >= MAX_CLIENTS) return undefined;
-    const source = sourceOf(this.#options.state, peer.address);
-    const endpoint = this.#options.balancer
-      .order(target.service, target.port, clientOf(source))
-      .find((candidate) => this.#options.mayConnect(source, candidate));
+    const source = listener.source(peer.address);
+    const endpoint = balancer
+      .order(target.service, target.port, { ...clientOf(source), ip: peer.address })
+      .find((candidate) => mayConnect(source, candidate));
     if (endpoint === undefined) return undefined;
-    this.#options.balancer.served(target.service, peer.address, endpoint);
+    balancer.served(target.service, peer.address, endpoint);
     const key = `${peer.address}:${peer.port}`;
     const upstream = dgram.createSocket("udp4");
     const end = (): void => {
@@ -107,9 +125,18 @@ export class UdpProxy {
   }
 
   close(): void {
-    for (const listener of this.#listeners.values()) closeListener(listener);
+    for (const listener of [...this.#listeners.values(), ...this.#hosts.values()]) closeListener(listener);
     this.#listeners.clear();
+    this.#hosts.clear();
   }
+}
+
+/** A client that goes on sending is not left with an endpoint that is gone. */
+function forgetGone(listener: Listener): void {
+  if (listener.flows.size === 0) return;
+  const ready = listener.target()?.port.endpoints.filter((e) => e.ready) ?? [];
+  for (const { endpoint, end } of listener.flows.values())
+    if (!ready.some((e) => e.ip === endpoint.ip && e.port === endpoint.port)) end();
 }
 
 function closeListener(listener: Listener): void {

@@ -1,4 +1,5 @@
 /** A test's program in the pods' network: serves and calls on request over IPC. */
+import dgram from "node:dgram";
 import dns from "node:dns";
 import http from "node:http";
 import http2 from "node:http2";
@@ -15,6 +16,7 @@ type Command =
       cert?: string;
       key?: string;
     }
+  | { id: number; do: "udp"; ip: string; port: number }
   | { id: number; do: "get"; url: string; path?: string; from: string; headers?: Record<string, string> }
   | { id: number; do: "tcp"; ip: string; port: number; from: string; data: string }
   | { id: number; do: "dns"; server: string; name: string; type: string }
@@ -100,6 +102,13 @@ async function run(command: Command): Promise<unknown> {
       const resolver = new dns.promises.Resolver({ timeout: 2000, tries: 1 });
       resolver.setServers([command.server]);
       return resolver.resolve(command.name, command.type);
+    }
+    case "udp": {
+      const socket = dgram.createSocket("udp4");
+      servers.set(`${command.ip}:${command.port}`, socket);
+      socket.on("message", (message, peer) => socket.send(message, peer.port, peer.address));
+      await new Promise<void>((resolve) => socket.bind(command.port, command.ip, resolve));
+      return undefined;
     }
     case "stop":
       servers.get(`${command.ip}:${command.port}`)?.close();

@@ -1,5 +1,6 @@
 /** A PodNetworkHost for tests: a rootless network namespace with a few addresses, without pods of a kubelet. */
 import { fork, spawn, spawnSync, type ChildProcess } from "node:child_process";
+import type dgram from "node:dgram";
 import net from "node:net";
 import path from "node:path";
 import type { NetworkDaemon, NetworkHost } from "../network-host.ts";
@@ -94,7 +95,7 @@ export function plainHost(): TestHost {
   };
 }
 
-function daemonOf(send: (message: unknown, handle: net.Server | undefined) => void): {
+function daemonOf(send: (message: unknown, handle: net.Server | dgram.Socket | undefined) => void): {
   message: (m: unknown) => void;
   exited: (code: number | string) => void;
   daemon: Omit<NetworkDaemon, "kill">;
@@ -106,7 +107,7 @@ function daemonOf(send: (message: unknown, handle: net.Server | undefined) => vo
     message: (m) => listeners.forEach((listener) => listener(m)),
     exited: (code) => exited(code),
     daemon: {
-      send: (message, handle) => send(message, handle instanceof net.Server ? handle : undefined),
+      send: (message, handle) => send(message, handle instanceof net.Socket ? undefined : handle),
       onMessage: (listener) => void listeners.push(listener),
       exited: gone,
     },
