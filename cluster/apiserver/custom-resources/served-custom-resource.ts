@@ -14,6 +14,7 @@ import type { ResourceVerb } from "../request/request-info.ts";
 import type { Conversion } from "./conversion/conversion.ts";
 import type { Converter } from "./conversion/converter.ts";
 import { compileJsonPath } from "./json-path.ts";
+import { scaleFaults } from "./scale-checks.ts";
 import { columnsPrinter } from "./printer-columns.ts";
 
 /** In the order in which upstream tells them. */
@@ -134,8 +135,11 @@ function strategyOf(row: CustomRow, version: unknown): Strategy {
     allowUnconditionalUpdate: false,
     allowCreateOnUpdate: false,
     printer: columnsPrinter(read(version, "additionalPrinterColumns")),
-    validate: (object, old) => {
-      const faults = validateSchema(row.schema, object, "", old);
+    validate: (object, old, subresource) => {
+      const faults = [
+        ...validateSchema(row.schema, object, "", old),
+        ...(scale === undefined ? [] : scaleFaults(object, scale, subresource)),
+      ];
       return [...faults, ...validateRules(row.schema, object, old, faults)];
     },
     ...(scale === undefined ? {} : { scale }),

@@ -12,13 +12,17 @@ export function typeFault(resource: ServedResource, object: KubeObject): string 
   return decodeTypeError(resource.row.schema, object);
 }
 
+/** What every object has, whatever its schema says. */
+const ENVELOPE = /^(apiVersion|kind|metadata)\b/;
+
 /** Throws `StatusError`: 400 for built-in kinds (a decoding fault upstream), 422 for custom ones. */
 export function checkObjectTypes(resource: ServedResource, object: KubeObject): void {
   const { row } = resource;
   if (resource.origin === "custom") {
+    // What is wrong beside the types is told with them; what an update leaves as it was, its own checks may bear.
     const errors = checkTypes(row.schema, withoutNulls(row.schema, object), "");
-    if (errors.length > 0) throw invalid(row.group, row.kind, object.metadata.name ?? "", errors);
-    return;
+    if (errors.every(({ field }) => !ENVELOPE.test(field))) return;
+    throw invalid(row.group, row.kind, object.metadata.name ?? "", errors);
   }
   const fault = typeFault(resource, object);
   if (fault === undefined) return;

@@ -8,14 +8,30 @@ import { decodeBody, expectKind, fieldValidationOf, pruneUnknown } from "../requ
 import { negotiate, OBJECT_ONLY } from "../request/negotiation.ts";
 import { objectReply, type Reply } from "../request/reply.ts";
 import type { ResourceRequest } from "../request/request-info.ts";
-import { read, record, text } from "../registry/printers/printer.ts";
+import { printer, read, record, since, text } from "../registry/printers/printer.ts";
 import type { ServedResource } from "../registry/registry.ts";
 import type { ScalePaths } from "../registry/strategy.ts";
 import type { ServerCore } from "../server-options.ts";
 import { patcherOf, patchTypeOf } from "./patch.ts";
+import { presentObject } from "./presentation.ts";
 import { requireStored } from "./read.ts";
 import { updateObject } from "./update-object.ts";
 import { writeContext } from "./write-context.ts";
+
+const count = (object: KubeObject, part: string): number => {
+  const replicas = read(object, part, "replicas");
+  return typeof replicas === "number" ? replicas : 0;
+};
+
+const SCALE_PRINTER = printer(
+  [
+    ["Desired", "integer", "replicas is the desired number of instances for the scaled object."],
+    ["Available", "integer", "replicas is the actual number of observed instances of the scaled object."],
+    ["Age", "string", "CreationTimestamp is a timestamp representing the server time when this object was created."],
+  ],
+  [],
+  (object, now) => [count(object, "spec"), count(object, "status"), since(object.metadata.creationTimestamp, now)],
+);
 
 const SCALE = { group: "autoscaling", version: "v1", kind: "Scale" };
 
@@ -89,8 +105,12 @@ export async function handleScale(
 ): Promise<Reply> {
   const paths = resource.strategy.scale;
   if (paths === undefined) throw badRequest(`${resource.row.resource} cannot be scaled`);
+  if (info.verb === "get") {
+    const scale = scaleOf(requireStored(core, resource, info).object, paths);
+    const shown = { ...resource, fromStorage: undefined, strategy: { ...resource.strategy, printer: SCALE_PRINTER } };
+    return presentObject(core, call, shown, scale);
+  }
   negotiate(header(call.headers, "accept"), OBJECT_ONLY);
-  if (info.verb === "get") return objectReply(scaleOf(requireStored(core, resource, info).object, paths));
   const context = writeContext(core, call, info);
   const change = await wantedScale(call, info);
   const written = await updateObject(

@@ -68,7 +68,7 @@ export const fieldTooLong = (field: string, maxLength: number): FieldError => ({
 export const fieldTooMany = (field: string, actual: number, max: number): FieldError => ({
   reason: "FieldValueTooMany",
   field,
-  message: `Too many: ${actual}: must have at most ${max} items`,
+  message: `Too many: ${actual}: must have at most ${max} ${max === 1 ? "item" : "items"}`,
 });
 
 export const fieldNotFound = (field: string, value: unknown): FieldError => ({

@@ -1,5 +1,6 @@
 /** Macros that Kubernetes' CEL has beyond the engine's own, and the counting of steps that bounds what a rule may cost. */
 import type { Environment } from "@marcbachmann/cel-js";
+import { correct } from "./cel-evaluation.ts";
 
 /** What a macro sees of the engine; it has no types for this. */
 interface Node {
@@ -221,6 +222,7 @@ function loopOf(node: Node): Comprehension | undefined {
 export function prepare(ast: unknown, counter: StepCounter): void {
   if (!isNode(ast)) return;
   for (const child of childrenOf(ast)) prepare(child, counter);
+  correct(ast);
   if (Array.isArray(ast.args) && (ast.op === "rcall" || ast.op === "call") && ast.args[0] === "matches")
     ast.args[0] = "re2Matches";
   const loop = loopOf(ast);

@@ -58,6 +58,10 @@ describe("expressions", () => {
     "self.d > duration('30m')",
     "self.ts < timestamp('2021-01-01T00:00:00Z')",
     "self.n == 1.5",
+    "has([self.o][0].x__dash__y) && !has(self.m.other)",
+    "[self.o].all(x, has(x.x__dash__y))",
+    "1 / 0 == 1 || true",
+    "!(1 / 0 == 1 && false)",
     "self.o.x__dash__y == 2 && self.o.__in__ == 3",
     "ip(self.t).family() == 4",
     "cidr('10.0.0.0/8').containsIP(self.t)",
@@ -100,6 +104,16 @@ describe("expressions", () => {
 });
 
 describe("rules", () => {
+  test.each([
+    ["self.m['x'] == '' || self.m['y'] == ''", "no such key: x"],
+    ["self.m['x'] == '' && self.m['y'] == ''", "no such key: x"],
+    ["duration(self.s) > duration('1s')", "type conversion error from 'string' to 'google.protobuf.Duration'"],
+  ])("tells the left of two errors, in Go's words: %s", (text, said) => {
+    expect(faults(PROPERTIES, SPEC, undefined, rule(text))).toEqual([
+      `FieldValueInvalid spec: Invalid value: "object": ${said} evaluating rule: ${text}`,
+    ]);
+  });
+
   test("say message, reason and field", () => {
     expect(
       faults(

@@ -6,6 +6,7 @@ import { createRequire } from "node:module";
 import type { Environment } from "@marcbachmann/cel-js";
 import type { FieldError } from "../api/field-error.ts";
 import { fieldForbidden, fieldInvalid, fieldRequired } from "../api/field-error.ts";
+import { reworded } from "./cel-evaluation.ts";
 import { addLibraries, compareValues } from "./cel-library.ts";
 import { addMacros, prepare, unknownField, usesVariable } from "./cel-macros.ts";
 import { celName, toCel } from "./cel-values.ts";
@@ -197,6 +198,7 @@ function childrenOf(node: SchemaNode): SchemaNode[] {
 
 /** Schema faults after which the rules are not run, since they could not trust what they see. */
 const BLOCKING: ReadonlySet<string> = new Set([
+  "FieldValueNotSupported",
   "FieldValueRequired",
   "FieldValueTooLong",
   "FieldValueTooMany",
@@ -302,7 +304,7 @@ class RuleRun {
           `'${error.message}': no further validation rules will be run due to call cost exceeds limit for rule: ${shown}`,
         );
         this.#stopped = true;
-      } else fault(`${engineText(error)} evaluating rule: ${shown}`);
+      } else fault(`${reworded(firstLine(error))} evaluating rule: ${shown}`);
       return;
     }
     if (!rule.usesOldSelf && unchanged) return;
@@ -327,14 +329,6 @@ class RuleRun {
       return undefined;
     }
   }
-}
-
-/** The engine's words for what the Go engine says otherwise. */
-function engineText(error: unknown): string {
-  const line = firstLine(error);
-  return line
-    .replace(/^No such key: (?!index)/, "no such key: ")
-    .replace(/^No such key: index out of bounds, index (\d+).*$/, "index out of bounds: $1");
 }
 
 const typeName = (node: SchemaNode): string => {

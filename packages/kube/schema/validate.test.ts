@@ -77,7 +77,7 @@ describe("faults", () => {
       [1, "a"],
       [
         'spec.x[1]: Invalid value: "string": spec.x[1] in body must be of type integer: "string"',
-        "spec.x: Too many: 2: must have at most 1 items",
+        "spec.x: Too many: 2: must have at most 1 item",
       ],
     ],
     [
@@ -91,7 +91,7 @@ describe("faults", () => {
       { type: "object", additionalProperties: { type: "string" }, maxProperties: 1 },
       { a: 1, b: "x" },
       [
-        "spec.x: Too many: 2: must have at most 1 items",
+        "spec.x: Too many: 2: must have at most 1 item",
         'spec.x.a: Invalid value: "integer": spec.x.a in body must be of type string: "integer"',
       ],
     ],
