@@ -91,6 +91,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     limits: core.limits,
     upgrade: options.upgrade ?? streaming(core),
     nextId,
+    onCutOff: () => metrics.watchersCutOff++,
     log,
   });
   const stopCustomResources = customResources(core);

@@ -313,6 +313,20 @@ test("extension servers find out how requests are proven to come from here", asy
   });
 });
 
+test("one without a Service is always available", async () => {
+  const spec = { group: "local.example.com", version: "v1", groupPriorityMinimum: 1, versionPriority: 1 };
+  const name = "v1.local.example.com";
+  await client.create(API_SERVICES, {
+    apiVersion: "apiregistration.k8s.io/v1",
+    kind: "APIService",
+    metadata: { name },
+    spec,
+  });
+  await expect
+    .poll(async () => (await client.get(API_SERVICES, "", name))["status"])
+    .toMatchObject({ conditions: [{ type: "Available", status: "True", reason: "Local" }] });
+});
+
 test("without its Service it is unavailable again, and deleted it is gone", async () => {
   await client.delete(SERVICES, "default", "wardle");
   await expect.poll(condition).toMatchObject({ status: "False", reason: "ServiceNotFound" });

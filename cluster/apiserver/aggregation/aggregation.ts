@@ -2,10 +2,15 @@
  * Group versions that other API servers serve, as APIServices name them. Nothing but this table exists until the first
  * of them is there; then what checks and passes on is loaded.
  */
+import { formatTime } from "@travelops/kube/api/clock";
+import type { KubeObject } from "@travelops/kube";
+import type { StoredObject, StoreEvent } from "../../store/store.ts";
 import type { ServerCore } from "../server-options.ts";
-import type { StoreEvent } from "../../store/store.ts";
-import { API_SERVICES, remoteApi, type RemoteApi } from "./api-service.ts";
+import { systemActor } from "../system/system-actor.ts";
+import { API_SERVICES, conditionsOf, localCondition, remoteApi, type RemoteApi } from "./api-service.ts";
 import type { Availability } from "./availability.ts";
+
+const saysLocal = (object: KubeObject): boolean => conditionsOf(object).some(({ reason }) => reason === "Local");
 
 const isSame = (before: RemoteApi | undefined, now: RemoteApi | undefined): boolean =>
   before !== undefined &&
@@ -41,7 +46,9 @@ export class Aggregation {
     for (const { key, object } of store.list(API_SERVICES).items) this.#note(key.name, remoteApi(object));
     this.#stop = store.watch(API_SERVICES, store.revision, (event: StoreEvent) => {
       const { key, object } = event.object;
-      this.#note(key.name, event.type === "delete" ? undefined : remoteApi(object));
+      const remote = event.type === "delete" ? undefined : remoteApi(object);
+      this.#note(key.name, remote);
+      if (event.type !== "delete" && remote === undefined && !saysLocal(object)) this.#sayLocal(event.object);
     });
   }
 
@@ -61,6 +68,21 @@ export class Aggregation {
       (availability) => availability.close(),
       () => undefined,
     );
+  }
+
+  /** Somebody else's APIService for a group version of this server. */
+  #sayLocal({ key }: StoredObject): void {
+    const { store, clock, log } = this.#core();
+    const now = formatTime(clock.now());
+    store
+      .write(key, systemActor("update"), (current) =>
+        current === undefined || remoteApi(current.object) !== undefined || saysLocal(current.object)
+          ? { op: "none" }
+          : { op: "put", object: { ...current.object, status: { conditions: [localCondition(now)] } } },
+      )
+      .catch((error: unknown) => {
+        if (!this.#closed) log.warn("an APIService's condition could not be written", { name: key.name, err: error });
+      });
   }
 
   #note(name: string, remote: RemoteApi | undefined): void {

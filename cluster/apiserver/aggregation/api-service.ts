@@ -45,6 +45,15 @@ interface ApiServiceSpec {
 export const conditionsOf = (object: KubeObject): readonly ApiServiceCondition[] =>
   (object["status"] as { readonly conditions?: readonly ApiServiceCondition[] } | undefined)?.conditions ?? [];
 
+/** What every APIService without a Service says. */
+export const localCondition = (now: string): ApiServiceCondition => ({
+  type: "Available",
+  status: "True",
+  lastTransitionTime: now,
+  reason: "Local",
+  message: "Local APIServices are always available",
+});
+
 /** Undefined for one that is served here. */
 export function remoteApi(object: KubeObject): RemoteApi | undefined {
   const spec = object["spec"] as ApiServiceSpec | undefined;

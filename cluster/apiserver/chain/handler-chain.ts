@@ -87,10 +87,9 @@ const share: Filter = async (core, call, next) => {
   const classified = core.flows.classify(user, info);
   call.flow = classified;
   const { metrics } = core;
-  const exempt = classified.level.seats === Infinity;
   let entered: Leave | Promise<Leave>;
   try {
-    entered = classified.level.enter(classified.flow, exempt ? undefined : call.signal);
+    entered = classified.level.enter(classified.flow, call);
     if (typeof entered !== "function") entered = await entered;
   } catch (error) {
     metrics.rejected++;

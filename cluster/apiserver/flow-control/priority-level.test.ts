@@ -68,7 +68,7 @@ test("who goes away while waiting leaves the queue", async () => {
   const level = new PriorityLevel(limits, systemClock);
   const leave = level.enter("a", undefined) as Leave;
   const gone = new AbortController();
-  const waiting = level.enter("a", gone.signal) as Promise<Leave>;
+  const waiting = level.enter("a", gone) as Promise<Leave>;
   gone.abort();
   await expect(waiting).rejects.toMatchObject({ code: 429 });
   expect(level.waiting).toBe(0);

@@ -55,8 +55,11 @@ export class PriorityLevel {
     this.#dispatch();
   }
 
-  /** A seat, at once where one is free. Rejects with 429 where queues are full, or the wait is too long. */
-  enter(flow: string, signal: AbortSignal | undefined): Leave | Promise<Leave> {
+  /**
+   * A seat, at once where one is free. Throws a 429 where queues are full, rejects with it where the wait is too long.
+   * Who asks has a signal only if it has to wait: making one costs more than the rest.
+   */
+  enter(flow: string, asking: { readonly signal: AbortSignal } | undefined): Leave | Promise<Leave> {
     if (this.executing < this.#limits.seats && this.waiting === 0) return this.#sit();
     const { queues, queueLength } = this.#limits;
     const queue = queues === 0 ? undefined : this.#queueOf(flow);
@@ -64,7 +67,7 @@ export class PriorityLevel {
       this.rejected++;
       throw refusal();
     }
-    return this.#wait(queue, signal);
+    return this.#wait(queue, asking?.signal);
   }
 
   readonly #leave: Leave = () => {

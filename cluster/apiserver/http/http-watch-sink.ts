@@ -11,9 +11,14 @@ export interface HttpWatchSink extends WatchSink {
   start(stop: () => void): void;
 }
 
-export function httpWatchSink(response: ServerResponse | Http2ServerResponse, limitBytes: number): HttpWatchSink {
+/** `onCutOff` is called when the client has been too slow. */
+export function httpWatchSink(
+  response: ServerResponse | Http2ServerResponse,
+  limitBytes: number,
+  onCutOff: () => void = () => {},
+): HttpWatchSink {
   // HTTP/2's own stream: its compatible response is one more layer on every write to every watcher.
-  return new ResponseSink(isHttp2(response) ? response.stream : response, limitBytes);
+  return new ResponseSink(isHttp2(response) ? response.stream : response, limitBytes, onCutOff);
 }
 
 /** What is written to. */
@@ -25,6 +30,7 @@ const isHttp2 = (response: ServerResponse | Http2ServerResponse): response is Ht
 class ResponseSink implements HttpWatchSink {
   readonly #response: Body;
   readonly #limit: number;
+  readonly #onCutOff: () => void;
   #queue: Buffer[] = [];
   #queued = 0;
   /** What the watch started with may be any size: patience is counted from there. */
@@ -35,8 +41,9 @@ class ResponseSink implements HttpWatchSink {
   #closed = false;
   #stop: (() => void) | undefined;
 
-  constructor(response: Body, limitBytes: number) {
+  constructor(response: Body, limitBytes: number, onCutOff: () => void) {
     this.#response = response;
+    this.#onCutOff = onCutOff;
     this.#limit = limitBytes;
     response.on("close", () => this.#close());
     response.on("drain", () => {
@@ -64,7 +71,9 @@ class ResponseSink implements HttpWatchSink {
       this.#queued += line.length;
     }
     if (!this.#blocked) this.#flush();
-    if (this.#started && this.#queued > this.#limit + this.#allowance) this.destroy("the client does not keep up");
+    if (!this.#started || this.#queued <= this.#limit + this.#allowance) return;
+    this.#onCutOff();
+    this.destroy("the client does not keep up");
   }
 
   end(): void {

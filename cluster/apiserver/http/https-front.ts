@@ -20,6 +20,8 @@ export interface HttpsFrontOptions {
   readonly limits: Limits;
   readonly upgrade: Upgrade | undefined;
   readonly nextId: () => string;
+  /** A watcher was too slow. */
+  readonly onCutOff?: () => void;
   readonly log: Logger;
 }
 
@@ -187,7 +189,7 @@ async function onRequest(options: HttpsFrontOptions, req: HttpRequest, res: Http
     const status = badRequest("Upgrade request required").status;
     return writeReply(call, req, res, options.limits, objectReply(status, status.code));
   }
-  await writeReply(call, req, res, options.limits, reply);
+  await writeReply(call, req, res, options.limits, reply, options.onCutOff);
   // What the handler did not read is thrown away, or the connection would stand still.
   if (!req.readableEnded) req.resume();
 }

@@ -172,6 +172,7 @@ export async function writeReply(
   response: HttpResponse,
   limits: Limits,
   reply: Reply,
+  onCutOff?: () => void,
 ): Promise<void> {
   const res = response as unknown as Response;
   if (res.destroyed) return;
@@ -205,7 +206,7 @@ export async function writeReply(
     case "watch": {
       res.writeHead(200, headersOf(call, "application/json", undefined));
       res.flushHeaders();
-      const sink = httpWatchSink(response, limits.watchBacklogBytes);
+      const sink = httpWatchSink(response, limits.watchBacklogBytes, onCutOff);
       sink.start(reply.open(sink));
       return;
     }
