@@ -117,7 +117,6 @@ export class PodWorker {
   evict(message: string): void {
     if (this.ends || this.record.ended !== undefined) return;
     this.record.ended = { phase: "Failed", reason: "Evicted", message };
-    this.#event("Warning", "Evicted", message);
     this.wake();
   }
 
@@ -260,6 +259,8 @@ export class PodWorker {
     await this.#ground.takeDown();
     // It will not run again: what it kept for itself goes, its logs stay for as long as the object does.
     await rm(join(this.directory, "volumes"), { recursive: true, force: true }).catch(() => {});
+    // Told last: while the disk is full an event could not be written.
+    if (isEvicted(this.record)) this.#event("Warning", "Evicted", this.record.ended?.message ?? "");
   }
 
   #removeFromApi(): void {

@@ -4,6 +4,7 @@
  */
 import type { UsageSample } from "../usage/usage-rate.ts";
 import { spawn } from "node:child_process";
+import { createRequire } from "node:module";
 import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { EXEC_SCRIPT, shellEnvironment, START_SCRIPT } from "./command-scripts.ts";
@@ -62,14 +63,21 @@ export async function startBare(options: BareOptions): Promise<Sandbox> {
     env: { PATH: process.env["PATH"] ?? "", TRAVELOPS_SWEEP: marker, ...preload },
   });
   const client = await PodhostClient.connect(child);
+  // Podhost ends what it has started, unless it is killed itself.
+  const swept = client.exited.then(() => sweepAll(marker));
   const prlimit = findProgram("prlimit");
   const limits = await openLimits(client, { clusterId: options.clusterId, sh, prlimit, inside: false });
   // What a killed cluster has left behind.
   await client.request("sweep", { marker });
-  return new BareSandbox(options, client, limits, sh, setpriv, () => {
+  return new BareSandbox(options, client, limits, sh, setpriv, swept, () => {
     if (child.connected) child.disconnect();
     setTimeout(() => child.kill("SIGKILL"), 2000).unref();
   });
+}
+
+function sweepAll(marker: string): void {
+  const { sweep } = createRequire(import.meta.url)("../podhost/processes.cjs") as { sweep(marker: string): number };
+  sweep(marker);
 }
 
 /** Probes come from here, as upstream's come from the node. */
@@ -90,6 +98,7 @@ class BareSandbox implements Sandbox {
   readonly setsid = findProgram("setsid");
   readonly #end: () => void;
   readonly #limits: OpenLimits;
+  readonly #swept: Promise<void>;
 
   constructor(
     options: BareOptions,
@@ -97,10 +106,12 @@ class BareSandbox implements Sandbox {
     limits: OpenLimits,
     sh: string,
     setpriv: string | undefined,
+    swept: Promise<void>,
     end: () => void,
   ) {
     this.limits = limits.enforced;
     this.#limits = limits;
+    this.#swept = swept;
     this.options = options;
     this.client = client;
     this.sh = sh;
@@ -124,7 +135,7 @@ class BareSandbox implements Sandbox {
 
   async close(): Promise<void> {
     this.#end();
-    await this.exited;
+    await this.#swept;
     await this.#limits.release();
   }
 }

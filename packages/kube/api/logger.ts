@@ -1,4 +1,5 @@
 /** Logs as JSON lines with pino's field names, so that every reader of those reads ours. */
+import { writeSync } from "node:fs";
 
 export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
 
@@ -43,10 +44,19 @@ function serialize(value: unknown): unknown {
   };
 }
 
+/** Not by the stream of that name: once its file's disk was full it is closed for good, and takes the process along. */
+function toStderr(line: string): void {
+  try {
+    writeSync(2, line);
+  } catch {
+    // What cannot be told is not worth the process.
+  }
+}
+
 /** Makes a logger; `err` and every other Error among the fields is written as pino writes it. */
 export function createLogger(options: LoggerOptions = {}): Logger {
   const threshold = LEVELS[options.level ?? "info"];
-  const write = options.write ?? ((line: string) => void process.stderr.write(line));
+  const write = options.write ?? toStderr;
   const now = options.now ?? Date.now;
   return loggerWith(options.name === undefined ? {} : { name: options.name }, threshold, write, now);
 }
