@@ -126,7 +126,26 @@ function causesInOrder(expected: readonly string[], text: string, bench: Bench):
       return at === -1 ? [] : causes.splice(at, 1);
     });
   const ordered = [...sorted, ...causes];
-  return lines.map((line) => (line.startsWith("* ") ? (ordered.shift() ?? line) : line)).join("\n");
+  return lines
+    .map((line) => (line.startsWith("* ") ? (ordered.shift() ?? line) : bracketedInOrder(line, expected, bench)))
+    .join("\n");
+}
+
+const BRACKETED = /^(.* is invalid: \[)(.*)(\])$/;
+
+/** The same for `… is invalid: [a, b]`; a cause may hold a comma itself, hence the parts are compared. */
+function bracketedInOrder(line: string, expected: readonly string[], bench: Bench): string {
+  const [, head = "", body = "", tail = ""] = BRACKETED.exec(line) ?? [];
+  if (body === "") return line;
+  const parts = body.split(", ").toSorted();
+  const same = expected.find((wanted) => {
+    const [, start = "", causes = ""] = BRACKETED.exec(wanted) ?? [];
+    return (
+      matchLines([start], head, bench.variables) !== undefined &&
+      matchLines([causes.split(", ").toSorted().join(", ")], parts.join(", "), bench.variables) !== undefined
+    );
+  });
+  return same === undefined ? line : `${head}${BRACKETED.exec(same)?.[2] ?? body}${tail}`;
 }
 
 function mismatch(step: Step, output: Output): Error {

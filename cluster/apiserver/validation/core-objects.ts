@@ -4,6 +4,7 @@ import { compareQuantity, formatQuantity, type Quantity, tryParseQuantity } from
 import { jsonSyntaxError } from "@travelops/kube/schema/json-syntax";
 import { equalJson } from "@travelops/kube/schema/json-value";
 import { checkText, cidr, configKey, dnsLabel, type Errors, nonNegative, qualifiedName } from "./checks.ts";
+import { checkScopes } from "./quota-scopes.ts";
 import { child, entries, type Fields, has, items, number, strings, text } from "./fields.ts";
 import { checkTaints } from "./scheduling.ts";
 
@@ -111,15 +112,6 @@ const QUOTA_COUNTS: ReadonlySet<string> = new Set([
 ]);
 const QUOTA_RESOURCES =
   /^(?:(?:requests\.|limits\.)?(?:cpu|memory|ephemeral-storage|hugepages-\w+)|requests\.storage)$/;
-const SCOPES: ReadonlySet<string> = new Set([
-  "Terminating",
-  "NotTerminating",
-  "BestEffort",
-  "NotBestEffort",
-  "PriorityClass",
-  "CrossNamespacePodAffinity",
-  "VolumeAttributesClass",
-]);
 
 function quotaName(name: string, path: string, errors: Errors): void {
   checkText(name, path, qualifiedName, errors);
@@ -141,9 +133,7 @@ export function checkQuota(quota: KubeObject, errors: Errors): void {
     if (counted && quantity.nano % 1_000_000_000n !== 0n)
       errors.push(fieldInvalid(at, formatQuantity(quantity), "must be an integer"));
   }
-  const scopes = strings(spec, "scopes");
-  for (const scope of scopes)
-    if (!SCOPES.has(scope)) errors.push(fieldInvalid("spec.scopes", scopes, "unsupported scope"));
+  checkScopes(spec, errors);
 }
 
 const quantityAt = (limit: Fields, kind: string, name: string): Quantity | undefined =>
@@ -178,6 +168,17 @@ function limitOf(limit: Fields, name: string, path: string, errors: Errors): voi
     fault("default", max, `default value ${shown(byDefault)} is greater than max value ${shown(max)}`);
 }
 
+const ONE = 1_000_000_000n;
+
+/** A limit cannot be less than what is asked for. */
+function ratioOf(limit: Fields, name: string, path: string, errors: Errors): void {
+  const ratio = quantityAt(limit, "maxLimitRequestRatio", name);
+  if (ratio !== undefined && ratio.nano < ONE)
+    errors.push(
+      fieldInvalid(`${path}.maxLimitRequestRatio[${name}]`, shown(ratio), `ratio ${shown(ratio)} is less than 1`),
+    );
+}
+
 export function checkLimitRange(range: KubeObject, errors: Errors): void {
   const seen = new Set<string>();
   items(child(range, "spec"), "limits").forEach((limit, i) => {
@@ -196,9 +197,14 @@ export function checkLimitRange(range: KubeObject, errors: Errors): void {
         if (has(limit, key)) errors.push(fieldForbidden(`${path}.${key}`, "may not be specified when `type` is 'Pod'"));
     }
     const names = new Set(
-      ["min", "max", "default", "defaultRequest"].flatMap((kind) => Object.keys(child(limit, kind) ?? {})),
+      ["min", "max", "default", "defaultRequest", "maxLimitRequestRatio"].flatMap((kind) =>
+        Object.keys(child(limit, kind) ?? {}),
+      ),
     );
-    for (const name of names) limitOf(limit, name, path, errors);
+    for (const name of names) {
+      limitOf(limit, name, path, errors);
+      ratioOf(limit, name, path, errors);
+    }
   });
 }
 

@@ -8,7 +8,16 @@ import {
   type KubeObject,
 } from "@travelops/kube";
 import { equalJson } from "@travelops/kube/schema/json-value";
-import { type Errors, nonNegative, oneOf, requireText, selectorMatches, templateLabels } from "./checks.ts";
+import {
+  checkText,
+  type Errors,
+  nonNegative,
+  oneOf,
+  qualifiedName,
+  requireText,
+  selectorMatches,
+  templateLabels,
+} from "./checks.ts";
 import { scheduleFault } from "./cron-schedule.ts";
 import { child, type Fields, has, items, list, number, text } from "./fields.ts";
 import { checkPodTemplate } from "./pod-spec.ts";
@@ -31,10 +40,30 @@ const invalidRule = (field: string, detail: string): FieldError => ({
   message: `Invalid value: ${detail}`,
 });
 
-function exitCodes(rule: Fields, path: string, errors: Errors): void {
+function podConditions(rule: Fields, path: string, errors: Errors): void {
+  items(rule, "onPodConditions").forEach((pattern, i) => {
+    const at = `${path}.onPodConditions[${i}]`;
+    checkText(text(pattern, "type"), `${at}.type`, qualifiedName, errors);
+    const statuses = ["False", "True", "Unknown"];
+    if (text(pattern, "status") === "")
+      errors.push(fieldRequired(`${at}.status`, `valid values: ["False" "True" "Unknown"]`));
+    else oneOf(text(pattern, "status"), `${at}.status`, statuses, errors);
+  });
+}
+
+function exitCodes(rule: Fields, containers: ReadonlySet<string>, path: string, errors: Errors): void {
   const codes = child(rule, "onExitCodes");
   if (codes === undefined) return;
   const at = `${path}.onExitCodes`;
+  const name = codes["containerName"];
+  if (typeof name === "string" && !containers.has(name))
+    errors.push(
+      fieldInvalid(
+        `${at}.containerName`,
+        name,
+        "must be one of the container or initContainer names in the pod template",
+      ),
+    );
   const operator = text(codes, "operator");
   oneOf(operator, `${at}.operator`, ["In", "NotIn"], errors);
   const values = list(codes, "values");
@@ -55,6 +84,10 @@ function exitCodes(rule: Fields, path: string, errors: Errors): void {
 }
 
 function failurePolicy(spec: Fields, path: string, errors: Errors): void {
+  const pod = child(child(spec, "template"), "spec");
+  const containers = new Set(
+    [...items(pod, "containers"), ...items(pod, "initContainers")].map((container) => text(container, "name")),
+  );
   items(child(spec, "podFailurePolicy"), "rules").forEach((rule, i) => {
     const at = `${path}.podFailurePolicy.rules[${i}]`;
     if (text(rule, "action") === "")
@@ -62,7 +95,8 @@ function failurePolicy(spec: Fields, path: string, errors: Errors): void {
     else oneOf(text(rule, "action"), `${at}.action`, ["Count", "FailIndex", "FailJob", "Ignore"], errors);
     if (rule["action"] === "FailIndex" && !has(spec, "backoffLimitPerIndex"))
       errors.push(fieldInvalid(`${at}.action`, "FailIndex", "requires the backoffLimitPerIndex to be set"));
-    exitCodes(rule, at, errors);
+    exitCodes(rule, containers, at, errors);
+    podConditions(rule, at, errors);
     const conditions = list(rule, "onPodConditions").length > 0;
     if (has(rule, "onExitCodes") && conditions)
       errors.push(invalidRule(at, "specifying both OnExitCodes and OnPodConditions is not supported"));
@@ -138,7 +172,7 @@ function completion(spec: Fields, path: string, errors: Errors): void {
   if (indexed && !has(spec, "completions"))
     errors.push(fieldRequired(`${path}.completions`, "when completion mode is Indexed"));
   for (const key of ["backoffLimitPerIndex", "maxFailedIndexes"]) {
-    if (!indexed && has(spec, key))
+    if (spec["completionMode"] === "NonIndexed" && has(spec, key))
       errors.push(fieldInvalid(`${path}.${key}`, spec[key], "requires indexed completion mode"));
   }
   const failedIndexes = number(spec, "maxFailedIndexes");

@@ -60,9 +60,13 @@ function checkUpdate(spec: Fields, before: Fields, errors: Errors): void {
     if (text(container, "image") === "") errors.push(fieldRequired(`spec.containers[${i}].image`));
   });
   if (!deadlineHolds(spec, before, errors)) return;
-  const kept = list(before, "tolerations").every((old) =>
-    list(spec, "tolerations").some((next) => equalJson(next, old)),
-  );
+  const timeless = (toleration: unknown): object => ({ ...(toleration as object), tolerationSeconds: undefined });
+  const next = list(spec, "tolerations").map(timeless);
+  for (const old of list(before, "tolerations"))
+    if (!next.some((one) => equalJson(one, timeless(old))))
+      errors.push(
+        fieldForbidden("spec.tolerations", "existing toleration can not be modified except its tolerationSeconds"),
+      );
   const gates = items(before, "schedulingGates").map((gate) => text(gate, "name"));
   items(spec, "schedulingGates").forEach((gate, i) => {
     if (!gates.includes(text(gate, "name")))
@@ -70,7 +74,7 @@ function checkUpdate(spec: Fields, before: Fields, errors: Errors): void {
         fieldForbidden(`spec.schedulingGates[${i}]`, "only deletion is allowed, but found new scheduling gate"),
       );
   });
-  if (!kept || !equalJson(plain(settled(spec, before)), plain(before))) errors.push(fieldForbidden("spec", ONLY));
+  if (!equalJson(plain(settled(spec, before)), plain(before))) errors.push(fieldForbidden("spec", ONLY));
 }
 
 export function checkPod(pod: KubeObject, old: KubeObject | undefined, subresource: string, errors: Errors): void {

@@ -1,5 +1,6 @@
 /** Horizontal autoscalers, disruption budgets and priority classes. */
 import { fieldForbidden, fieldInvalid, fieldNotSupported, fieldRequired, type KubeObject } from "@travelops/kube";
+import { tryParseQuantity } from "@travelops/kube/api/quantity";
 import {
   atMost100Percent,
   checkText,
@@ -25,6 +26,11 @@ function checkTarget(target: Fields | undefined, path: string, errors: Errors): 
   requireText(type, `${path}.type`, errors, "must specify a metric target type");
   if (!["Utilization", "Value", "AverageValue"].includes(type)) {
     errors.push(fieldInvalid(`${path}.type`, type, "must be either Utilization, Value, or AverageValue"));
+  }
+  for (const key of ["value", "averageValue"]) {
+    const quantity = tryParseQuantity(target?.[key]);
+    if (quantity !== undefined && quantity.nano <= 0n)
+      errors.push(fieldInvalid(`${path}.${key}`, target?.[key], "must be positive"));
   }
   const utilization = number(target, "averageUtilization");
   if (utilization !== undefined && utilization < 1)

@@ -1,5 +1,12 @@
 /** Persistent volumes, claims and storage classes. */
-import { fieldForbidden, fieldInvalid, fieldNotSupported, fieldRequired, type KubeObject } from "@travelops/kube";
+import {
+  fieldDuplicate,
+  fieldForbidden,
+  fieldInvalid,
+  fieldNotSupported,
+  fieldRequired,
+  type KubeObject,
+} from "@travelops/kube";
 import { tryParseQuantity } from "@travelops/kube/api/quantity";
 import { equalJson } from "@travelops/kube/schema/json-value";
 import {
@@ -100,7 +107,18 @@ function capacity(spec: Fields, errors: Errors): void {
   if (storage === undefined) errors.push(fieldRequired("spec.capacity"));
   if (storage === undefined || storage["storage"] === undefined || Object.keys(storage).length > 1) {
     errors.push(fieldNotSupported("spec.capacity", storage ?? null, ["storage"]));
-  } else positiveQuantity(storage["storage"], "spec.capacity[storage]", errors);
+  } else {
+    const quantity = tryParseQuantity(storage["storage"]);
+    if (quantity !== undefined && quantity.nano < 0n)
+      errors.push(
+        fieldInvalid(
+          "spec.capacity[storage]",
+          Number(quantity.nano / 1_000_000_000n),
+          "must be a valid resource quantity",
+        ),
+      );
+    positiveQuantity(storage["storage"], "spec.capacity[storage]", errors);
+  }
 }
 
 function volumeSource(spec: Fields, errors: Errors): void {
@@ -154,7 +172,11 @@ function topologies(storage: KubeObject, errors: Errors): void {
     items(term, "matchLabelExpressions").forEach((requirement, j) => {
       const at = `allowedTopologies[${i}].matchLabelExpressions[${j}]`;
       if (list(requirement, "values").length === 0) errors.push(fieldRequired(`${at}.values`));
-      strings(requirement, "values").forEach((value, k) => checkText(value, `${at}.values[${k}]`, labelValue, errors));
+      const values = strings(requirement, "values");
+      values.forEach((value, k) => {
+        checkText(value, `${at}.values[${k}]`, labelValue, errors);
+        if (values.indexOf(value) !== k) errors.push(fieldDuplicate(`${at}.values[${k}]`, value));
+      });
       checkText(text(requirement, "key"), `${at}.key`, qualifiedName, errors);
     });
   });

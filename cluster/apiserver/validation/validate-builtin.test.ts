@@ -8,6 +8,9 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { arbitraryOf, deepFreeze } from "@travelops/kube/schema/testdata/arbitrary";
 import { scheduleFault } from "./cron-schedule.ts";
+import type { AdmissionAttributes } from "../access.ts";
+import { defaultTolerationSeconds } from "../admission/default-toleration-seconds.ts";
+import type { ClusterView } from "../admission/plugin.ts";
 import { validateBuiltin } from "./validate-builtin.ts";
 
 interface Refused {
@@ -33,7 +36,15 @@ function rowOf(object: KubeObject): ResourceRow {
 function faultsOf(object: KubeObject, old?: KubeObject): string[] {
   const row = rowOf(object);
   const before = old === undefined ? undefined : deepFreeze(defaultBuiltin(row, old));
-  return validateBuiltin(row, deepFreeze(defaultBuiltin(row, object)), before).map((e) => `${e.field}: ${e.message}`);
+  return validateBuiltin(row, deepFreeze(admitted(row, defaultBuiltin(row, object))), before).map(
+    (e) => `${e.field}: ${e.message}`,
+  );
+}
+
+/** What admission gives every pod, the ones before an update had already. */
+function admitted(row: ResourceRow, object: KubeObject): KubeObject {
+  const attributes = { group: row.group, resource: row.resource, subresource: "" } as AdmissionAttributes;
+  return defaultTolerationSeconds.mutate?.(object, attributes, {} as ClusterView) ?? object;
 }
 
 /** Of a new job the server makes the selector, which the cases here do not have yet. */

@@ -1,4 +1,5 @@
 /** Services: cluster addresses and node ports, which belong to a Service for as long as its type wants them. */
+import { isIP } from "node:net";
 import { fieldInvalid, internalError, invalid, type FieldError, type KubeObject } from "@travelops/kube";
 import { isDns1035Label } from "@travelops/kube/api/names";
 import { equalJson } from "@travelops/kube/schema/json-value";
@@ -229,11 +230,14 @@ export function serviceStrategy(
   const allocator = new ServiceAllocator(store, parseRange(options.serviceRange), ports, options.random);
 
   const reserve = (service: KubeObject, old: KubeObject | undefined): Reservation => {
+    // What is no address can be given to nobody: validation says so.
+    if (wantsAddress(service) && clusterIp(service) !== "" && isIP(clusterIp(service)) === 0)
+      return { object: service, release: () => {} };
     const taking = new Taking(allocator);
     try {
       let next = service;
       if (!wantsAddress(service)) {
-        if (typeOf(service) === "ExternalName") next = withoutAddress(next);
+        if (typeOf(service) === "ExternalName") next = old === undefined ? next : withoutAddress(next);
         else next = headless(next);
       } else if (old === undefined || !hasAddress(old)) next = withAddress(next, taking.address(next));
       next = wantsPorts(next) ? withNodePorts(next, taking, old) : withoutNodePorts(next, old);
