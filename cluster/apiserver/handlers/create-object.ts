@@ -120,7 +120,7 @@ export function resetNew(resource: ServedResource, object: KubeObject, context: 
 }
 
 /** A new object has no status, but for those that come with one. */
-export function withoutSentStatus(resource: ServedResource, object: KubeObject): KubeObject {
+function withoutSentStatus(resource: ServedResource, object: KubeObject): KubeObject {
   const { strategy } = resource;
   const wiped = strategy.hasStatus && strategy.createsWithStatus !== true && object["status"] !== undefined;
   return wiped ? withoutStatus(resource, object) : object;
@@ -181,7 +181,7 @@ async function createOnce(
   const round = core.admissionWebhooks.round("CREATE", resource.row.group, resource.row.resource, "");
   if (round !== undefined) {
     const { createThroughWebhooks } = await import("./create-through-webhooks.ts");
-    return createThroughWebhooks(core, resource, tracked, (object.metadata.name ?? "") === "", context, round);
+    return createThroughWebhooks(core, resource, { sent: object, object: tracked }, context, round);
   }
   const name = prepared.metadata.name ?? "";
   const key: ObjectKey = { table: resource.table, namespace: prepared.metadata.namespace ?? "", name };

@@ -6,22 +6,28 @@ import { checkNamespace } from "../registry/object-metadata.ts";
 import type { ServedResource } from "../registry/registry.ts";
 import type { Reservation } from "../registry/strategy.ts";
 import type { ServerCore } from "../server-options.ts";
-import { commitNew, completeNew, newAttributes, resetNew, withoutSentStatus, type Written } from "./create-object.ts";
+import { commitNew, completeNew, newAttributes, resetNew, type Written } from "./create-object.ts";
 import { withReadableOwners } from "./through-webhooks.ts";
 import { withMetadata, type WriteContext } from "./write-context.ts";
+
+export interface NewObject {
+  /** Decoded and defaulted. */
+  readonly sent: KubeObject;
+  /** The same as the server has prepared it, with its owners. */
+  readonly object: KubeObject;
+}
 
 export async function createThroughWebhooks(
   core: ServerCore,
   resource: ServedResource,
-  object: KubeObject,
-  generated: boolean,
+  fresh: NewObject,
   context: WriteContext,
   round: WebhookRound,
 ): Promise<Written> {
   const reservations: Reservation[] = [];
   try {
     const reserved = (reservation: Reservation): void => void reservations.push(reservation);
-    const admitted = await admitNewThroughWebhooks(core, resource, object, generated, context, round, reserved);
+    const admitted = await admitNewThroughWebhooks(core, resource, fresh, context, round, reserved);
     const { namespace = "", name = "" } = admitted.metadata;
     const key = { table: resource.table, namespace, name };
     const kept = reservations.splice(0);
@@ -48,17 +54,17 @@ export function chargeNew(
   return admitted;
 }
 
-/** A new object, with its owners, to one that only a quota may still refuse. */
+/** From a prepared object to one that only a quota may still refuse. */
 export async function admitNewThroughWebhooks(
   core: ServerCore,
   resource: ServedResource,
-  object: KubeObject,
-  generated: boolean,
+  fresh: NewObject,
   context: WriteContext,
   round: WebhookRound,
   reserved: (reservation: Reservation) => void,
 ): Promise<KubeObject> {
-  const shown = asSent(resource, object, generated);
+  const { object } = fresh;
+  const shown = asSent(fresh);
   const attributes = newAttributes(core, resource, shown, context);
   const mutated = await mutatePhase(core, round.mutating, attributes, context.signal);
   const owned = withReadableOwners(shown, mutated ?? shown, context.warn);
@@ -72,10 +78,12 @@ export async function admitNewThroughWebhooks(
 }
 
 /** Mutating webhooks see what was sent, not what the server will make of it. */
-function asSent(resource: ServedResource, object: KubeObject, generated: boolean): KubeObject {
+function asSent({ sent, object }: NewObject): KubeObject {
   const { uid: _uid, creationTimestamp: _time, generation: _generation, ...metadata } = object.metadata;
-  if (generated) delete metadata.name;
-  return withMetadata(withoutSentStatus(resource, object), metadata);
+  if ((sent.metadata.name ?? "") === "") delete metadata.name;
+  const { status: _status, ...rest } = object;
+  const status = sent["status"];
+  return { ...rest, ...(status === undefined ? {} : { status }), metadata };
 }
 
 /** What the server gives an object, whatever webhooks have made of it. */

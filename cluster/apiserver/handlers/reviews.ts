@@ -1,5 +1,6 @@
 /** Requests that are questions to authentication and authorization: nothing is stored. */
 import { badRequest, notFound, type KubeObject } from "@travelops/kube";
+import { normalize } from "@travelops/kube/schema/normalize";
 import { kindNode } from "@travelops/kube/schema/table";
 import { header, type ApiCall } from "../request/api-call.ts";
 import { decodeBody, expectKind, fieldValidationOf, pruneUnknown } from "../request/body-codec.ts";
@@ -36,7 +37,7 @@ export async function handleReview(
     subresource: "",
     namespace: info.namespace,
     name: question.metadata?.name ?? "",
-    object: question,
+    object: normalize(resource.row.schema, question) as KubeObject,
     oldObject: undefined,
   });
   const answer = await core.access.answerReview({

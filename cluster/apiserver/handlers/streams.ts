@@ -37,7 +37,7 @@ function connectOptions(call: ApiCall, info: ResourceRequest, kind: string): Kub
   const options: Record<string, unknown> = { kind, apiVersion: "v1", metadata: {} };
   const { query } = call;
   if (info.subresource === "proxy") {
-    if (info.rest !== "") options["path"] = info.rest.startsWith("/") ? info.rest : `/${info.rest}`;
+    if (info.rest !== "" || info.path.endsWith("/")) options["path"] = `/${info.rest.replace(/^\//, "")}`;
   } else if (info.subresource === "portforward") {
     const ports = query.getAll("ports").map(Number);
     if (ports.length > 0) options["ports"] = ports;
@@ -64,7 +64,7 @@ async function admitConnect(
     operation: "CONNECT",
     subresource: info.subresource,
     namespace: info.namespace,
-    name: proxiedName(info),
+    name: info.name,
     object: connectOptions(call, info, kind),
     oldObject: undefined,
   });

@@ -77,7 +77,7 @@ async function admitInstead(
   const begun = beginInstead(core, resource, request, context);
   return round === undefined
     ? admitNew(core, resource, begun, context, reserved)
-    : admitNewThroughWebhooks(core, resource, begun, false, context, round, reserved);
+    : admitNewThroughWebhooks(core, resource, { sent: begun, object: begun }, context, round, reserved);
 }
 
 const NO_ROUND: WebhookRound = { mutating: [], validating: [] };
