@@ -19,6 +19,8 @@ export interface StoredObject {
   /** The revision that wrote it (its metadata.resourceVersion). */
   readonly revision: number;
   readonly object: KubeObject;
+  /** `object` without managedFields, where that may be at hand when `object` is not: for selecting. */
+  readonly lean?: KubeObject;
   /** JSON of `object`, encoded at most once. */
   readonly bytes: Buffer;
 }

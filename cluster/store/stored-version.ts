@@ -1,4 +1,5 @@
 import type { KubeObject } from "@travelops/kube";
+import { leanObject } from "@travelops/kube/api/lean-object";
 import type { ObjectKey, StoredObject } from "./store.ts";
 
 /**
@@ -10,20 +11,34 @@ export class StoredVersion implements StoredObject {
   readonly revision: number;
   readonly bytes: Buffer;
   #parsed: WeakRef<KubeObject> | undefined;
+  /** What informers hold of it, and so longer at hand. */
+  #lean: WeakRef<KubeObject> | undefined;
 
   constructor(key: ObjectKey, revision: number, bytes: Buffer, parsed?: KubeObject) {
     this.key = key;
     this.revision = revision;
     this.bytes = bytes;
-    this.#parsed = parsed === undefined ? undefined : new WeakRef(parsed);
+    if (parsed !== undefined) this.#hold(parsed);
   }
 
   get object(): KubeObject {
     const held = this.#parsed?.deref();
     if (held !== undefined) return held;
     const parsed = JSON.parse(this.bytes.toString("utf8")) as KubeObject;
-    this.#parsed = new WeakRef(parsed);
+    this.#hold(parsed);
     return parsed;
+  }
+
+  get lean(): KubeObject {
+    return this.#lean?.deref() ?? leanObject(this.object);
+  }
+
+  #hold(parsed: KubeObject): void {
+    this.#parsed = new WeakRef(parsed);
+    // The one that is held already stays the one that is found.
+    if (this.#lean?.deref() !== undefined) return;
+    const lean = leanObject(parsed);
+    this.#lean = lean === parsed ? undefined : new WeakRef(lean);
   }
 }
 

@@ -85,7 +85,7 @@ function select(
   };
   if (selection.name !== undefined && namespace !== "" && page.revision === undefined && page.after === undefined) {
     const one = core.store.get({ table, namespace, name: selection.name });
-    const items = one === undefined || selection.matches?.(one.object) === false ? [] : [one];
+    const items = one === undefined || selection.matches?.(one.lean ?? one.object) === false ? [] : [one];
     return { items, revision: core.store.revision, more: false, remaining: undefined };
   }
   const { matches, name } = selection;
@@ -95,7 +95,8 @@ function select(
   }
   const result = core.store.list(table, range);
   const items = result.items.filter(
-    (item) => (name === undefined || item.key.name === name) && (matches === undefined || matches(item.object)),
+    (item) =>
+      (name === undefined || item.key.name === name) && (matches === undefined || matches(item.lean ?? item.object)),
   );
   const more = limit > 0 && items.length > limit;
   return { items: more ? items.slice(0, limit) : items, revision: result.revision, more, remaining: undefined };

@@ -107,7 +107,7 @@ export function handleWatch(
   const { matches } = selection;
   const elsewhere =
     info.namespace !== "" && selection.namespace !== undefined && selection.namespace !== info.namespace;
-  const selects = matches === undefined ? undefined : (stored: StoredObject) => matches(stored.object);
+  const selects = matches === undefined ? undefined : (stored: StoredObject) => matches(stored.lean ?? stored.object);
   // Fields are those of the version asked for: whoever adapts the events selects by them.
   const adapted = adapter !== undefined && options.fieldSelector !== "" && !elsewhere;
   const shape = watchShape(core, resource, presenter);

@@ -4,6 +4,7 @@
  */
 import type { Clock } from "../api/clock.ts";
 import type { Logger } from "../api/logger.ts";
+import { leanObject } from "../api/lean-object.ts";
 import type { KubeObject } from "../api/object.ts";
 import type { KubeClient, Resource } from "../client/client.ts";
 import { type ReflectorSink, type ReflectorSource, runReflector } from "./reflector.ts";
@@ -96,7 +97,7 @@ class StoreInformer<T extends KubeObject> implements Informer<T> {
     this.resource = resource;
     this.#source = source;
     this.#options = options;
-    this.#kept = options.managedFields === "drop" ? withoutManagedFields : (object) => object;
+    this.#kept = options.managedFields === "drop" ? leanObject : (object) => object;
     for (const [name, values] of Object.entries(options.indexes ?? {})) this.#indexes.set(name, new Index(values));
     // Whoever does not wait for it must not be killed by its rejection.
     this.#synced.promise.catch(() => {});
@@ -230,20 +231,6 @@ class StoreInformer<T extends KubeObject> implements Informer<T> {
       }
     }
   }
-}
-
-/** Informers of one process share objects; what they keep of one is shared, too. */
-const withoutOwners = new WeakMap<KubeObject, KubeObject>();
-
-function withoutManagedFields<T extends KubeObject>(object: T): T {
-  if (object.metadata.managedFields === undefined) return object;
-  const known = withoutOwners.get(object);
-  // It was made of this very object, and so has its type.
-  if (known !== undefined) return known as T;
-  const { managedFields: _, ...metadata } = object.metadata;
-  const kept = { ...object, metadata };
-  withoutOwners.set(object, kept);
-  return kept;
 }
 
 /** Resource versions count up (apimachinery has called them comparable since 1.35); others are taken as new. */
