@@ -117,11 +117,14 @@ async function send(
 
 /** From here on a list goes out piece by piece, as the client takes it. */
 const LARGE_BYTES = 8 * 1024 * 1024;
+/** Compressed bytes in one write. */
+const ZIPPED_BYTES = 256 * 1024;
 
 function sendList(call: ApiCall, res: Response, limits: Limits, contentType: string, list: ListBody): Promise<void> {
-  if (list.length < LARGE_BYTES || call.method === "HEAD" || takesGzip(call, limits, list.length)) {
+  if (list.length < LARGE_BYTES || call.method === "HEAD") {
     return send(call, res, limits, 200, contentType, list.whole());
   }
+  if (takesGzip(call, limits, list.length)) return pumpCompressed(call, res, contentType, list.chunks());
   return pump(call, res, contentType, list.chunks(), { "content-length": String(list.length) });
 }
 
@@ -138,6 +141,19 @@ async function pump(
     if (!res.write(chunk)) await drained(res);
   }
   res.end();
+}
+
+/** Neither the list nor what it is compressed to stands in memory whole; a client that is gone ends both. */
+async function pumpCompressed(
+  call: ApiCall,
+  res: Response,
+  contentType: string,
+  chunks: Iterable<Buffer>,
+): Promise<void> {
+  const [{ createGzip }, { pipeline, Readable }] = await Promise.all([import("node:zlib"), import("node:stream")]);
+  const zipped = createGzip({ level: 1, chunkSize: ZIPPED_BYTES });
+  pipeline(Readable.from(chunks), zipped, () => undefined);
+  await pump(call, res, contentType, zipped, { "content-encoding": "gzip", vary: "Accept-Encoding" });
 }
 
 /** Another server's answer: its headers are the client's, its pieces go out as they come. */
