@@ -153,6 +153,13 @@ describe.skipIf(!canUnshare())("the dataplane in a network namespace", () => {
       expect.objectContaining({ name: "web.shop.svc.cluster.local", port: 80, priority: 0, weight: 100 }),
     ]);
     expect(await dns(`web.${APPS}`, "A")).toEqual(["10.128.0.1"]);
+    const many = Array.from({ length: 100 }, (_, i) => endpoint(`10.128.9.${i}`, 80));
+    lab.apply({ services: { "shop/many": service("shop/many", "", 80, many, { headless: true }) } });
+    // Too much for UDP: the client asks again over TCP.
+    await eventually(
+      () => dns("many.shop.svc.cluster.local", "A") as Promise<string[]>,
+      (found) => found.length === 100,
+    );
     await expect(dns("nope.shop.svc.cluster.local", "A")).rejects.toThrow("ENOTFOUND");
     await expect(dns("web.shop.svc.cluster.local", "AAAA")).rejects.toThrow("ENODATA");
     await expect(dns("example.org", "A")).rejects.toThrow("ENOTFOUND");

@@ -32,7 +32,8 @@ export class PolicyGate {
   #index: ReadonlyMap<string, Isolation> = new Map();
   #firewall: Promise<Firewall> | undefined;
   #pending = false;
-  #lastRun = 0;
+  #pauseUntil = 0;
+  #enforced = "";
   #reported = "";
   #closed = false;
 
@@ -50,27 +51,38 @@ export class PolicyGate {
     if (changed.policies) this.#index = indexPolicies(policies.values());
     if (!changed.policies && (!changed.targets || policies.size === 0)) return;
     if (this.#options.openFirewall === undefined) return policies.size > 0 ? this.#report(bareEnforcement) : undefined;
-    this.#firewall ??= this.#options.openFirewall();
+    // Where there never was a policy the kernel is not even asked for a firewall.
+    if (policies.size === 0 && this.#firewall === undefined) return;
     if (this.#pending || this.#closed) return;
     this.#pending = true;
     const run = (): void => {
       this.#pending = false;
-      this.#lastRun = Date.now();
       void this.#enforce();
     };
-    if (Date.now() - this.#lastRun > PAUSE_MS) setImmediate(run);
-    else setTimeout(run, PAUSE_MS).unref();
+    if (Date.now() > this.#pauseUntil) setImmediate(run);
+    else setTimeout(run, this.#pauseUntil - Date.now()).unref();
   }
 
   async #enforce(): Promise<void> {
     const { state } = this.#options;
     try {
+      this.#firewall ??= this.#options.openFirewall?.();
       const firewall = await this.#firewall;
       if (this.#closed || firewall === undefined) return;
-      if (state.policies.size === 0) return firewall.clear();
-      firewall.enforce({ policies: [...state.policies.values()], denied: this.#denied(), judged: this.#judged() });
+      const start = Date.now();
+      const plan = { policies: [...state.policies.values()], denied: this.#denied(), judged: this.#judged() };
+      const text = state.policies.size === 0 ? "" : JSON.stringify(plan);
+      // Most changes of Services and pods are none for the kernel.
+      if (text === this.#enforced) return;
+      if (text === "") firewall.clear();
+      else firewall.enforce(plan);
+      this.#enforced = text;
+      // The more there is to say, the more changes are said at once: connections wait meanwhile.
+      this.#pauseUntil = Date.now() + PAUSE_MS + 4 * (Date.now() - start);
+      if (text === "") return;
       this.#report({ kind: "full" });
     } catch (error) {
+      this.#enforced = "";
       this.#report({ kind: "partial", why: error instanceof Error ? error.message : String(error) });
     }
   }

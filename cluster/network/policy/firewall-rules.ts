@@ -7,6 +7,7 @@ import type { AddressRange, PolicyConfig, PolicyPort, PolicyRule, Protocol } fro
 import { mergeRanges } from "./ranges.ts";
 import {
   ACCEPT,
+  addressElements,
   attribute,
   change,
   compare,
@@ -180,7 +181,7 @@ export const replacement = (generation: FirewallGeneration, oldSets: readonly st
   ...oldSets.map(dropSet),
 ];
 
-export const dropSet = (name: string): Buffer => change("deleteSet", ...inTable(name));
+const dropSet = (name: string): Buffer => change("deleteSet", ...inTable(name));
 
 /** What is no IPv4, belongs to a connection that stands, or answers one, passes. */
 function establishedRules(chain: "input" | "forward"): Buffer[] {
@@ -271,16 +272,9 @@ function elementMessages(set: string, elements: readonly Buffer[]): Buffer[] {
   return messages;
 }
 
-const INTERVAL_END = 1;
-const LAST_ADDRESS = 0xffffffff;
-
 function addressSet(name: string, id: number, ranges: readonly AddressRange[]): NamedSet {
-  const elements = ranges.flatMap(({ from, to }) => [
-    nested(1, value(1, address(from))),
-    ...(to >= LAST_ADDRESS ? [] : [nested(1, value(1, address(to + 1)), number(3, INTERVAL_END))]),
-  ]);
   const create = change("newSet", ...inTable(name, number(3, INTERVAL), number(4, 7), number(5, 4), number(10, id)));
-  return { name, create, elements: elementMessages(name, elements) };
+  return { name, create, elements: elementMessages(name, addressElements(ranges)) };
 }
 
 function deniedSet(name: string, id: number, denied: readonly DeniedTarget[]): NamedSet {

@@ -1,6 +1,6 @@
 /** The kernel's bridge firewall of the pods' network, told over netlink: no root, no `nft`, nothing while no policy exists. */
 import { batch, errorsIn } from "./netlink-message.ts";
-import { compileFirewall, dropSet, foundation, removal, replacement, type FirewallPlan } from "./firewall-rules.ts";
+import { compileFirewall, foundation, removal, replacement, type FirewallPlan } from "./firewall-rules.ts";
 
 /** A netlink socket of nf_tables; `exchange` sends one batch and gives back what the kernel said. */
 export interface NetlinkSocket {
@@ -8,8 +8,8 @@ export interface NetlinkSocket {
   close(): void;
 }
 
-/** Kernel buffers of sockets are small: sets are filled before the rules that use them. */
-const MOST_BYTES = 64 * 1024;
+/** Kernel buffers of sockets are small: where it is much, sets are filled before the rules that use them. */
+const MOST_BYTES = 160 * 1024;
 
 export class Firewall {
   readonly #socket: NetlinkSocket;
@@ -21,24 +21,30 @@ export class Firewall {
     this.#socket = socket;
   }
 
-  /** Makes the kernel hold the pods to a plan, all at once; throws when the kernel refuses, and then nothing has changed. */
+  /** Makes the kernel hold the pods to a plan, all at once; throws when the kernel refuses, and then the old rules stand. */
   enforce(plan: FirewallPlan): void {
     const next = compileFirewall(plan, ++this.#generation);
-    const made: string[] = [];
+    const first = this.#stands ? [] : [...removal(), ...foundation()];
+    const filling = next.sets.flatMap((set) => [set.create, ...set.elements]);
+    // Every batch costs a grace period of the kernel: one, where it all fits.
+    const batches = chunks([...first, ...filling], replacement(next, this.#sets));
     try {
-      if (!this.#stands) this.#send([...removal(), ...foundation()]);
-      this.#stands = true;
-      for (const set of next.sets) {
-        this.#send([set.create]);
-        made.push(set.name);
-        for (const chunk of chunks(set.elements)) this.#send(chunk);
+      for (const changes of batches) {
+        this.#send(changes);
+        this.#stands = true;
       }
-      this.#send(replacement(next, this.#sets));
     } catch (error) {
-      if (made.length > 0) this.#send(made.map(dropSet));
+      if (batches.length > 1) this.#startAnew();
       throw error;
     }
     this.#sets = next.sets.map((s) => s.name);
+  }
+
+  /** After a plan that went in by half: nothing of it is kept, and the next one starts from the ground. */
+  #startAnew(): void {
+    this.#send(removal());
+    this.#stands = false;
+    this.#sets = [];
   }
 
   /** Lets everything pass again. */
@@ -59,9 +65,10 @@ export class Firewall {
   }
 }
 
-function chunks(messages: readonly Buffer[]): Buffer[][] {
-  const all: Buffer[][] = [];
-  let size = MOST_BYTES;
+/** `last` stays together: it is what makes the change. */
+function chunks(messages: readonly Buffer[], last: readonly Buffer[]): Buffer[][] {
+  const all: Buffer[][] = [[]];
+  let size = 0;
   for (const message of messages) {
     if (size + message.length > MOST_BYTES) {
       all.push([]);
@@ -70,5 +77,7 @@ function chunks(messages: readonly Buffer[]): Buffer[][] {
     all.at(-1)?.push(message);
     size += message.length;
   }
-  return all;
+  if (size + last.reduce((sum, message) => sum + message.length, 0) > MOST_BYTES) all.push([]);
+  all.at(-1)?.push(...last);
+  return all.filter((chunk) => chunk.length > 0);
 }

@@ -27,6 +27,33 @@ export function attribute(type: number, value: Buffer): Buffer {
   return bytes;
 }
 
+/** Elements of a set of addresses, without an object for each of their parts: there may be thousands. */
+export function addressElements(ranges: readonly { readonly from: number; readonly to: number }[]): Buffer[] {
+  return ranges.flatMap(({ from, to }) =>
+    to >= LAST_ADDRESS ? [addressElement(from, false)] : [addressElement(from, false), addressElement(to + 1, true)],
+  );
+}
+
+const LAST_ADDRESS = 0xffffffff;
+const INTERVAL_END = 1;
+
+/** The element, its key, the key's value; and the flag that it is the first address beyond a range. */
+function addressElement(address: number, end: boolean): Buffer {
+  const bytes = Buffer.allocUnsafe(end ? 24 : 16);
+  host16(bytes, bytes.length, 0);
+  host16(bytes, 1 | NESTED, 2);
+  host16(bytes, 12, 4);
+  host16(bytes, 1 | NESTED, 6);
+  host16(bytes, 8, 8);
+  host16(bytes, 1, 10);
+  bytes.writeUInt32BE(address >>> 0, 12);
+  if (!end) return bytes;
+  host16(bytes, 8, 16);
+  host16(bytes, 3, 18);
+  bytes.writeUInt32BE(INTERVAL_END, 20);
+  return bytes;
+}
+
 export const nested = (type: number, ...inner: readonly Buffer[]): Buffer =>
   attribute(type | NESTED, Buffer.concat(inner));
 export const text = (type: number, value: string): Buffer => attribute(type, Buffer.from(`${value}\0`));
