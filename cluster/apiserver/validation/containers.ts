@@ -46,7 +46,7 @@ function checkPorts(container: Fields, hostNetwork: boolean, path: string, error
     if (number_ === 0) errors.push(fieldRequired(`${at}.containerPort`));
     else portNumber(number_, `${at}.containerPort`, errors);
     if (host !== 0) portNumber(host, `${at}.hostPort`, errors);
-    if (hostNetwork && host !== number_)
+    if (hostNetwork && host !== 0 && host !== number_)
       errors.push(fieldInvalid(`${at}.hostPort`, host, "must match `containerPort` when `hostNetwork` is true"));
     if (text(port, "protocol") === "") errors.push(fieldRequired(`${at}.protocol`));
     else oneOf(text(port, "protocol"), `${at}.protocol`, PROTOCOLS, errors);

@@ -213,7 +213,9 @@ function checkApplied({ node, applied, apiVersion, live }: ApplyRequest): void {
   const { managedFields } = applied.metadata;
   if (managedFields !== undefined && managedFields !== null) throw badRequest("metadata.managedFields must be nil");
   const faults = typedFaults(node, applied);
-  if (faults !== undefined) throw badRequest(`failed to create typed patch object (${printName(applied)}): ${faults}`);
+  // Upstream has no reason for it, either: an error of the server's own.
+  if (faults !== undefined)
+    throw new StatusError(500, "", `failed to create typed patch object (${printName(applied)}): ${faults}`);
 }
 
 function printKind({ apiVersion, kind }: KubeObject): string {

@@ -7,6 +7,7 @@ import { isObject, own } from "./json-value.ts";
 import type { JsonObject } from "./json-value.ts";
 import { keyElement, valueElement } from "./path-element.ts";
 import type { KeyValue } from "./path-element.ts";
+import { zeroFields } from "./value-fields.ts";
 
 /** What has no schema: maps are taken apart, lists and scalars are leaves. */
 export const ANY: SchemaNode = { kind: "any" };
@@ -67,9 +68,10 @@ function keysOf(node: ListNode): readonly ListKey[] {
   const known = listKeys.get(node);
   if (known !== undefined) return known;
   const { items } = node;
-  const keys = [...node.listKeys]
-    .sort()
-    .map((name) => ({ name, default: items.kind === "struct" ? items.fields.get(name)?.node.default : undefined }));
+  // A field that is always there has a default by that, too: the empty name, port 0.
+  const byDefault = (name: string): unknown =>
+    items.kind === "struct" ? (items.fields.get(name)?.node.default ?? zeroFields(items).get(name)) : undefined;
+  const keys = [...node.listKeys].sort().map((name) => ({ name, default: byDefault(name) }));
   listKeys.set(node, keys);
   return keys;
 }
