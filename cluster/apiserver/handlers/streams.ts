@@ -1,5 +1,13 @@
 /** Logs, and the subresources that take over a connection (exec, attach, portforward, proxy). */
-import { badRequest, fieldInvalid, invalid, serviceUnavailable, type KubeObject } from "@travelops/kube";
+import {
+  badRequest,
+  fieldForbidden,
+  fieldInvalid,
+  invalid,
+  serviceUnavailable,
+  type FieldError,
+  type KubeObject,
+} from "@travelops/kube";
 import type { LogRequest } from "../api-server.ts";
 import type { ApiCall } from "../request/api-call.ts";
 import { queryBoolean, queryInteger } from "../request/list-options.ts";
@@ -9,6 +17,7 @@ import { array, read, text } from "../registry/printers/printer.ts";
 import type { ServedResource } from "../registry/registry.ts";
 import type { ServerCore } from "../server-options.ts";
 import { admitAction } from "./admit-action.ts";
+import { splitName } from "../proxy/targets.ts";
 import { requireStored } from "./read.ts";
 import { writeContext } from "./write-context.ts";
 
@@ -70,11 +79,13 @@ async function admitConnect(
   });
 }
 
-/** `https:name:port` in the path of a proxied request. */
+/** The name in `https:name:port`. Throws a 400 for what is no such name. */
 function proxiedName(info: ResourceRequest): string {
   if (info.subresource !== "proxy") return info.name;
-  const parts = info.name.split(":");
-  return parts.length === 3 ? (parts[1] ?? "") : (parts[0] ?? "");
+  const split = splitName(info.name);
+  if (split === undefined)
+    throw badRequest(`invalid ${info.resource.slice(0, -1)} request ${JSON.stringify(info.name)}`);
+  return split.name;
 }
 
 function containerNames(pod: KubeObject): { all: string[]; main: string[]; init: string[] } {
@@ -103,14 +114,31 @@ export function containerOf(pod: KubeObject, asked: string): string {
   );
 }
 
-function nonNegative(call: ApiCall, name: string, least = 0): number | undefined {
-  const value = queryInteger(call.query, name);
-  if (value !== undefined && value < least) {
-    throw invalid("", "PodLogOptions", "", [
-      fieldInvalid(name, value, `must be greater than ${least === 0 ? "or equal to 0" : "0"}`),
-    ]);
-  }
-  return value;
+/** The options that are numbers. Throws `StatusError` 422 with every fault of them. */
+function logLimits(
+  call: ApiCall,
+  pod: string,
+): Pick<LogRequest, "tailLines" | "limitBytes" | "sinceSeconds" | "sinceTime"> {
+  const faults: FieldError[] = [];
+  const number = (name: string, least: number): number | undefined => {
+    const value = queryInteger(call.query, name);
+    if (value !== undefined && value < least)
+      faults.push(fieldInvalid(name, value, `must be greater than ${least === 0 ? "or equal to 0" : "0"}`));
+    return value;
+  };
+  const tailLines = number("tailLines", 0);
+  const limitBytes = number("limitBytes", 1);
+  const sinceSeconds = number("sinceSeconds", 1);
+  const sinceTime = call.query.get("sinceTime") ?? "";
+  if (sinceSeconds !== undefined && sinceTime !== "")
+    faults.push(fieldForbidden("[]", "at most one of `sinceTime` or `sinceSeconds` may be specified"));
+  if (faults.length > 0) throw invalid("", "PodLogOptions", pod, faults);
+  return {
+    ...(tailLines === undefined ? {} : { tailLines }),
+    ...(limitBytes === undefined ? {} : { limitBytes }),
+    ...(sinceSeconds === undefined ? {} : { sinceSeconds }),
+    ...(sinceTime === "" ? {} : { sinceTime }),
+  };
 }
 
 export async function handleLog(core: ServerCore, call: ApiCall, info: ResourceRequest): Promise<Reply> {
@@ -118,20 +146,8 @@ export async function handleLog(core: ServerCore, call: ApiCall, info: ResourceR
   const pods = core.registry.get("", "v1", "pods");
   if (pods === undefined) throw serviceUnavailable("pods are not served");
   const pod = requireStored(core, pods, info).object;
+  const limits = logLimits(call, info.name);
   const container = containerOf(pod, call.query.get("container") ?? "");
-  const tailLines = nonNegative(call, "tailLines");
-  const limitBytes = nonNegative(call, "limitBytes", 1);
-  const sinceSeconds = nonNegative(call, "sinceSeconds", 1);
-  const sinceTime = call.query.get("sinceTime") ?? "";
-  if (sinceSeconds !== undefined && sinceTime !== "") {
-    throw invalid("", "PodLogOptions", "", [
-      {
-        reason: "FieldValueForbidden",
-        field: "",
-        message: "Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified",
-      },
-    ]);
-  }
   const phase = text(read(pod, "status", "phase"));
   if (text(read(pod, "spec", "nodeName")) === "") {
     if (phase === "Pending") return { kind: "raw", code: 204, contentType: "text/plain", body: "" };
@@ -146,10 +162,7 @@ export async function handleLog(core: ServerCore, call: ApiCall, info: ResourceR
     follow: queryBoolean(call.query, "follow") ?? false,
     previous: queryBoolean(call.query, "previous") ?? false,
     timestamps: queryBoolean(call.query, "timestamps") ?? false,
-    ...(tailLines === undefined ? {} : { tailLines }),
-    ...(sinceSeconds === undefined ? {} : { sinceSeconds }),
-    ...(sinceTime === "" ? {} : { sinceTime }),
-    ...(limitBytes === undefined ? {} : { limitBytes }),
+    ...limits,
   };
   return { kind: "stream", contentType: "text/plain", chunks: await core.nodeAccess.logs(request, call.signal) };
 }

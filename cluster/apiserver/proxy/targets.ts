@@ -1,5 +1,5 @@
 /** Which address `pods/NAME/proxy`, `services/NAME/proxy` and `nodes/NAME/proxy` mean. */
-import { badRequest, serviceUnavailable, type KubeObject } from "@travelops/kube";
+import { badRequest, notFound, serviceUnavailable, type KubeObject } from "@travelops/kube";
 import type { ResourceRequest } from "../request/request-info.ts";
 import { array, read, record, text } from "../registry/printers/printer.ts";
 import type { ServerCore } from "../server-options.ts";
@@ -68,6 +68,7 @@ function serviceEndpoint(
   service: KubeObject,
 ): { address: string; port: number } {
   const name = service.metadata.name ?? "";
+  const key = { table: "endpoints.", namespace: info.namespace, name };
   const wanted = /^\d+$/.test(port) ? portName(service, Number(port)) : port;
   const found: { address: string; port: number }[] = [];
   for (const { object } of core.store.list(SLICES, { namespace: info.namespace }).items) {
@@ -81,6 +82,9 @@ function serviceEndpoint(
         found.push({ address, port: number });
     }
   }
+  // Upstream looks at the Endpoints, which a controller makes.
+  if (found.length === 0 && core.store.get(key) === undefined)
+    throw notFound({ group: "", resource: "services" }, name);
   const chosen = found[Math.floor(core.random() * found.length)];
   if (chosen === undefined)
     throw serviceUnavailable(
