@@ -24,7 +24,8 @@ export function denied(name: string, status: ReviewAnswer["status"] = {}): Statu
   const by = `admission webhook ${JSON.stringify(name)} denied the request`;
   const said = (key: string): string => (typeof status[key] === "string" ? status[key] : "");
   const given = status["code"];
-  const code = typeof given === "number" && given >= 400 ? given : 400;
+  // No more than HTTP knows, lest the answer cannot be sent.
+  const code = typeof given === "number" && Number.isInteger(given) && given >= 400 && given < 600 ? given : 400;
   const why = said("message") === "" ? said("reason") : said("message");
   const details = status["details"];
   return new StatusError(

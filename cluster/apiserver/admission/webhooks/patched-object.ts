@@ -25,10 +25,12 @@ export async function patchedObject(
   operations: unknown,
   apiVersion: string,
 ): Promise<KubeObject> {
-  const patched = patchedWith(shown, operations);
+  const given = patchedWith(shown, operations);
+  // An object without metadata is one with empty metadata.
+  const patched = isObject(given) && given["metadata"] === undefined ? { ...given, metadata: {} } : given;
   const resource = servedAs(core, matched);
   const schema = resource?.row.schema ?? kindNode(matched.kind.group, matched.kind.version, matched.kind.kind);
-  if (!isObject(patched) || !isObject(patched["metadata"] ?? {})) throw internalError("the patched value is no object");
+  if (!isObject(patched) || !isObject(patched["metadata"])) throw internalError("the patched value is no object");
   if (patched["apiVersion"] !== shown.apiVersion || patched["kind"] !== shown.kind) {
     throw internalError(
       `the patched object is of another kind: ${JSON.stringify(patched["apiVersion"])}, ${JSON.stringify(patched["kind"])}`,
