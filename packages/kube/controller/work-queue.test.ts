@@ -93,3 +93,26 @@ test("a controller tries again what failed, never works twice on one key at once
   await controller;
   expect(tries).toBe(4);
 });
+
+test("keys that need nothing leave room for everyone else", async () => {
+  const abort = new AbortController();
+  const queue = new WorkQueue({ clock: fakeClock() });
+  const count = 1_000;
+  for (let n = 0; n < count; n++) queue.add(String(n));
+  let done = 0;
+  const { promise: all, resolve } = Promise.withResolvers<void>();
+  const running = runController({
+    name: "quick",
+    queue,
+    sources: [],
+    signal: abort.signal,
+    reconcile: async () => {
+      if (++done === count) resolve();
+    },
+  });
+  const doneForOthers = await new Promise<number>((tell) => setImmediate(() => tell(done)));
+  await all;
+  expect(doneForOthers).toBeLessThan(count);
+  abort.abort();
+  await running;
+});

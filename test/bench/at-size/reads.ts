@@ -40,18 +40,20 @@ export async function measureReads(client: H2Client, size: Size, quick: boolean)
   const pods = podsIn(size).toLocaleString("en-US");
   const get = (path: string, headers?: Record<string, string>) => () => client.request("GET", path, undefined, headers);
   const runs = quick ? 3 : 7;
-  const row = (id: string, what: string, times: readonly number[]): Measured => ({
+  const row = (id: string, what: string, times: readonly number[], limit: number): Measured => ({
     id: `size-list-${id}`,
     what: `at size: ${what}`,
     unit: "ms",
+    budget: { limit, better: "lower" },
     value: spread(times),
   });
   return [
-    row("all", `LIST of all ${pods} pods`, await timed(runs, get(ALL))),
+    row("all", `LIST of all ${pods} pods`, await timed(runs, get(ALL)), 500),
     row(
       "gzip",
       `LIST of all ${pods} pods, compressed`,
       await timed(quick ? 2 : 3, get(ALL, { "accept-encoding": "gzip" })),
+      1_000,
     ),
     row(
       "namespace",
@@ -59,16 +61,19 @@ export async function measureReads(client: H2Client, size: Size, quick: boolean)
       await timed(runs * 3, (run) =>
         client.request("GET", `/api/v1/namespaces/${namespaceName(run % size.namespaces)}/pods`),
       ),
+      10,
     ),
     row(
       "selector",
       "LIST of all pods by a label that 1 in 100 has",
       await timed(runs, get(`${ALL}?labelSelector=tier%3Drare`)),
+      100,
     ),
     row(
       "pages",
       `LIST of all ${pods} pods in pages of ${PAGE}, all pages`,
       await timed(quick ? 2 : 3, () => allPages(client)),
+      1_500,
     ),
   ];
 }

@@ -51,6 +51,8 @@ interface Load {
   readonly what: string;
   readonly writesASecond: number;
   readonly eventsAWrite: number;
+  /** Budget of the 99th percentile. */
+  readonly p99Ms: number;
   namespaceOf(n: number): string;
 }
 
@@ -100,10 +102,11 @@ async function underLoad(
   const seen: Seen[] = [];
   await writeAndSee(client, running, watching, load, 2);
   for (let run = 0; run < 3; run++) seen.push(await writeAndSee(client, running, watching, load, quick ? 3 : 6));
-  const row = (id: string, what: string, unit: Unit, values: readonly number[]): Measured => ({
+  const row = (id: string, what: string, unit: Unit, values: readonly number[], limit?: number): Measured => ({
     id: `size-${load.id}-${id}`,
     what: `at size: ${load.what}, ${load.writesASecond} writes a second: ${what}`,
     unit,
+    ...(limit === undefined ? {} : { budget: { limit, better: "lower" } }),
     value: spread(values),
   });
   return [
@@ -118,6 +121,7 @@ async function underLoad(
       "write → event, p99",
       "ms",
       seen.map(({ p99 }) => p99),
+      load.p99Ms,
     ),
     row(
       "cpu",
@@ -156,6 +160,7 @@ export async function measureWatching(
       id: "size-watch-start",
       what: `at size: watch of all ${podsIn(size).toLocaleString("en-US")} pods, to the last initial event`,
       unit: "ms",
+      budget: { limit: 1_000, better: "lower" },
       value: spread(starts),
     });
 
@@ -172,6 +177,7 @@ export async function measureWatching(
       id: "size-watcher-memory",
       what: `at size: memory a watcher (a TLS connection each), of ${count} more`,
       unit: "KB",
+      budget: { limit: 100, better: "lower" },
       value: spread([((sum(running.pids.map(residentMb)) - before) * 1024) / size.watchers]),
     });
     await more.close();
@@ -185,6 +191,7 @@ export async function measureWatching(
           what: `${count} watchers of one collection`,
           writesASecond: 10,
           eventsAWrite: size.watchers,
+          p99Ms: 100,
           namespaceOf: () => "default",
         },
         quick,
@@ -203,6 +210,7 @@ export async function measureWatching(
       id: "size-watchers-start",
       what: `at size: ${count} watchers of ConfigMaps, each of a namespace, all at once, to the last initial event`,
       unit: "ms",
+      budget: { limit: 5_000, better: "lower" },
       value: spread([apart.syncMs]),
     });
     rows.push(
@@ -215,6 +223,7 @@ export async function measureWatching(
           what: `${count} watchers over ${size.namespaces} namespaces`,
           writesASecond: 100,
           eventsAWrite: size.watchers / size.namespaces,
+          p99Ms: 20,
           namespaceOf: spreadOver,
         },
         quick,
@@ -229,6 +238,7 @@ export async function measureWatching(
       id: "size-creates",
       what: `at size: durable creates of 1 KB objects, 32 in flight, ${count} watchers over ${size.namespaces} namespaces`,
       unit: "a second",
+      budget: { limit: 2_000, better: "higher" },
       value: spread(rates),
     });
     await apart.close();

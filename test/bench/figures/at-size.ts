@@ -37,8 +37,20 @@ export const atSize: ApiFigure = {
       }
       say(`PSS ${Math.round(sum(running.pids.map(proportionalMb)))} MB`);
       rows.push(
-        { id: "size-start", what: `at size: process start → API ready, ${what}`, unit: "ms", value: spread(starts) },
-        { id: "size-rss", what: `at size: memory (RSS), ${what}, after a start`, unit: "MB", value: spread(sizes) },
+        {
+          id: "size-start",
+          what: `at size: process start → API ready, ${what}`,
+          unit: "ms",
+          budget: { limit: 3_000, better: "lower" },
+          value: spread(starts),
+        },
+        {
+          id: "size-rss",
+          what: `at size: memory (RSS), ${what}, after a start`,
+          unit: "MB",
+          budget: { limit: 900, better: "lower" },
+          value: spread(sizes),
+        },
       );
       const client = await connectH2(running.address);
       try {
