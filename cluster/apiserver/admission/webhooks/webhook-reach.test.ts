@@ -11,6 +11,7 @@ import {
   configurations,
   deny,
   type HookedServer,
+  label,
   MERGE_PATCH,
   patch,
   refusal,
@@ -203,5 +204,36 @@ describe("a webhook's say", () => {
     await expect(hooked.client.create(CONFIG_MAPS, configMap("a", {}, { bad: "yes" }))).rejects.toThrow("explanation");
     await hooked.client.create(CONFIG_MAPS, configMap("b"));
     await expect(hooked.client.create(CONFIG_MAPS, configMap("c"))).rejects.toThrow("exceeded quota: q");
+  });
+
+  it("comes before that of policies, when it changes something", async () => {
+    const admission = (resource: string, kind: string): Resource => ({
+      group: "admissionregistration.k8s.io",
+      version: "v1",
+      resource,
+      kind,
+      namespaced: false,
+    });
+    const apiVersion = "admissionregistration.k8s.io/v1";
+    await hooked.client.create(admission("validatingadmissionpolicies", "ValidatingAdmissionPolicy"), {
+      apiVersion,
+      kind: "ValidatingAdmissionPolicy",
+      metadata: { name: "labelled" },
+      spec: {
+        matchConstraints: { resourceRules: [{ ...RULE, operations: ["CREATE"] }] },
+        validations: [{ expression: "has(object.metadata.labels) && 'owner' in object.metadata.labels" }],
+      },
+    });
+    await hooked.client.create(admission("validatingadmissionpolicybindings", "ValidatingAdmissionPolicyBinding"), {
+      apiVersion,
+      kind: "ValidatingAdmissionPolicyBinding",
+      metadata: { name: "labelled" },
+      spec: { policyName: "labelled", validationActions: ["Deny"] },
+    });
+    await expect(hooked.client.create(CONFIG_MAPS, configMap("a"))).rejects.toThrow("failed expression");
+    await hooked.configure("Mutating", "own");
+    hooked.answers.set("own", label("owner"));
+    const made = await hooked.client.create(CONFIG_MAPS, configMap("a"));
+    expect(made.metadata.labels).toEqual({ owner: "x" });
   });
 });
