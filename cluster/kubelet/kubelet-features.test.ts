@@ -183,6 +183,47 @@ for (const kind of ["namespaces", "bare"] as const) {
       await lab.remove("root");
     });
 
+    test("what cannot be is said on the pod", async () => {
+      await once("groups", { securityContext: { fsGroup: 2000 }, containers: [main("true")] });
+      expect((await lab.events("groups")).join("\n")).toContain(
+        `SandboxLimitation: The ${kind} sandbox: groups 2000 are not joined`,
+      );
+    });
+
+    test("probes of their own grace, a deadline, hooks that sleep, messages of their own place", async () => {
+      const deaf = "trap '' TERM; while :; do sleep 0.1; done";
+      await lab.run("unwell", {
+        terminationGracePeriodSeconds: 600,
+        containers: [
+          main(deaf, {
+            livenessProbe: {
+              exec: { command: ["false"] },
+              periodSeconds: 1,
+              failureThreshold: 1,
+              terminationGracePeriodSeconds: 1,
+            },
+          }),
+        ],
+      });
+      const unwell = await lab.until("unwell", (pod) => (first(pod)?.restartCount ?? 0) > 0, 20_000);
+      expect(first(unwell)?.lastState?.terminated?.exitCode).toBe(137);
+      await lab.remove("unwell");
+      const told = await once("told", {
+        containers: [
+          main("echo from the container > $TRAVELOPS_MOUNTS/tmp/told; kill -TERM $$$$; sleep 1; exit 3", {
+            terminationMessagePath: "/tmp/told",
+            lifecycle: { postStart: { sleep: { seconds: 1 } } },
+          }),
+        ],
+      });
+      // In a process namespace of its own its first process takes no signal that it does not ask for.
+      expect(ended(told)).toMatchObject({
+        exitCode: kind === "bare" ? 143 : 3,
+        reason: "Error",
+        message: "from the container\n",
+      });
+    }, 60_000);
+
     test.skipIf(kind === "bare")(
       "capabilities: the usual ones, none, and what is added",
       async () => {

@@ -23,6 +23,11 @@ export function podLimitations(pod: Pod, sandbox: Pick<Sandbox, "kind" | "limits
     names((one) => (one.securityContext?.capabilities?.add?.length ?? 0) > 0),
     "added capabilities hold inside the container alone",
   );
+  const groups = [...(spec.securityContext?.supplementalGroups ?? []), ...fsGroupOf(pod)];
+  if (groups.length > 0)
+    said.push(
+      `groups ${groups.join(", ")} are not joined: a container has one user and one group, who own all volumes of the pod`,
+    );
   if (sandbox.limits.cpu === "none")
     add(
       names((one) => one.resources?.limits?.["cpu"] !== undefined),
@@ -34,6 +39,13 @@ export function podLimitations(pod: Pod, sandbox: Pick<Sandbox, "kind" | "limits
       "limits of memory are watched without control groups: a container above its own is killed a moment later",
     );
   if (sandbox.kind === "bare") {
+    add(
+      names((one) => (one.securityContext?.capabilities?.drop?.length ?? 0) > 0),
+      "capabilities are not dropped in the bare sandbox",
+    );
+    const inMemory = (spec.volumes ?? []).filter((volume) => volume.emptyDir?.medium === "Memory");
+    add(inMemory.map(({ name }) => name).join(", "), "memory volumes are on disk in the bare sandbox, of any size");
+
     add(
       names(
         (one) => one.securityContext?.runAsUser !== undefined || one.securityContext?.readOnlyRootFilesystem === true,
@@ -49,3 +61,6 @@ export function podLimitations(pod: Pod, sandbox: Pick<Sandbox, "kind" | "limits
   }
   return said;
 }
+
+const fsGroupOf = ({ spec }: Pod): number[] =>
+  spec.securityContext?.fsGroup === undefined ? [] : [spec.securityContext.fsGroup];

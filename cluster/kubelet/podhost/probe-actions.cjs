@@ -130,6 +130,11 @@ async function exec({ argv, env, cwd, command }, timeoutMs) {
   return { ok: result.code === 0, message: result.code === 0 ? "" : output };
 }
 
+/** A length as protobuf writes it. */
+function varint(value) {
+  return value < 128 ? [value] : [(value & 127) | 128, ...varint(value >> 7)];
+}
+
 /** grpc.health.v1.Health/Check by hand: the two messages hold one field each. */
 function grpc({ host, port, service }, timeoutMs) {
   return new Promise((resolve) => {
@@ -153,7 +158,8 @@ function grpc({ host, port, service }, timeoutMs) {
       "user-agent": "kube-probe/1.35",
     });
     const name = Buffer.from(service ?? "");
-    const message = name.length === 0 ? Buffer.alloc(0) : Buffer.concat([Buffer.from([0x0a, name.length]), name]);
+    const message =
+      name.length === 0 ? Buffer.alloc(0) : Buffer.concat([Buffer.from([0x0a, ...varint(name.length)]), name]);
     const prefix = Buffer.alloc(5);
     prefix.writeUInt32BE(message.length, 1);
     const chunks = [];
