@@ -94,13 +94,15 @@ export function sourceOf(state: DataplaneState, address: string | undefined): Co
 export function listeningPlaces(state: DataplaneState, protocol: "TCP" | "UDP"): { ip: string; port: number }[] {
   const { api, dns } = state.addresses;
   const places: { ip: string; port: number }[] = [];
+  let nodes: string[] | undefined;
   for (const service of state.services.values()) {
     const ips = service.clusterIPs.filter((ip) => ip !== dns && !(ip === api && protocol === "TCP"));
     for (const port of service.ports) {
       if (port.protocol !== protocol) continue;
       for (const ip of ips) places.push({ ip, port: port.port });
       if (port.nodePort === undefined) continue;
-      for (const ip of nodeAddresses(state)) places.push({ ip, port: port.nodePort });
+      nodes ??= nodeAddresses(state);
+      for (const ip of nodes) places.push({ ip, port: port.nodePort });
     }
   }
   return places;
