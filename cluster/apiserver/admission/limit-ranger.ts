@@ -68,14 +68,13 @@ function fillIn(pod: KubeObject, item: LimitItem): KubeObject {
         notes.push(`${lacksRequest.toSorted().join(", ")} request for ${kind} ${container.name}`);
       if (lacksLimit.length > 0) notes.push(`${lacksLimit.toSorted().join(", ")} limit for ${kind} ${container.name}`);
       if (lacksRequest.length === 0 && lacksLimit.length === 0) return container;
-      return {
-        ...container,
-        resources: {
-          ...container.resources,
-          limits: { ...limits, ...pick(item.default, lacksLimit) },
-          requests: { ...requests, ...pick(item.defaultRequest, lacksRequest) },
-        },
+      // An empty list is none: stored as one, it would make every later write of the pod a change of its spec.
+      const lists = {
+        limits: { ...limits, ...pick(item.default, lacksLimit) },
+        requests: { ...requests, ...pick(item.defaultRequest, lacksRequest) },
       };
+      const said = Object.fromEntries(Object.entries(lists).filter(([, list]) => Object.keys(list).length > 0));
+      return { ...container, resources: { ...container.resources, ...said } };
     };
   const { containers = [], initContainers = [] } = podSpec(pod);
   const filled = withSpec(pod, {

@@ -18,7 +18,7 @@ import {
 import type { ControllerContext } from "../context.ts";
 import { isFinished, isReady, isTerminating } from "../shared/pods.ts";
 import { deleteExactly, patched, writeStatus } from "../shared/write.ts";
-import { evictionIn, taintsAfter } from "./taints.ts";
+import { drivesAway, evictionIn, taintsAfter } from "./taints.ts";
 
 /** Silence that a node is allowed, as upstream's --node-monitor-grace-period. */
 const GRACE_MS = 50_000;
@@ -66,9 +66,7 @@ export async function nodeLifecycleController(context: ControllerContext): Promi
       clock,
       log,
       sources: [
-        sourceOf(pods, ({ type, object }) =>
-          type !== "deleted" && object.spec.nodeName !== undefined ? [keyOf(object)] : [],
-        ),
+        sourceOf(pods, ({ object }) => (object.spec.nodeName !== undefined ? [keyOf(object)] : [])),
         sourceOf(nodes, ({ object, old }) =>
           old !== undefined && object.spec?.taints === old.spec?.taints
             ? []
@@ -85,6 +83,8 @@ class NodeKeeper {
   readonly #nodes: Informer<Node>;
   readonly #leases: Informer<Lease>;
   readonly #pods: Informer<Pod>;
+  /** Since when pods, by their keys, have been on a node that drives some away. */
+  readonly #taintedSince = new Map<string, number>();
   /** When the last sign of life was seen, by this clock: that of the node may differ. */
   readonly #seen = new Map<string, { renewed: string; at: number }>();
 
@@ -175,8 +175,14 @@ class NodeKeeper {
     const { namespace, name } = splitKey(key);
     const pod = this.#pods.get(namespace, name);
     const node = pod === undefined ? undefined : this.#nodes.get("", pod.spec.nodeName ?? "");
-    if (pod === undefined || node === undefined || isTerminating(pod)) return;
-    const left = evictionIn(pod, node, this.#context.clock.now());
+    if (pod === undefined || node === undefined || isTerminating(pod) || !drivesAway(node)) {
+      this.#taintedSince.delete(key);
+      return;
+    }
+    const now = this.#context.clock.now();
+    const since = this.#taintedSince.get(key) ?? now;
+    this.#taintedSince.set(key, since);
+    const left = evictionIn(pod, node, now, since);
     if (left === undefined) return;
     if (left > 0) return { requeueAfterMs: left };
     const { client, clock, recorder } = this.#context;

@@ -25,10 +25,9 @@ function wantedTaints(node: Node): Wanted[] {
   const conditions = node.status?.conditions;
   const ready = findCondition(conditions, "Ready")?.status;
   const wanted: Wanted[] = [];
-  const key = ready === "True" ? undefined : ready === "Unknown" ? UNREACHABLE : NOT_READY;
-  // A node that has not reported yet is not ready, but nothing on it is to be driven away.
-  if (key !== undefined) wanted.push({ key, effect: "NoSchedule" });
-  if (key !== undefined && ready !== undefined) wanted.push({ key, effect: "NoExecute" });
+  // Of a node that has never reported nothing is said until its silence has lasted.
+  const key = ready === undefined || ready === "True" ? undefined : ready === "Unknown" ? UNREACHABLE : NOT_READY;
+  if (key !== undefined) wanted.push({ key, effect: "NoSchedule" }, { key, effect: "NoExecute" });
   for (const [type, taint] of Object.entries(BY_CONDITION)) {
     if (findCondition(conditions, type)?.status === "True") wanted.push({ key: taint, effect: "NoSchedule" });
   }
@@ -47,17 +46,23 @@ export function taintsAfter(node: Node, now: string): Taint[] | undefined {
   return [...kept, ...missing.map((one) => ({ ...one, timeAdded: now }))];
 }
 
-/** Milliseconds until a pod must leave its node; undefined when it may stay. */
-export function evictionIn(pod: Pod, node: Node, now: number): number | undefined {
+/** Whether something on the node drives pods away that do not tolerate it. */
+export const drivesAway = (node: Node): boolean =>
+  (node.spec?.taints ?? []).some((taint) => taint.effect === "NoExecute");
+
+/**
+ * Milliseconds until a pod must leave its node; undefined when it may stay. A taint that does not say since when it is
+ * there counts from `seen`.
+ */
+export function evictionIn(pod: Pod, node: Node, now: number, seen: number): number | undefined {
   const taints = (node.spec?.taints ?? []).filter((taint) => taint.effect === "NoExecute");
-  if (taints.length === 0) return undefined;
   let least: number | undefined;
   for (const taint of taints) {
     const tolerating = (pod.spec.tolerations ?? []).filter((one) => tolerates(one, taint));
     if (tolerating.length === 0) return 0;
     const limits = tolerating.map((one) => one.tolerationSeconds).filter((seconds) => seconds !== undefined);
     if (limits.length === 0) continue;
-    const since = taint.timeAdded === undefined ? now : Date.parse(taint.timeAdded);
+    const since = taint.timeAdded === undefined ? seen : Date.parse(taint.timeAdded);
     const left = Math.max(0, since + Math.min(...limits) * 1000 - now);
     least = Math.min(least ?? left, left);
   }
