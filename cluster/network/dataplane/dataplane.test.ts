@@ -209,6 +209,24 @@ describe.skipIf(!canUnshare())("the dataplane in a network namespace", () => {
     expect(JSON.parse(passed.body)).toMatchObject({ name: "tls" });
   });
 
+  it("holds Services and the ingress to policies, and says so where a person reads it", async () => {
+    const plain = await lab.listen({ kind: "http" });
+    const web = (): Promise<Got> => hostGet(`http://127.0.0.1:${plain}/`, `web.${APPS}`);
+    await eventually(web, (got) => got.status === 200);
+    lab.apply({ policies: { "shop/deny": { pods: [A, B], ingress: [] } } });
+    const refused = await eventually(web, (got) => got.status === 503);
+    expect(refused.body).toContain("A NetworkPolicy keeps the ingress from Service shop/web on port 80");
+    await expect(get("http://10.64.0.20/")).rejects.toThrow(/ECONNRESET/);
+    lab.apply({ policies: { "shop/deny": { pods: [A, B], ingress: [{ peers: { ids: [CLIENT], blocks: [] } }] } } });
+    await eventually(
+      () => get("http://10.64.0.20/"),
+      (got) => got.status === 200,
+    );
+    expect((await web()).status).toBe(503);
+    lab.apply({ policies: { "shop/deny": null } });
+    await eventually(web, (got) => got.status === 200);
+  });
+
   it("gives a host a port of its own, for programs that do not resolve *.localhost", async () => {
     const port = await lab.listen({ kind: "host", hostname: `web.${APPS}` });
     const got = await eventually(
