@@ -34,7 +34,12 @@ for (const kind of ["namespaces", "bare"] as const) {
       });
 
       test("a pod runs, has an address and conditions, and is gone after a delete", async () => {
-        await lab.run("simple", { containers: [sh(FOREVER)] });
+        await lab.run("simple", {
+          containers: [
+            sh(FOREVER, { imagePullPolicy: "IfNotPresent" }),
+            { ...sh(FOREVER, { imagePullPolicy: "Always" }), name: "pulled" },
+          ],
+        });
         const pod = await lab.until("simple", ready);
         expect(pod.status).toMatchObject({ phase: "Running", hostIP: "10.128.0.1", qosClass: "BestEffort" });
         expect(pod.status?.podIP).toMatch(/^10\.128\.0\.\d+$/);
@@ -62,6 +67,8 @@ for (const kind of ["namespaces", "bare"] as const) {
         const events = await lab.events("simple");
         for (const text of [
           'Pulled: Container image "busybox" already present on machine and can be accessed by the pod',
+          'Pulling: Pulling image "busybox"',
+          'Pulled: Successfully pulled image "busybox" in 0s (0s including waiting). Image size: 0 bytes.',
           "Created: Created container: main",
           "Started: Started container main",
           "Killing: Stopping container main",
