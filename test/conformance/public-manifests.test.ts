@@ -98,7 +98,8 @@ async function outcomeOf(object: KubeObject): Promise<string> {
   } catch (error) {
     if (!(error instanceof StatusError)) throw error;
     const causes = error.status.details?.causes ?? [];
-    if (causes.length === 0) return `${error.code}: ${error.message}`;
+    // Upstream names unknown fields in the order of a Go map.
+    if (causes.length === 0) return `${error.code}: ${error.message.split(", ").toSorted().join(", ")}`;
     return [`${error.code}`, ...causes.map(({ field, message }) => `${field ?? ""}: ${message ?? ""}`).toSorted()].join(
       "\n",
     );

@@ -174,6 +174,31 @@ function conversionErrors(crd: KubeObject): FieldError[] {
   return errors;
 }
 
+/** What is stored must be served for as long as it is stored. */
+function storedVersionErrors(crd: KubeObject): FieldError[] {
+  const errors: FieldError[] = [];
+  const stored = array(read(crd, "status", "storedVersions")).map((version) => text(version));
+  if (stored.length === 0)
+    return [fieldInvalid("status.storedVersions", stored, "must have at least one stored version")];
+  const names = versionsOf(crd).map((version) => text(read(version, "name")));
+  for (const version of versionsOf(crd)) {
+    const name = text(read(version, "name"));
+    if (read(version, "storage") === true && !stored.includes(name))
+      errors.push(fieldInvalid("status.storedVersions", stored, `must have the storage version ${name}`));
+  }
+  stored.forEach((version, i) => {
+    if (names.includes(version)) return;
+    errors.push(
+      fieldInvalid(
+        `status.storedVersions[${i}]`,
+        version,
+        `missing from spec.versions; ${version} was previously a storage version, and must remain in spec.versions until a storage migration ensures no data remains persisted in ${version} and removes ${version} from status.storedVersions`,
+      ),
+    );
+  });
+  return errors;
+}
+
 function updateErrors(crd: KubeObject, old: KubeObject): FieldError[] {
   const errors: FieldError[] = [];
   for (const path of ["spec.group", "spec.scope", "spec.names.plural", "spec.names.kind"]) {
@@ -181,20 +206,6 @@ function updateErrors(crd: KubeObject, old: KubeObject): FieldError[] {
     const value = read(crd, ...keys);
     if (value !== read(old, ...keys)) errors.push(fieldInvalid(path, value ?? "", IMMUTABLE));
   }
-  const names = versionsOf(crd).map((version) => text(read(version, "name")));
-  array(read(crd, "status", "storedVersions"))
-    .map((version) => text(version))
-    .forEach((version, i) => {
-      if (!names.includes(version)) {
-        errors.push(
-          fieldInvalid(
-            `status.storedVersions[${i}]`,
-            version,
-            `missing from spec.versions; ${version} was previously a storage version, and must remain in spec.versions until a storage migration ensures no data remains persisted in ${version} and removes ${version} from status.storedVersions`,
-          ),
-        );
-      }
-    });
   return errors;
 }
 
@@ -213,6 +224,7 @@ function validate(crd: KubeObject, old: KubeObject | undefined, subresource: str
     ...scopeErrors(text(read(crd, "spec", "scope"))),
     ...versionErrors(crd),
     ...conversionErrors(crd),
+    ...(storageVersionOf(crd) === "" ? [] : storedVersionErrors(crd)),
     ...(old === undefined ? [] : updateErrors(crd, old)),
   ];
   return errors.map((error) => commonPath(crd, error));

@@ -1,7 +1,10 @@
 /** What is wrong with the rules themselves: said when the CRD that states them is written. */
 import type { FieldError } from "../api/field-error.ts";
 import { fieldInvalid, fieldRequired } from "../api/field-error.ts";
-import { compile, text } from "./cel.ts";
+import { unknownField, prepare } from "./cel-macros.ts";
+import { showFault, typedEnvironment, typeFault } from "./cel-types.ts";
+import { celName } from "./cel-values.ts";
+import { compile, firstLine, newEnvironment, text } from "./cel.ts";
 import { isObject, own } from "./json-value.ts";
 import type { JsonObject } from "./json-value.ts";
 
@@ -48,14 +51,77 @@ function checkRule(errors: FieldError[], schema: JsonObject, rule: unknown, path
     errors.push(fieldRequired(`${path}.rule`, "rule is not specified"));
     return;
   }
-  const { program, usesOldSelf } = compile(expression, "bool", schema);
-  if (typeof program === "string") errors.push(fieldInvalid(`${path}.rule`, rule, `compilation failed: ${program}`));
-  else if (rule["optionalOldSelf"] === true && !usesOldSelf)
+  const optional = rule["optionalOldSelf"] === true;
+  const { usesOldSelf } = compile(expression, "bool");
+  const fault = expressionFault(expression, "bool", schema, optional);
+  if (fault !== undefined) errors.push(fieldInvalid(`${path}.rule`, rule, fault));
+  else if (optional && !usesOldSelf)
     errors.push(fieldInvalid(`${path}.optionalOldSelf`, true, "may not be set if oldSelf is not used in rule"));
   const messageExpression = text(rule["messageExpression"]);
-  if (messageExpression !== "") {
-    const compiled = compile(messageExpression, "string", schema).program;
-    if (typeof compiled === "string")
-      errors.push(fieldInvalid(`${path}.messageExpression`, rule, `messageExpression compilation failed: ${compiled}`));
+  const messageFault =
+    messageExpression.trim() === "" ? undefined : expressionFault(messageExpression, "string", schema, optional);
+  if (messageFault !== undefined) errors.push(fieldInvalid(`${path}.messageExpression`, rule, messageFault));
+}
+
+/** Nothing runs here, so no steps are counted. */
+const NOT_COUNTED = { take(): void {} };
+
+/** What is wrong with an expression over a schema, in upstream's words; undefined for nothing. */
+function expressionFault(
+  expression: string,
+  result: "bool" | "string",
+  schema: JsonObject,
+  optionalOldSelf: boolean,
+): string | undefined {
+  const compilation = (fault: string): string =>
+    `${result === "bool" ? "" : "messageExpression "}compilation failed: ${fault}`;
+  const wrongResult =
+    result === "bool" ? "cel expression must evaluate to a bool" : "messageExpression must evaluate to a string";
+  const environment = typedEnvironment(newEnvironment, schema, optionalOldSelf);
+  let parsed;
+  try {
+    parsed = environment.parse(expression);
+  } catch (error) {
+    return compilation(showFault(expression, positionOf(error), `Syntax error: ${firstLine(error)}`));
   }
+  const unknown = unknownField(parsed.ast, (path) => hasField(schema, path));
+  if (unknown !== undefined)
+    return compilation(showFault(expression, expression.indexOf(`.${unknown}`), `undefined field '${unknown}'`));
+  prepare(parsed.ast, NOT_COUNTED);
+  const checked = parsed.check();
+  if (checked.valid) {
+    const type = String(checked.type);
+    return type === result || type === "dyn" ? undefined : wrongResult;
+  }
+  const fault = typeFault(firstLine(checked.error));
+  if (fault !== undefined) return compilation(showFault(expression, positionOf(checked.error), fault));
+  // The engine is stricter here than Go's: what it takes with open types passes.
+  const { program } = compile(expression, result);
+  if (typeof program !== "string") return undefined;
+  return program.startsWith("cel expression must") ? wrongResult : compilation(showFault(expression, 0, program));
+}
+
+/** Where the engine found a fault; Go's marks the dot before a field. */
+function positionOf(error: unknown): number {
+  const range = (error as { readonly range?: { readonly start?: number } }).range?.start ?? 0;
+  return Math.max(firstLine(error).startsWith("No such key") ? range - 1 : range, 0);
+}
+
+/** Whether a path of fields can be there; below what has no fields of its own anything can. */
+function hasField(schema: JsonObject, path: readonly string[]): boolean {
+  let at: JsonObject = schema;
+  for (const name of path) {
+    const properties = own(at, "properties");
+    if (
+      !isObject(properties) ||
+      at["x-kubernetes-preserve-unknown-fields"] === true ||
+      at["x-kubernetes-embedded-resource"] === true
+    )
+      return true;
+    const found = Object.keys(properties).find((property) => celName(property) === name);
+    const next = found === undefined ? undefined : properties[found];
+    if (!isObject(next)) return false;
+    at = next;
+  }
+  return true;
 }

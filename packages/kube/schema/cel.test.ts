@@ -215,19 +215,34 @@ describe("rules of a CRD", () => {
 
   test("that can be read are fine", () => {
     expect(at("self.a < self.b", { messageExpression: "'a is ' + string(self.a)" })).toEqual([]);
+    expect(at("self.a > 1.5 && self.n > 1 && self.d > duration('1s') && self == oldSelf")).toEqual([]);
+    expect(at("oldSelf.hasValue() && oldSelf.value().a < self.a", { optionalOldSelf: true })).toEqual([]);
+    expect(at("self.s.matches('a') && self.l.all(i, x, x > i) && cel.bind(a, self.a, a > 1)")).toEqual([]);
     expect(checkRules({ type: "object", ...rule("self.metadata.name.size() < 10") }, "s")).toEqual([]);
   });
 
   test.each([
     ["self.a +", "compilation failed"],
-    ["nobody == 1", "compilation failed: Unknown variable: nobody"],
-    ["self.nope == 1", "compilation failed: undefined field 'nope'"],
+    ["nobody == 1", "compilation failed: ERROR: <input>:1:1: undeclared reference to 'nobody' (in container '')"],
+    ["self.nope == 1", "compilation failed: ERROR: <input>:1:5: undefined field 'nope'"],
+    ["has(self.nope)", "undefined field 'nope'"],
+    ["self.l.all(x, x == 'a')", "found no matching overload for '_==_' applied to '(int, string)'"],
+    ["self.m['k'] == 1", "found no matching overload for '_==_' applied to '(string, int)'"],
+    ["[self.o].all(x, x.nope == 1)", "undefined field 'nope'"],
     ["1", "cel expression must evaluate to a bool"],
+    ["self.a", "cel expression must evaluate to a bool"],
+    ["self.m", "cel expression must evaluate to a bool"],
     ["", "rule is not specified"],
   ])("%j is refused", (text, why) => {
     const [fault = ""] = at(text);
     expect(fault).toContain("s.properties[spec].x-kubernetes-validations[0].rule: ");
     expect(fault).toContain(why);
+  });
+
+  test("messages are strings", () => {
+    expect(at("self.a > 1", { messageExpression: "self.a" })).toEqual([
+      's.properties[spec].x-kubernetes-validations[0].messageExpression: Invalid value: {"rule":"self.a > 1","messageExpression":"self.a"}: messageExpression must evaluate to a string',
+    ]);
   });
 
   test("whatever a rule says, it is answered", () => {

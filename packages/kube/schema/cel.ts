@@ -6,10 +6,11 @@ import { createRequire } from "node:module";
 import type { Environment } from "@marcbachmann/cel-js";
 import type { FieldError } from "../api/field-error.ts";
 import { fieldForbidden, fieldInvalid, fieldRequired } from "../api/field-error.ts";
+import { addConversions } from "./cel-conversions.ts";
 import { reworded } from "./cel-evaluation.ts";
 import { addLibraries, compareValues } from "./cel-library.ts";
-import { addMacros, prepare, unknownField, usesVariable } from "./cel-macros.ts";
-import { celName, toCel } from "./cel-values.ts";
+import { addMacros, prepare, usesVariable } from "./cel-macros.ts";
+import { toCel } from "./cel-values.ts";
 import { equalJson, isObject, own } from "./json-value.ts";
 import type { JsonObject } from "./json-value.ts";
 import type { ListNode, SchemaNode } from "./node.ts";
@@ -47,6 +48,8 @@ class Budget {
 }
 
 interface Engine {
+  /** Functions and macros, without variables. */
+  readonly library: Environment;
   readonly environment: Environment;
   readonly budget: Budget;
   readonly some: (value: unknown) => unknown;
@@ -71,18 +74,28 @@ function loadEngine(): Engine {
   };
   const { Optional } = core;
   const budget = new Budget();
-  const environment = new core.Environment({ enableOptionalTypes: true, homogeneousAggregateLiterals: false });
-  environment.registerVariable("self", "dyn").registerVariable("oldSelf", "dyn");
-  addLibraries(environment, Optional);
-  addMacros(environment, (value) => Optional.of(value), compareValues, budget);
+  const library = new core.Environment({ enableOptionalTypes: true, homogeneousAggregateLiterals: false });
+  addLibraries(library, Optional);
+  addConversions(library);
+  addMacros(library, (value) => Optional.of(value), compareValues, budget);
+  const environment = library.clone().registerVariable("self", "dyn").registerVariable("oldSelf", "dyn");
   const billion = 1_000_000_000n;
   return {
+    library,
     environment,
     budget,
     some: (value) => Optional.of(value),
     none: () => Optional.none(),
     duration: (nanoseconds) => new Duration(nanoseconds / billion, Number(nanoseconds % billion)),
   };
+}
+
+/** An environment of one's own, with all functions and no variable; what runs in it next has all steps to take. */
+export function newEnvironment(): Environment {
+  const { library, budget } = engine();
+  budget.startObject();
+  budget.startExpression();
+  return library.clone();
 }
 
 type Program = (variables: Record<string, unknown>) => unknown;
@@ -98,18 +111,15 @@ interface Rule {
   readonly optionalOldSelf: boolean;
 }
 
-/** A runnable expression, or what is wrong with it. With `schema`, fields that it does not have are a fault. */
+/** A runnable expression, or what is wrong with it. */
 export function compile(
   expression: string,
   result: "bool" | "string",
-  schema?: JsonObject,
 ): { program: Program | string; usesOldSelf: boolean } {
   const { environment, budget } = engine();
   try {
     const parsed = environment.parse(expression);
     const usesOldSelf = usesVariable(parsed.ast, "oldSelf");
-    const unknown = schema === undefined ? undefined : unknownField(parsed.ast, (path) => hasField(schema, path));
-    if (unknown !== undefined) return { program: `undefined field '${unknown}'`, usesOldSelf };
     prepare(parsed.ast, budget);
     const checked = parsed.check();
     if (!checked.valid) return { program: firstLine(checked.error), usesOldSelf };
@@ -121,26 +131,7 @@ export function compile(
   }
 }
 
-/** Whether a path of fields can be there; below what has no fields of its own anything can. */
-function hasField(schema: JsonObject, path: readonly string[]): boolean {
-  let at: JsonObject = schema;
-  for (const name of path) {
-    const properties = own(at, "properties");
-    if (
-      !isObject(properties) ||
-      at["x-kubernetes-preserve-unknown-fields"] === true ||
-      at["x-kubernetes-embedded-resource"] === true
-    )
-      return true;
-    const found = Object.keys(properties).find((property) => celName(property) === name);
-    const next = found === undefined ? undefined : properties[found];
-    if (!isObject(next)) return false;
-    at = next;
-  }
-  return true;
-}
-
-const firstLine = (error: unknown): string =>
+export const firstLine = (error: unknown): string =>
   (error instanceof Error ? error.message : String(error)).split("\n", 1)[0] ?? "";
 export const text = (value: unknown): string => (typeof value === "string" ? value : "");
 

@@ -1,6 +1,7 @@
 /** The rules a CRD's schema must keep to be structural, in upstream's words. */
 import type { FieldError } from "../api/field-error.ts";
-import { fieldForbidden, fieldInvalid, fieldNotSupported, fieldRequired } from "../api/field-error.ts";
+import { fieldForbidden, fieldInvalid, fieldRequired } from "../api/field-error.ts";
+import { checkKeywords } from "./check-keywords.ts";
 import { equalJson, isObject, own } from "./json-value.ts";
 import type { JsonObject } from "./json-value.ts";
 import { compilePattern } from "./pattern.ts";
@@ -9,17 +10,18 @@ import { validateAgainst } from "./validate.ts";
 type Level = "root" | "items" | "field";
 
 const INT_OR_STRING: readonly JsonObject[] = [{ type: "integer" }, { type: "string" }];
-const TYPES: ReadonlySet<unknown> = new Set(["string", "number", "integer", "boolean", "array", "object"]);
 
 /** Every fault of a schema; `path` is where it stands (`spec.versions[0].schema.openAPIV3Schema`). */
 export function checkStructural(schema: unknown, path: string): FieldError[] {
   const errors: FieldError[] = [];
   if (!isObject(schema)) return [fieldRequired(path, "schemas are required")];
   checkUnsupported(errors, schema, path);
-  // What uses keywords that are not supported is not looked at further.
-  if (errors.length > 0) return errors;
-  checkNode(errors, schema, "root", path);
-  checkComplete(errors, schema, schema, path, path);
+  // Of what uses keywords that are not supported it is not asked whether it is structural.
+  if (errors.length === 0) {
+    checkNode(errors, schema, "root", path);
+    checkComplete(errors, schema, schema, path, path);
+  }
+  checkKeywords(errors, schema, path);
   return errors.sort((a, b) => (`${a.field}: ${a.message}` < `${b.field}: ${b.message}` ? -1 : 1));
 }
 
@@ -44,11 +46,6 @@ function checkNode(errors: FieldError[], schema: JsonObject, level: Level, path:
     checkNode(errors, property, "field", `${path}.properties[${name}]`);
   if (additional !== undefined) {
     if (level === "root") errors.push(fieldForbidden(`${path}.additionalProperties`, "must not be used at the root"));
-    if (isObject(schema["properties"]) && Object.keys(schema["properties"]).length > 0 && additional !== false) {
-      errors.push(
-        fieldForbidden(`${path}.additionalProperties`, "additionalProperties and properties are mutual exclusive"),
-      );
-    }
     if (isObject(additional)) checkNode(errors, additional, "field", `${path}.additionalProperties`);
   }
   checkType(errors, schema, level, path);
@@ -61,9 +58,6 @@ function checkNode(errors: FieldError[], schema: JsonObject, level: Level, path:
 function checkType(errors: FieldError[], schema: JsonObject, level: Level, path: string): void {
   const type = typeOf(schema);
   const embedded = isTrue(schema, "x-kubernetes-embedded-resource");
-  if (type !== "" && !TYPES.has(type)) {
-    errors.push(fieldNotSupported(`${path}.type`, type, ["array", "boolean", "integer", "number", "object", "string"]));
-  }
   if (embedded && type !== "object") {
     const why = "must be object if x-kubernetes-embedded-resource is true";
     errors.push(type === "" ? fieldRequired(`${path}.type`, why) : fieldInvalid(`${path}.type`, type, why));
@@ -102,76 +96,6 @@ function checkMarkers(errors: FieldError[], schema: JsonObject, path: string): v
       ),
     );
   }
-  checkListMarkers(errors, schema, path);
-  checkMapType(errors, schema, path);
-}
-
-function checkListMarkers(errors: FieldError[], schema: JsonObject, path: string): void {
-  const listType = own(schema, "x-kubernetes-list-type");
-  const keys = own(schema, "x-kubernetes-list-map-keys");
-  if (listType !== undefined && typeOf(schema) !== "array")
-    errors.push(fieldInvalid(`${path}.type`, typeOf(schema), "must be array if x-kubernetes-list-type is specified"));
-  if (listType !== undefined && listType !== "atomic" && listType !== "set" && listType !== "map") {
-    errors.push(fieldNotSupported(`${path}.x-kubernetes-list-type`, listType, ["atomic", "set", "map"]));
-  }
-  if (listType !== "map") {
-    if (Array.isArray(keys) && keys.length > 0) {
-      const why = "must be map if x-kubernetes-list-map-keys is non-empty";
-      errors.push(
-        listType === undefined
-          ? fieldRequired(`${path}.x-kubernetes-list-type`, why)
-          : fieldInvalid(`${path}.x-kubernetes-list-type`, listType, why),
-      );
-    }
-    checkSetItems(errors, schema, path);
-    return;
-  }
-  if (!Array.isArray(keys) || keys.length === 0) {
-    errors.push(
-      fieldRequired(`${path}.x-kubernetes-list-map-keys`, "must not be empty if x-kubernetes-list-type is map"),
-    );
-    return;
-  }
-  const items = own(schema, "items");
-  if (!isObject(items)) return;
-  if (typeOf(items) !== "object") {
-    errors.push(
-      fieldInvalid(
-        `${path}.items.type`,
-        typeOf(items),
-        "must be object if parent array's x-kubernetes-list-type is map",
-      ),
-    );
-    return;
-  }
-  const required = new Set<unknown>(Array.isArray(items["required"]) ? items["required"] : []);
-  const properties = new Map(propertiesOf(items));
-  keys.forEach((key: unknown) => {
-    const property = properties.get(String(key));
-    if (property === undefined) {
-      errors.push(
-        fieldInvalid(`${path}.x-kubernetes-list-map-keys`, keys, "entries must all be names of item properties"),
-      );
-    } else if (
-      !["string", "integer", "number", "boolean"].includes(typeOf(property)) &&
-      !isTrue(property, "x-kubernetes-int-or-string")
-    ) {
-      errors.push(
-        fieldInvalid(
-          `${path}.items.properties[${String(key)}].type`,
-          typeOf(property),
-          "must be a scalar type if parent array's x-kubernetes-list-type is map",
-        ),
-      );
-    } else if (!required.has(key) && own(property, "default") === undefined) {
-      errors.push(
-        fieldRequired(
-          `${path}.items.properties[${String(key)}].default`,
-          "this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property",
-        ),
-      );
-    }
-  });
 }
 
 /** Keywords of JSON Schema that a CRD may not use. */
@@ -209,44 +133,6 @@ function checkDefault(errors: FieldError[], schema: JsonObject, path: string): v
   const value = own(schema, "default");
   if (value === undefined || value === null) return;
   errors.push(...validateAgainst(schema, value, `${path}.default`));
-}
-
-function checkMapType(errors: FieldError[], schema: JsonObject, path: string): void {
-  const mapType = own(schema, "x-kubernetes-map-type");
-  if (mapType === undefined) return;
-  if (typeOf(schema) !== "object")
-    errors.push(fieldInvalid(`${path}.type`, typeOf(schema), "must be object if x-kubernetes-map-type is specified"));
-  if (mapType !== "atomic" && mapType !== "granular") {
-    errors.push(fieldNotSupported(`${path}.x-kubernetes-map-type`, mapType, ["atomic", "granular"]));
-  }
-}
-
-/** Items of a set are compared as a whole, so they must be owned as a whole. */
-function checkSetItems(errors: FieldError[], schema: JsonObject, path: string): void {
-  const items = own(schema, "items");
-  if (schema["x-kubernetes-list-type"] !== "set" || !isObject(items)) return;
-  if (typeOf(items) === "object" && items["x-kubernetes-map-type"] !== "atomic") {
-    errors.push(
-      fieldInvalid(
-        `${path}.items.x-kubernetes-map-type`,
-        own(items, "x-kubernetes-map-type") ?? null,
-        "must be atomic as item of a list with x-kubernetes-list-type=set",
-      ),
-    );
-  }
-  if (
-    typeOf(items) === "array" &&
-    items["x-kubernetes-list-type"] !== undefined &&
-    items["x-kubernetes-list-type"] !== "atomic"
-  ) {
-    errors.push(
-      fieldInvalid(
-        `${path}.items.x-kubernetes-list-type`,
-        items["x-kubernetes-list-type"],
-        "must be atomic as item of a list with x-kubernetes-list-type=set",
-      ),
-    );
-  }
 }
 
 /** apiVersion, kind and metadata mean the same in every object; a schema may hardly restrict them. */
