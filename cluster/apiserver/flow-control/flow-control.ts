@@ -1,6 +1,6 @@
 /**
  * API priority and fairness: every request is classified by the FlowSchemas, and takes a seat of its priority level.
- * The levels' seats are shares of what the server serves at once; no level borrows of another.
+ * The levels' seats are shares of what the server serves at once; free ones that a level lends are used by others.
  */
 import { formatTime, type Clock } from "@travelops/kube/api/clock";
 import type { KubeObject } from "@travelops/kube";
@@ -93,7 +93,7 @@ export class FlowControl {
   get #fallback(): PriorityLevel {
     let served = this.#levels.get("");
     if (served === undefined) {
-      const limits = { seats: 1, queues: 0, handSize: 0, queueLength: 0 };
+      const limits = { seats: 1, lendable: 0, borrowing: 0, queues: 0, handSize: 0, queueLength: 0 };
       served = { level: new PriorityLevel(limits, this.#options.clock), uid: "" };
       this.#levels.set("", served);
     }
@@ -110,11 +110,21 @@ export class FlowControl {
       const limits = limitsOf(object, seats, total);
       const before = this.#levels.get(name);
       before?.level.limit(limits);
-      levels.set(name, { level: before?.level ?? new PriorityLevel(limits, clock), uid: object.metadata.uid ?? "" });
+      levels.set(name, {
+        level: before?.level ?? new PriorityLevel(limits, clock, this.#spare),
+        uid: object.metadata.uid ?? "",
+      });
     }
     this.#levels = levels;
     return (this.#schemas = inOrder(store.list(SCHEMAS).items.map(({ object }) => compileSchema(object))));
   }
+
+  /** What is lent and not yet borrowed, over all levels. Asked only when a level's own seats are taken. */
+  readonly #spare = (): number => {
+    let spare = 0;
+    for (const { level } of this.#levels.values()) spare += level.lent - level.borrowed;
+    return spare;
+  };
 
   #upkeep(): void {
     Promise.all([this.#restore(), this.#statuses()]).catch((error: unknown) => {
@@ -205,12 +215,16 @@ const sharesOf = (object: KubeObject): number =>
 
 function limitsOf(object: KubeObject, seats: number, totalShares: number): LevelLimits {
   if (text(read(object, "spec", "type")) !== "Limited")
-    return { seats: Infinity, queues: 0, handSize: 0, queueLength: 0 };
+    return { seats: Infinity, lendable: 0, borrowing: 0, queues: 0, handSize: 0, queueLength: 0 };
   const shares = sharesOf(object);
   const response = read(object, "spec", "limited", "limitResponse");
   const queuing = read(response, "queuing");
+  const own = shares === 0 ? 0 : Math.ceil((seats * shares) / Math.max(totalShares, 1));
+  const percent = read(object, "spec", "limited", "borrowingLimitPercent");
   return {
-    seats: shares === 0 ? 0 : Math.ceil((seats * shares) / Math.max(totalShares, 1)),
+    seats: own,
+    lendable: Math.round((own * numberAt(object, "spec", "limited", "lendablePercent")) / 100),
+    borrowing: typeof percent === "number" ? Math.round((own * percent) / 100) : Infinity,
     queues: text(read(response, "type")) === "Queue" ? numberAt(queuing, "queues") : 0,
     handSize: numberAt(queuing, "handSize"),
     queueLength: numberAt(queuing, "queueLengthLimit"),

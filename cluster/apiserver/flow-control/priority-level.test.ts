@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { systemClock } from "@travelops/kube/api/clock";
 import { handOf, PriorityLevel, type Leave } from "./priority-level.ts";
 
-const limits = { seats: 1, queues: 16, handSize: 4, queueLength: 50 };
+const limits = { seats: 1, lendable: 0, borrowing: 0, queues: 16, handSize: 4, queueLength: 50 };
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** Queues `count` requests of a flow; each notes its flow when it has its seat, and gives it back at once. */
@@ -82,6 +82,29 @@ test("more seats let those that wait go on", async () => {
   const waiting = level.enter("a", undefined) as Promise<Leave>;
   level.limit({ ...limits, seats: 2 });
   expect(await waiting).toBeTypeOf("function");
+});
+
+test("free seats that others lend are used up to the limit, and none by a level without any", () => {
+  let spare = 2;
+  const level = new PriorityLevel({ ...limits, borrowing: 1 }, systemClock, () => spare);
+  expect(level.enter("a", undefined)).toBeTypeOf("function");
+  expect(level.enter("a", undefined)).toBeTypeOf("function");
+  expect(level.borrowed).toBe(1);
+  expect(level.enter("a", undefined)).toBeInstanceOf(Promise);
+  const jail = new PriorityLevel({ ...limits, seats: 0, borrowing: Infinity, queues: 0 }, systemClock, () => spare);
+  expect(() => void jail.enter("a", undefined)).toThrow("Too many requests");
+  spare = 0;
+  const poor = new PriorityLevel({ ...limits, borrowing: Infinity, queues: 0 }, systemClock, () => spare);
+  void poor.enter("a", undefined);
+  expect(() => void poor.enter("a", undefined)).toThrow("Too many requests");
+});
+
+test("what a level lends is what it does not use itself", () => {
+  const level = new PriorityLevel({ ...limits, seats: 4, lendable: 3 }, systemClock);
+  expect(level.lent).toBe(3);
+  void level.enter("a", undefined);
+  void level.enter("a", undefined);
+  expect(level.lent).toBe(2);
 });
 
 test("a hand has different queues of the deck, the same ones for the same flow", () => {

@@ -5,6 +5,10 @@ import { tooManyRequests } from "@travelops/kube";
 export interface LevelLimits {
   /** Infinite for exempt requests. */
   readonly seats: number;
+  /** Of the seats, those that others may use while they are free. */
+  readonly lendable: number;
+  /** How many of others' it may use itself. */
+  readonly borrowing: number;
   /** 0: what finds no seat is refused at once. */
   readonly queues: number;
   readonly handSize: number;
@@ -32,6 +36,7 @@ const refusal = () => tooManyRequests("Too many requests, please try again later
 
 export class PriorityLevel {
   readonly #clock: Clock;
+  readonly #spare: () => number;
   readonly #queues = new Map<number, Queue>();
   #limits: LevelLimits;
   #now = 0;
@@ -40,7 +45,9 @@ export class PriorityLevel {
   dispatched = 0;
   rejected = 0;
 
-  constructor(limits: LevelLimits, clock: Clock) {
+  /** `spare`: how many seats other levels lend at this moment. */
+  constructor(limits: LevelLimits, clock: Clock, spare: () => number = () => 0) {
+    this.#spare = spare;
     this.#limits = limits;
     this.#clock = clock;
   }
@@ -60,7 +67,7 @@ export class PriorityLevel {
    * Who asks has a signal only if it has to wait: making one costs more than the rest.
    */
   enter(flow: string, asking: { readonly signal: AbortSignal } | undefined): Leave | Promise<Leave> {
-    if (this.executing < this.#limits.seats && this.waiting === 0) return this.#sit();
+    if (this.waiting === 0 && this.#hasSeat()) return this.#sit();
     const { queues, queueLength } = this.#limits;
     const queue = queues === 0 ? undefined : this.#queueOf(flow);
     if (queue === undefined || queue.waiting.length >= queueLength) {
@@ -68,6 +75,24 @@ export class PriorityLevel {
       throw refusal();
     }
     return this.#wait(queue, asking?.signal);
+  }
+
+  /** Seats of others that it uses. */
+  get borrowed(): number {
+    return Math.max(0, this.executing - this.#limits.seats);
+  }
+
+  /** Seats of its own that others may use now. */
+  get lent(): number {
+    const { seats, lendable } = this.#limits;
+    return seats === Infinity ? 0 : Math.max(0, Math.min(lendable, seats - this.executing));
+  }
+
+  #hasSeat(): boolean {
+    const { seats, borrowing } = this.#limits;
+    if (this.executing < seats) return true;
+    // One without any seat is a jail: what it holds is held.
+    return seats > 0 && this.borrowed < borrowing && this.#spare() > 0;
   }
 
   readonly #leave: Leave = () => {
@@ -123,7 +148,7 @@ export class PriorityLevel {
 
   /** The queue that had least goes first. */
   #dispatch(): void {
-    while (this.waiting > 0 && this.executing < this.#limits.seats) {
+    while (this.waiting > 0 && this.#hasSeat()) {
       let next: Queue | undefined;
       for (const [index, queue] of this.#queues) {
         if (queue.waiting.length === 0) this.#queues.delete(index);
