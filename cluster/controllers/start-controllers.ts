@@ -23,6 +23,7 @@ import { resourceQuotaController } from "./quota/controller.ts";
 import { replicaSetController, replicationController } from "./replica-set/controller.ts";
 import { rootCaController, serviceAccountController } from "./service-account/controller.ts";
 import { tokenController } from "./service-account/tokens.ts";
+import { validatingAdmissionPolicyStatusController } from "./validating-admission-policy-status/controller.ts";
 import { statefulSetController } from "./stateful-set/controller.ts";
 
 export interface ControllersOptions {
@@ -68,6 +69,7 @@ const CONTROLLERS: Readonly<Record<string, Controller>> = {
   "serviceaccount-controller": serviceAccountController,
   "root-ca-certificate-publisher-controller": rootCaController,
   "serviceaccount-token-controller": tokenController,
+  "validatingadmissionpolicy-status-controller": validatingAdmissionPolicyStatusController,
 };
 
 /** Runs until `signal` aborts; resolves when all have ended. */
