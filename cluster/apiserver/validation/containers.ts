@@ -148,6 +148,8 @@ function checkImage(container: Fields, path: string, errors: Errors): void {
 }
 
 function checkResizing(container: Fields, path: string, errors: Errors): void {
+  if (list(container, "restartPolicyRules").length > 0 && text(container, "restartPolicy") === "")
+    errors.push(fieldRequired(`${path}.restartPolicy`, "must specify restartPolicy when restart rules are used"));
   for (const policy of items(container, "resizePolicy")) {
     oneOf(text(policy, "resourceName"), `${path}.resizePolicy`, ["cpu", "memory"], errors);
     oneOf(text(policy, "restartPolicy"), `${path}.resizePolicy`, ["NotRequired", "RestartContainer"], errors);

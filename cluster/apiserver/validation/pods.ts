@@ -1,6 +1,7 @@
 /** Pods, and what may change of one that exists. */
 import { fieldForbidden, fieldInvalid, fieldRequired, type KubeObject } from "@travelops/kube";
 import { equalJson } from "@travelops/kube/schema/json-value";
+import { qosClass } from "../registry/strategies/pods.ts";
 import { type Errors } from "./checks.ts";
 import { checkEphemeralContainers } from "./ephemeral-containers.ts";
 import { child, type Fields, has, items, list, number, text } from "./fields.ts";
@@ -77,9 +78,19 @@ function checkUpdate(spec: Fields, before: Fields, errors: Errors): void {
   if (!equalJson(plain(settled(spec, before)), plain(before))) errors.push(fieldForbidden("spec", ONLY));
 }
 
+/** The class stays what the pod was given with its creation. */
+function checkResize(pod: KubeObject, spec: Fields, errors: Errors): void {
+  const before = errors.length;
+  checkPodSpec(spec, "spec", false, errors);
+  const known = text(child(pod, "status") ?? {}, "qosClass");
+  if (errors.length === before && known !== "" && known !== qosClass(pod))
+    errors.push(fieldInvalid("spec", known, "Pod QOS Class may not change as a result of resizing"));
+}
+
 export function checkPod(pod: KubeObject, old: KubeObject | undefined, subresource: string, errors: Errors): void {
   const spec = child(pod, "spec") ?? {};
   if (subresource === "ephemeralcontainers") return checkEphemeralContainers(pod, old, errors);
+  if (subresource === "resize") return checkResize(pod, spec, errors);
   // What admission and the node changed of a running pod is not looked at again.
   if (subresource !== "") return;
   checkPodSpec(spec, "spec", false, errors);
