@@ -135,6 +135,13 @@ export const MUTATING_WEBHOOK_CONFIGURATIONS = named(
   "MutatingWebhookConfiguration",
   false,
 );
+export const VALIDATING_ADMISSION_POLICIES = named(
+  "admissionregistration.k8s.io",
+  "v1",
+  "validatingadmissionpolicies",
+  "ValidatingAdmissionPolicy",
+  false,
+);
 export const VALIDATING_WEBHOOK_CONFIGURATIONS = named(
   "admissionregistration.k8s.io",
   "v1",

@@ -90,9 +90,6 @@ export interface Declarations {
   readonly authorizer: boolean;
   /** Types of the fields of `variables`; undefined: there are none. */
   readonly variables?: Readonly<Record<string, string>>;
-  /** Types of `object`, `oldObject` and `params`, where they are to be checked. */
-  readonly object?: string;
-  readonly paramsType?: string;
 }
 
 type Program = (variables: Record<string, unknown>) => unknown;
@@ -105,10 +102,13 @@ export type Compiled =
 export class AdmissionCompiler {
   readonly #environment: Environment;
 
-  constructor(declarations: Declarations, prepareTypes?: (environment: Environment) => void) {
+  /** `typed` registers types and names those of `object`, `oldObject` and `params`, where they are to be checked. */
+  constructor(
+    declarations: Declarations,
+    typed?: (environment: Environment) => { readonly object: string; readonly paramsType: string },
+  ) {
     const environment = engine().environment.clone();
-    prepareTypes?.(environment);
-    const { object = "dyn", paramsType = "dyn" } = declarations;
+    const { object, paramsType } = typed?.(environment) ?? { object: "dyn", paramsType: "dyn" };
     environment.registerVariable("object", object).registerVariable("oldObject", object);
     if (declarations.params) environment.registerVariable("params", paramsType);
     if (declarations.authorizer) environment.registerVariable("authorizer", "kubernetes.authorization.Authorizer");
