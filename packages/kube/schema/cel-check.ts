@@ -1,6 +1,7 @@
 /** What is wrong with the rules themselves: said when the CRD that states them is written. */
 import type { FieldError } from "../api/field-error.ts";
-import { fieldInvalid, fieldRequired } from "../api/field-error.ts";
+import { fieldInvalid } from "../api/field-error.ts";
+import { wordFaults } from "./cel-rule-words.ts";
 import { unknownField, prepare } from "./cel-macros.ts";
 import { showFault, typedEnvironment, typeFault } from "./cel-types.ts";
 import { celName } from "./cel-values.ts";
@@ -31,9 +32,13 @@ function withIdentity(schema: JsonObject): JsonObject {
 }
 
 function collectFaults(errors: FieldError[], schema: JsonObject, path: string): void {
-  const rules = own(schema, "x-kubernetes-validations");
-  if (Array.isArray(rules))
-    rules.forEach((rule: unknown, i) => checkRule(errors, schema, rule, `${path}.x-kubernetes-validations[${i}]`));
+  const listed = own(schema, "x-kubernetes-validations");
+  const rules: readonly unknown[] = Array.isArray(listed) ? listed : [];
+  const at = (i: number): string => `${path}.x-kubernetes-validations[${i}]`;
+  const worded = rules.flatMap((rule, i) => wordFaults(schema, isObject(rule) ? rule : {}, at(i)));
+  errors.push(...worded);
+  // Rules that are not even stated as they should be are not compiled, nor are their neighbours.
+  if (worded.length === 0) rules.forEach((rule, i) => checkRule(errors, schema, rule as JsonObject, at(i)));
   const properties = own(schema, "properties");
   if (isObject(properties)) {
     for (const [name, property] of Object.entries(properties))
@@ -45,22 +50,39 @@ function collectFaults(errors: FieldError[], schema: JsonObject, path: string): 
   }
 }
 
-function checkRule(errors: FieldError[], schema: JsonObject, rule: unknown, path: string): void {
-  const expression = isObject(rule) ? text(rule["rule"]) : "";
-  if (!isObject(rule) || expression.trim() === "") {
-    errors.push(fieldRequired(`${path}.rule`, "rule is not specified"));
-    return;
-  }
+/** A rule as Go shows it: all its fields, with < > and & spelt out. */
+function shownRule(rule: JsonObject): string {
+  const { rule: expression = "", message = "", messageExpression = "", reason = null, fieldPath = "" } = rule;
+  const optionalOldSelf = rule["optionalOldSelf"] ?? null;
+  const shown = {
+    Rule: expression,
+    Message: message,
+    MessageExpression: messageExpression,
+    Reason: reason,
+    FieldPath: fieldPath,
+    OptionalOldSelf: optionalOldSelf,
+  };
+  return JSON.stringify(shown).replace(/[<>&]/g, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
+const ruleInvalid = (field: string, rule: JsonObject, detail: string): FieldError => ({
+  reason: "FieldValueInvalid",
+  field,
+  message: `Invalid value: ${shownRule(rule)}: ${detail}`,
+});
+
+function checkRule(errors: FieldError[], schema: JsonObject, rule: JsonObject, path: string): void {
+  const expression = text(rule["rule"]);
   const optional = rule["optionalOldSelf"] === true;
   const { usesOldSelf } = compile(expression, "bool");
   const fault = expressionFault(expression, "bool", schema, optional);
-  if (fault !== undefined) errors.push(fieldInvalid(`${path}.rule`, rule, fault));
+  if (fault !== undefined) errors.push(ruleInvalid(`${path}.rule`, rule, fault));
   else if (optional && !usesOldSelf)
     errors.push(fieldInvalid(`${path}.optionalOldSelf`, true, "may not be set if oldSelf is not used in rule"));
   const messageExpression = text(rule["messageExpression"]);
   const messageFault =
     messageExpression.trim() === "" ? undefined : expressionFault(messageExpression, "string", schema, optional);
-  if (messageFault !== undefined) errors.push(fieldInvalid(`${path}.messageExpression`, rule, messageFault));
+  if (messageFault !== undefined) errors.push(ruleInvalid(`${path}.messageExpression`, rule, messageFault));
 }
 
 /** Nothing runs here, so no steps are counted. */
@@ -82,11 +104,11 @@ function expressionFault(
   try {
     parsed = environment.parse(expression);
   } catch (error) {
-    return compilation(showFault(expression, positionOf(error), `Syntax error: ${firstLine(error)}`));
+    return compilation(showFault(expression, positionOf(error, expression), `Syntax error: ${firstLine(error)}`));
   }
   const unknown = unknownField(parsed.ast, (path) => hasField(schema, path));
   if (unknown !== undefined)
-    return compilation(showFault(expression, expression.indexOf(`.${unknown}`), `undefined field '${unknown}'`));
+    return compilation(showFault(expression, fieldPosition(expression, unknown), `undefined field '${unknown}'`));
   prepare(parsed.ast, NOT_COUNTED);
   const checked = parsed.check();
   if (checked.valid) {
@@ -94,17 +116,27 @@ function expressionFault(
     return type === result || type === "dyn" ? undefined : wrongResult;
   }
   const fault = typeFault(firstLine(checked.error));
-  if (fault !== undefined) return compilation(showFault(expression, positionOf(checked.error), fault));
+  if (fault !== undefined) return compilation(showFault(expression, positionOf(checked.error, expression), fault));
   // The engine is stricter here than Go's: what it takes with open types passes.
   const { program } = compile(expression, result);
   if (typeof program !== "string") return undefined;
   return program.startsWith("cel expression must") ? wrongResult : compilation(showFault(expression, 0, program));
 }
 
-/** Where the engine found a fault; Go's marks the dot before a field. */
-function positionOf(error: unknown): number {
-  const range = (error as { readonly range?: { readonly start?: number } }).range?.start ?? 0;
-  return Math.max(firstLine(error).startsWith("No such key") ? range - 1 : range, 0);
+/** Go marks the dot before a field, or the parenthesis of the `has` that asks for it. */
+function fieldPosition(expression: string, field: string): number {
+  const dot = Math.max(expression.indexOf(`.${field}`), 0);
+  const before = /\bhas\(\s*[\w.]*$/.exec(expression.slice(0, dot));
+  return before === null ? dot : before.index + 3;
+}
+
+/** Where the engine found a fault; Go marks the dot before a field, and the operator between operands. */
+function positionOf(error: unknown, expression: string): number {
+  const start = (error as { readonly range?: { readonly start?: number } }).range?.start ?? 0;
+  const said = firstLine(error);
+  if (said.startsWith("No such key")) return Math.max(start - 1, 0);
+  const [, operator] = /^no such overload: \S+ (\S+) /.exec(said) ?? [];
+  return operator === undefined ? start : Math.max(expression.indexOf(operator, start), start);
 }
 
 /** Whether a path of fields can be there; below what has no fields of its own anything can. */

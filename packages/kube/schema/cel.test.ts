@@ -241,7 +241,7 @@ describe("rules of a CRD", () => {
 
   test("messages are strings", () => {
     expect(at("self.a > 1", { messageExpression: "self.a" })).toEqual([
-      's.properties[spec].x-kubernetes-validations[0].messageExpression: Invalid value: {"rule":"self.a > 1","messageExpression":"self.a"}: messageExpression must evaluate to a string',
+      's.properties[spec].x-kubernetes-validations[0].messageExpression: Invalid value: {"Rule":"self.a \\u003e 1","Message":"","MessageExpression":"self.a","Reason":null,"FieldPath":"","OptionalOldSelf":null}: messageExpression must evaluate to a string',
     ]);
   });
 
