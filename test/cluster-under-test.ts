@@ -19,6 +19,8 @@ export interface ClusterProcessOptions {
   readonly sandbox?: "auto" | "namespaces" | "bare";
   readonly unknownImages?: "fail" | "simulate";
   readonly apiPort?: number;
+  /** How long it may take until it is ready. */
+  readonly patienceMs?: number;
   /** For the runtime itself: `--cpu-prof`. */
   readonly execArgv?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -78,7 +80,7 @@ export async function startClusterProcess(options: ClusterProcessOptions): Promi
   const exited = new Promise<string>((resolve) =>
     child.once("exit", (code, signal) => resolve(signal ?? `exit code ${code}`)),
   );
-  const tooLate = setTimeout(() => child.kill("SIGKILL"), START_MS);
+  const tooLate = setTimeout(() => child.kill("SIGKILL"), options.patienceMs ?? START_MS);
   const ready = await untilReady(child, exited, logFile).finally(() => clearTimeout(tooLate));
   const startedMs = performance.now() - begin;
   const transport = httpsTransport(loadKubeconfig(ready.kubeconfig));

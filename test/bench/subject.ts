@@ -5,7 +5,7 @@ import { startClusterProcess } from "../cluster-under-test.ts";
 import { descendantsOf } from "../crash/process-tree.ts";
 import { startRealApiServer } from "../real-api-server.ts";
 import type { ApiAddress } from "./h2-client.ts";
-import { freePort, timeToReady } from "./readiness.ts";
+import { freePort, LONGEST_START_MS, timeToReady } from "./readiness.ts";
 
 export type SubjectName = "travelops" | "kube-apiserver";
 
@@ -42,6 +42,7 @@ async function startCluster(dataDir: string): Promise<RunningSubject> {
     dataDir,
     nodes: 2,
     apiPort,
+    patienceMs: LONGEST_START_MS,
     execArgv: profilerFlags(),
     onSpawn: () => void (answered = timeToReady(apiPort)),
   });
