@@ -29,6 +29,15 @@ describe("prune", () => {
     });
   });
 
+  it("knows no field of a list where a custom resource has an object", () => {
+    const spec: StructNode = { kind: "struct", fields: new Map(), open: false, mapType: "granular" };
+    const root: StructNode = { ...spec, fields: new Map([["spec", { node: spec }]]) };
+    expect(prune(root, { spec: [{ a: 1, b: 2 }, 3] })).toEqual({
+      value: { spec: [{}, 3] },
+      unknown: ["spec[0].a", "spec[0].b"],
+    });
+  });
+
   it("shares what it does not change", () => {
     const input = { spec: { containers: [{ name: "x" }] }, foo: 1 };
     expect((prune(node("", "Pod"), input).value as typeof input).spec).toBe(input.spec);

@@ -81,8 +81,21 @@ function pruneList(node: ListNode, value: readonly unknown[], path: string, unkn
   return out ?? value;
 }
 
+/** A list where a custom resource has an object: no field of its items is known, as upstream. */
+function pruneMisplaced(value: readonly unknown[], path: string, unknown: string[]): readonly unknown[] {
+  return value.map((item, i) => {
+    if (!isObject(item)) return item;
+    for (const key of Object.keys(item)) unknown.push(`${path}[${i}].${key}`);
+    return {};
+  });
+}
+
 function pruneAt(node: SchemaNode, value: unknown, path: string, unknown: string[]): unknown {
-  if (node.kind === "struct") return isObject(value) ? pruneStruct(node, value, path, unknown) : value;
+  if (node.kind === "struct") {
+    if (isObject(value)) return pruneStruct(node, value, path, unknown);
+    const misplaced = Array.isArray(value) && node.typeName === undefined && !node.open && value.some(isObject);
+    return misplaced ? pruneMisplaced(value, path, unknown) : value;
+  }
   if (node.kind === "map") return isObject(value) ? pruneMap(node, value, path, unknown) : value;
   if (node.kind === "list") return Array.isArray(value) ? pruneList(node, value, path, unknown) : value;
   return value;
