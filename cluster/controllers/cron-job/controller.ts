@@ -19,7 +19,7 @@ import { ownerKeys } from "../shared/owner-keys.ts";
 import { isNamespaceTerminating, messageOf } from "../shared/pod-control.ts";
 import { created, deleteExactly, writeStatus } from "../shared/write.ts";
 import { isFinishedJob } from "../job/verdict.ts";
-import { missedTimes, parseSchedule, type Schedule, ScheduleError } from "./schedule.ts";
+import { missedTimes, parseSchedule, type Schedule, ScheduleError, timeIn } from "./schedule.ts";
 
 const WORKERS = 5;
 const SCHEDULED_AT = "batch.kubernetes.io/cronjob-scheduled-timestamp";
@@ -138,7 +138,7 @@ class CronJobReconciler {
         name,
         namespace: cron.metadata.namespace,
         labels: jobTemplate.metadata?.labels,
-        annotations: { ...jobTemplate.metadata?.annotations, [SCHEDULED_AT]: formatTime(at) },
+        annotations: { ...jobTemplate.metadata?.annotations, [SCHEDULED_AT]: timeIn(cron.spec.timeZone, at) },
         ownerReferences: [controllerReference(cron, CRON_JOBS)],
       },
       spec: jobTemplate.spec,

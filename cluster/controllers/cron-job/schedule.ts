@@ -166,3 +166,14 @@ export function missedTimes(
   }
   return { last, count };
 }
+
+/** A time as RFC 3339 writes it in a time zone: without one, or in UTC, with a `Z`. */
+export function timeIn(timeZone: string | undefined, at: number): string {
+  const plain = (milliseconds: number): string => new Date(milliseconds).toISOString().slice(0, 19);
+  const format = new Intl.DateTimeFormat("en-US", { timeZone: timeZone ?? "UTC", timeZoneName: "longOffset" });
+  const name = format.formatToParts(at).find(({ type }) => type === "timeZoneName")?.value ?? "GMT";
+  const [, sign = "", hours = "0", minutes = "0"] = /^GMT([+-])(\d\d):(\d\d)/.exec(name) ?? [];
+  const shift = (sign === "-" ? -1 : 1) * (Number(hours) * 60 + Number(minutes)) * MINUTE_MS;
+  if (shift === 0) return `${plain(at)}Z`;
+  return `${plain(at + shift)}${sign}${hours}:${minutes}`;
+}
