@@ -235,7 +235,13 @@ export type HostListener =
   | { readonly kind: "service"; readonly service: string; readonly port: number; readonly protocol?: "UDP" };
 
 export type ToDataplane =
-  | { readonly type: "start"; readonly settings: DataplaneSettings; readonly snapshot: Delta }
+  | {
+      readonly type: "start";
+      readonly settings: DataplaneSettings;
+      readonly snapshot: Delta;
+      /** A dataplane before this one had policies: the kernel may hold pods to rules that nobody wants any more. */
+      readonly rulesMayStand?: boolean;
+    }
   | { readonly type: "delta"; readonly delta: Delta }
   | { readonly type: "listen"; readonly id: string; readonly listener: HostListener }
   | { readonly type: "unlisten"; readonly id: string }

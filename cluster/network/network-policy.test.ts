@@ -1,4 +1,5 @@
 /** NetworkPolicies with real pods, in both sandboxes: through Services, and from pod to pod. */
+import { readdirSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   ENDPOINT_SLICES,
@@ -40,6 +41,21 @@ require('http').createServer((q, r) => {
   s.on('data', () => { say('open'); s.destroy() }).on('error', () => say('closed')).on('close', () => say('closed'));
 }).listen(7000);
 process.on('SIGTERM', () => process.exit(0))`;
+
+/** The process among this one's descendants whose command line names a file. */
+function ownProcess(file: string): number {
+  const parent = (pid: number): number =>
+    Number(/^PPid:\s(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
+  for (const entry of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+    try {
+      if (!readFileSync(`/proc/${entry}/cmdline`, "utf8").includes(file)) continue;
+      for (let pid = Number(entry); pid > 1; pid = parent(pid)) if (pid === process.pid) return Number(entry);
+    } catch {
+      // It ended while it was looked at.
+    }
+  }
+  throw new Error(`no process of ${file}`);
+}
 
 for (const kind of ["namespaces", "bare"] as const) {
   const refused = kind === "namespaces" && probed.kind === "bare" ? probed.note : undefined;
@@ -197,6 +213,22 @@ for (const kind of ["namespaces", "bare"] as const) {
       await undo();
       await soon(() => tries("friend", "tcp", server, 8000), "open");
     });
+
+    test.runIf(kind === "namespaces")(
+      "are gone from the kernel though the dataplane died before they were",
+      async () => {
+        const undo = await policy("last", { podSelector: { matchLabels: { app: "server" } } });
+        await soon(() => tries("friend", "tcp", server, 8000), "closed");
+        const dataplane = ownProcess("dataplane/main.ts");
+        process.kill(dataplane, "SIGSTOP");
+        await undo();
+        process.kill(dataplane, "SIGKILL");
+        await eventually(
+          () => tries("friend", "tcp", server, 8000).catch(() => ""),
+          (seen) => seen === "open",
+        );
+      },
+    );
 
     test("says on the policy what the sandbox cannot enforce", async () => {
       const undo = await policy("told", { podSelector: { matchLabels: { app: "nobody" } } });

@@ -52,6 +52,8 @@ export class DataplaneLink {
   /** Sockets on their way: closed here when they have arrived, since two owners would both accept. */
   readonly #underway = new Map<string, HostSocket>();
   #daemon: NetworkDaemon | undefined;
+  /** A policy went out once: what the kernel made of it outlives the dataplane, as long as the pods' network does. */
+  #policiesKnown = false;
   #restarts = 0;
   #cancelRestart: (() => void) | undefined;
   #closed = false;
@@ -84,7 +86,8 @@ export class DataplaneLink {
       this.#ended(daemon, code);
     });
     this.#pending = {};
-    send(daemon, { type: "start", settings, snapshot: this.#snapshot() });
+    send(daemon, { type: "start", settings, snapshot: this.#snapshot(), rulesMayStand: this.#policiesKnown });
+    this.#policiesKnown ||= this.#rows.policies.size > 0;
     this.#daemon = daemon;
     await ready.promise;
     log.debug("dataplane ready", { services: this.#rows.services.size });
@@ -115,7 +118,9 @@ export class DataplaneLink {
     if (Object.keys(this.#pending).length === 0) return;
     const delta: Delta = this.#pending;
     this.#pending = {};
-    if (this.#daemon !== undefined) send(this.#daemon, { type: "delta", delta });
+    if (this.#daemon === undefined) return;
+    this.#policiesKnown ||= this.#rows.policies.size > 0;
+    send(this.#daemon, { type: "delta", delta });
   }
 
   listen(id: string, listener: HostListener, server: HostSocket): void {

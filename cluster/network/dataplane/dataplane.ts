@@ -33,6 +33,8 @@ export interface DataplaneOptions {
   readonly log: (message: string) => void;
   /** Told how far NetworkPolicies are enforced, when there are any. */
   readonly onPolicies?: (enforcement: PolicyEnforcement) => void;
+  /** The pods' network may hold rules of a dataplane before this one. */
+  readonly rulesMayStand?: boolean;
   readonly now?: () => number;
   readonly random?: () => number;
   /** Where a mesh takes connections over. */
@@ -58,7 +60,8 @@ export async function startDataplane(options: DataplaneOptions): Promise<Datapla
   const gate = new PolicyGate({
     state,
     isNode,
-    ...(bareMode ? {} : { openFirewall }),
+    ...(bareMode ? {} : { openFirewall: () => openFirewall(options.rulesMayStand === true) }),
+    rulesMayStand: options.rulesMayStand === true,
     report: options.onPolicies ?? (() => {}),
   });
   const mayConnect: MayConnect = (source, endpoint) => gate.mayConnect(source, endpoint);
@@ -186,12 +189,12 @@ const isNode = (ip: string): boolean =>
   Object.values(os.networkInterfaces()).some((addresses) => addresses?.some((a) => a.address === ip));
 
 /** The kernel's firewall, and all it takes to talk to it, only where there is a policy to enforce. */
-async function openFirewall(): Promise<Firewall> {
+async function openFirewall(rulesMayStand: boolean): Promise<Firewall> {
   const [{ Firewall: Made }, { openNetlink }] = await Promise.all([
     import("../policy/firewall.ts"),
     import("../policy/netlink-socket.ts"),
   ]);
-  return new Made(await openNetlink());
+  return new Made(await openNetlink(), rulesMayStand);
 }
 
 function heldBack(state: DataplaneState, podIP: string, target: string): NodeJS.ErrnoException {

@@ -27,6 +27,7 @@ async function handle(message: ToDataplane, handle: unknown): Promise<void> {
       dataplane = startDataplane({
         settings: message.settings,
         snapshot: message.snapshot,
+        rulesMayStand: message.rulesMayStand === true,
         forward,
         log,
         onPolicies: (enforcement) => send({ type: "policies", enforcement }),

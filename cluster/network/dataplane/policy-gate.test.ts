@@ -10,7 +10,7 @@ import { DataplaneState } from "./state.ts";
 const [WEB, CLIENT, NODE] = ["10.128.0.5", "10.128.0.6", "10.128.0.1"];
 const DENY: PolicyConfig = { pods: [WEB], ingress: [] };
 
-function gateWith(policies: Record<string, PolicyConfig>, refusal?: Error) {
+function gateWith(policies: Record<string, PolicyConfig>, refusal?: Error, rulesMayStand = false) {
   const state = new DataplaneState({
     clusterName: "hub",
     clusterDomain: "cluster.local",
@@ -30,9 +30,19 @@ function gateWith(policies: Record<string, PolicyConfig>, refusal?: Error) {
   const plans: FirewallPlan[] = [];
   const reports: PolicyEnforcement[] = [];
   let opened = 0;
-  const firewall = { enforce: (plan: FirewallPlan) => plans.push(plan), clear() {}, close() {} } as unknown as Firewall;
+  let cleared = 0;
+  let broken = false;
+  const firewall = {
+    enforce(plan: FirewallPlan) {
+      if (broken) throw new Error("refused");
+      plans.push(plan);
+    },
+    clear: () => cleared++,
+    close() {},
+  } as unknown as Firewall;
   const gate = new PolicyGate({
     state,
+    rulesMayStand,
     isNode: (ip) => ip === NODE,
     openFirewall() {
       opened++;
@@ -40,7 +50,8 @@ function gateWith(policies: Record<string, PolicyConfig>, refusal?: Error) {
     },
     report: (enforcement) => reports.push(enforcement),
   });
-  return { gate, state, plans, reports, opened: () => opened };
+  const breakDown = (): void => void (broken = true);
+  return { gate, state, plans, reports, opened: () => opened, cleared: () => cleared, breakDown };
 }
 
 describe("the policy gate", () => {
@@ -50,6 +61,41 @@ describe("the policy gate", () => {
     gate.refresh({ policies: false, targets: true });
     expect([gate.active, opened()]).toEqual([false, 0]);
     expect(gate.mayConnect({ kind: "address", ip: CLIENT }, endpoint(WEB, 8000))).toBe(true);
+  });
+
+  it("clears once, without any policy, what a dataplane before it may have left", async () => {
+    const { gate, opened, cleared } = gateWith({}, undefined, true);
+    gate.refresh({ policies: true, targets: true });
+    await eventually(
+      () => Promise.resolve(cleared()),
+      (count) => count === 1,
+    );
+    gate.refresh({ policies: false, targets: true });
+    gate.refresh({ policies: true, targets: true });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect([opened(), cleared(), gate.active]).toEqual([1, 1, false]);
+  });
+
+  it("clears the rules that stand though the kernel refused the change after them", async () => {
+    const { gate, state, plans, reports, cleared, breakDown } = gateWith({ "shop/deny": DENY });
+    gate.refresh({ policies: true, targets: true });
+    await eventually(
+      () => Promise.resolve(plans.length),
+      (count) => count === 1,
+    );
+    breakDown();
+    state.apply({ policies: { "shop/other": { pods: [CLIENT], ingress: [] } } });
+    gate.refresh({ policies: true, targets: false });
+    await eventually(
+      () => Promise.resolve(reports.at(-1)),
+      (last) => last?.kind === "partial",
+    );
+    state.apply({ policies: { "shop/deny": null, "shop/other": null } });
+    gate.refresh({ policies: true, targets: false });
+    await eventually(
+      () => Promise.resolve(cleared()),
+      (count) => count === 1,
+    );
   });
 
   it("holds pods, the ingress and addresses nobody knows up, nodes and the API server never", () => {

@@ -17,6 +17,8 @@ export interface PolicyGateOptions {
   /** Whether an address is a node's own: what comes from there is never held up. */
   readonly isNode: (ip: string) => boolean;
   readonly report: (enforcement: PolicyEnforcement) => void;
+  /** The kernel may have rules of a dataplane before this one: they go, though there be no policy. */
+  readonly rulesMayStand?: boolean;
 }
 
 /** More single refusals than that are not worth telling the kernel: the dataplane resets those connections. */
@@ -33,12 +35,14 @@ export class PolicyGate {
   #firewall: Promise<Firewall> | undefined;
   #pending = false;
   #pauseUntil = 0;
-  #enforced = "";
+  /** What the kernel was told; `undefined`: nobody knows what it holds. */
+  #enforced: string | undefined;
   #reported = "";
   #closed = false;
 
   constructor(options: PolicyGateOptions) {
     this.#options = options;
+    this.#enforced = options.rulesMayStand === true ? undefined : "";
   }
 
   get active(): boolean {
@@ -49,10 +53,11 @@ export class PolicyGate {
   refresh(changed: { policies: boolean; targets: boolean }): void {
     const { policies } = this.#options.state;
     if (changed.policies) this.#index = indexPolicies(policies.values());
-    if (!changed.policies && (!changed.targets || policies.size === 0)) return;
+    const leftover = this.#enforced === undefined && this.#firewall === undefined;
+    if (!changed.policies && !leftover && (!changed.targets || policies.size === 0)) return;
     if (this.#options.openFirewall === undefined) return policies.size > 0 ? this.#report(bareEnforcement) : undefined;
     // Where there never was a policy the kernel is not even asked for a firewall.
-    if (policies.size === 0 && this.#firewall === undefined) return;
+    if (policies.size === 0 && this.#firewall === undefined && !leftover) return;
     if (this.#pending || this.#closed) return;
     this.#pending = true;
     const run = (): void => {
@@ -82,7 +87,7 @@ export class PolicyGate {
       if (text === "") return;
       this.#report({ kind: "full" });
     } catch (error) {
-      this.#enforced = "";
+      this.#enforced = undefined;
       this.#report({ kind: "partial", why: error instanceof Error ? error.message : String(error) });
     }
   }

@@ -81,6 +81,14 @@ describe("the firewall", () => {
     expect(batches[before]?.slice(0, 3)).toEqual([NEW_TABLE, DELETE_TABLE, NEW_TABLE]);
   });
 
+  it("clears what a process before it left, once", () => {
+    const { socket, batches } = kernel();
+    const firewall = new Firewall(socket, true);
+    firewall.clear();
+    firewall.clear();
+    expect(batches).toEqual([[NEW_TABLE, DELETE_TABLE]]);
+  });
+
   it("goes without a trace, and asks nothing of the kernel where it never stood", () => {
     const { socket, batches } = kernel();
     const firewall = new Firewall(socket);

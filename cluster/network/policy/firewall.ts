@@ -16,9 +16,12 @@ export class Firewall {
   #generation = 0;
   #sets: readonly string[] = [];
   #stands = false;
+  /** Rules of a process before this one. */
+  #leftover: boolean;
 
-  constructor(socket: NetlinkSocket) {
+  constructor(socket: NetlinkSocket, rulesMayStand = false) {
     this.#socket = socket;
+    this.#leftover = rulesMayStand;
   }
 
   /** Makes the kernel hold the pods to a plan, all at once; throws when the kernel refuses, and then the old rules stand. */
@@ -32,6 +35,7 @@ export class Firewall {
       for (const changes of batches) {
         this.#send(changes);
         this.#stands = true;
+        this.#leftover = false;
       }
     } catch (error) {
       if (batches.length > 1) this.#startAnew();
@@ -49,9 +53,10 @@ export class Firewall {
 
   /** Lets everything pass again. */
   clear(): void {
-    if (!this.#stands) return;
+    if (!this.#stands && !this.#leftover) return;
     this.#send(removal());
     this.#stands = false;
+    this.#leftover = false;
     this.#sets = [];
   }
 
