@@ -176,6 +176,8 @@ export interface HttpRule {
 /** One host name of one object: `a.b`, `*.b` or `*`. */
 export interface HostConfig {
   readonly hostname: string;
+  /** The `*` of an Ingress or Route stands for one label, that of a Gateway for any number. */
+  readonly oneLabel?: boolean;
   readonly http: SchemeUse;
   readonly https: SchemeUse;
   readonly rules: readonly HttpRule[];

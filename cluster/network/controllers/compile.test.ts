@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Ingress, KubeObject, Service } from "@travelops/kube";
 import { compileGatewayApi } from "./gateway-api.ts";
 import { mayReference } from "./gateway-listeners.ts";
+import { KeyPairs } from "./key-pair.ts";
 import { compileIngress, INGRESS_CONTROLLER, servesIngress } from "./ingress.ts";
 import { compileRoutes } from "./route.ts";
 import { intersectHostnames } from "./route-parents.ts";
@@ -25,6 +26,7 @@ const world = (extra: Partial<World> = {}): World => ({
   appsDomain: "apps.test",
   service: (namespace, name) => services.find((s) => s.metadata.namespace === namespace && s.metadata.name === name),
   certificate: (_namespace, name) => (name === "tls" ? { cert: "C", key: "K" } : undefined),
+  keyPairs: new KeyPairs(),
   namespaceLabels: (name) => ({ team: name }),
   grants: [],
   gatewayClasses: [

@@ -2,6 +2,7 @@
 import { controllerFor } from "./gateway-listeners.ts";
 import { attachRoute, gatewayStates, type Attachment, type GatewayState, type ParentResult } from "./route-parents.ts";
 import { compileBackends, compileGrpcRule, compileHttpRule, type Faults, type RuleContext } from "./route-rules.ts";
+import { gatewayAddresses, type AddressFault } from "./gateway-addresses.ts";
 import { gatewayId } from "./policy-peers.ts";
 import type { RouteKind } from "./gateway-listeners.ts";
 import {
@@ -33,6 +34,7 @@ export interface CompiledRouteStatus {
 export interface CompiledGateway {
   readonly gateway: Gateway;
   readonly host: string;
+  readonly addresses: readonly { readonly type: string; readonly value: string }[];
   readonly conditions: readonly WantedCondition[];
   readonly listeners: readonly {
     readonly name: string;
@@ -88,28 +90,13 @@ const acceptedClass = (gatewayClass: GatewayClass): WantedCondition => ({
 
 function gatewayStatus(state: GatewayState, world: World): CompiledGateway {
   const { gateway } = state;
-  const observedGeneration = gateway.metadata.generation ?? 0;
-  const valid = state.listeners.every((l) => l.conditions.every((c) => c.type !== "Accepted" || c.status === "True"));
-  const anyServes = state.listeners.some((l) => l.accepted);
+  const host = defaultHost(gateway, world.appsDomain);
+  const asked = gatewayAddresses(gateway, host, world);
   return {
     gateway,
-    host: defaultHost(gateway, world.appsDomain),
-    conditions: [
-      {
-        type: "Accepted",
-        status: valid || anyServes ? "True" : "False",
-        reason: valid ? "Accepted" : "ListenersNotValid",
-        message: valid ? "the Gateway is accepted" : "some listeners are not valid; see their conditions",
-        observedGeneration,
-      },
-      {
-        type: "Programmed",
-        status: anyServes ? "True" : "False",
-        reason: anyServes ? "Programmed" : "Invalid",
-        message: anyServes ? "the Gateway serves" : "no listener serves; see their conditions",
-        observedGeneration,
-      },
-    ],
+    host,
+    addresses: asked.addresses,
+    conditions: gatewayConditions(state, asked.fault),
     listeners: state.listeners.map((l) => ({
       name: l.listener.name,
       supportedKinds: l.kinds.map((kind) => ({ group: GATEWAY_GROUP, kind })),
@@ -117,6 +104,37 @@ function gatewayStatus(state: GatewayState, world: World): CompiledGateway {
       conditions: l.conditions,
     })),
   };
+}
+
+function gatewayConditions({ gateway, listeners }: GatewayState, fault: AddressFault | undefined): WantedCondition[] {
+  const observedGeneration = gateway.metadata.generation ?? 0;
+  const say = (type: string, ok: boolean, reason: string, message: string): WantedCondition => ({
+    type,
+    status: ok ? "True" : "False",
+    reason,
+    message,
+    observedGeneration,
+  });
+  if (fault?.reason === "UnsupportedAddress")
+    return [
+      say("Accepted", false, fault.reason, fault.message),
+      say("Programmed", false, "Invalid", "the Gateway is not accepted"),
+    ];
+  const valid = listeners.every((l) => l.conditions.every((c) => c.type !== "Accepted" || c.status === "True"));
+  const serves = listeners.some((l) => l.accepted);
+  return [
+    valid
+      ? say("Accepted", true, "Accepted", "the Gateway is accepted")
+      : say("Accepted", serves, "ListenersNotValid", "some listeners are not valid; see their conditions"),
+    fault === undefined
+      ? say(
+          "Programmed",
+          serves,
+          serves ? "Programmed" : "Invalid",
+          serves ? "the Gateway serves" : "no listener serves; see their conditions",
+        )
+      : say("Programmed", false, fault.reason, fault.message),
+  ];
 }
 
 function compileRoute(

@@ -1,5 +1,6 @@
 /** A Gateway's listeners: which are valid, what they take, and what their status says. Pure. */
-import type { Gateway, GatewayClass, Listener, ReferenceGrant } from "./types.ts";
+import type { CertificateRef, Gateway, GatewayClass, Listener, ReferenceGrant } from "./types.ts";
+import type { KeyPair } from "./key-pair.ts";
 import { GATEWAY_GROUP } from "./types.ts";
 import type { WantedCondition, World } from "./world.ts";
 
@@ -30,7 +31,7 @@ export interface ListenerState {
   /** Takes routes. */
   readonly accepted: boolean;
   readonly kinds: readonly RouteKind[];
-  readonly certificate: { cert: string; key: string } | undefined;
+  readonly certificate: KeyPair | undefined;
   readonly conditions: readonly WantedCondition[];
 }
 
@@ -71,7 +72,7 @@ function listenerState(gateway: Gateway, listener: Listener, world: World): List
   const kinds = allowedKinds(listener, supported ?? []);
   const tls = certificateOf(gateway, listener, world);
   const refs = kinds.fault ?? tls.fault;
-  const programmed = accepted && tls.fault === undefined;
+  const programmed = accepted && (tls.fault === undefined || tls.certificate !== undefined);
   const conditions = [
     supported === undefined
       ? say(
@@ -153,44 +154,43 @@ function allowedKinds(
   return { kinds, fault: { reason: "InvalidRouteKinds", message } };
 }
 
-function certificateOf(
-  gateway: Gateway,
-  listener: Listener,
-  world: World,
-): { certificate: { cert: string; key: string } | undefined; fault?: Fault } {
-  const ref = listener.tls?.certificateRefs?.[0];
+interface Certified {
+  readonly certificate: KeyPair | undefined;
+  readonly fault?: Fault;
+}
+
+/** The first certificate that is there; a fault if any of them is not. Without one of its own the listener has the cluster's. */
+function certificateOf(gateway: Gateway, listener: Listener, world: World): Certified {
   const ends = listener.protocol === "HTTPS" || (listener.protocol === "TLS" && listener.tls?.mode !== "Passthrough");
   if (!ends) return { certificate: undefined };
-  // Without a certificate of its own the listener has the cluster's.
-  if (ref === undefined) return { certificate: undefined };
+  const found = (listener.tls?.certificateRefs ?? []).map((ref) => resolveCertificate(ref, gateway, world));
+  const fault = found.find((f) => f.fault !== undefined)?.fault;
+  const certificate = found.find((f) => f.certificate !== undefined)?.certificate;
+  return { certificate, ...(fault === undefined ? {} : { fault }) };
+}
+
+function resolveCertificate(ref: CertificateRef, gateway: Gateway, world: World): Certified {
+  const faulty = (reason: string, message: string): Certified => ({
+    certificate: undefined,
+    fault: { reason, message },
+  });
   const own = gateway.metadata.namespace ?? "";
   const namespace = ref.namespace ?? own;
-  if ((ref.group ?? "") !== "" || (ref.kind ?? "Secret") !== "Secret") {
-    return {
-      certificate: undefined,
-      fault: {
-        reason: "InvalidCertificateRef",
-        message: `certificateRefs: kind ${ref.kind ?? ""} is not supported; name a Secret`,
-      },
-    };
-  }
+  if ((ref.group ?? "") !== "" || (ref.kind ?? "Secret") !== "Secret")
+    return faulty(
+      "InvalidCertificateRef",
+      `certificateRefs: ${ref.group ?? "core"}/${ref.kind ?? ""} is not supported; name a Secret`,
+    );
   const from = { group: GATEWAY_GROUP, kind: "Gateway", namespace: own };
-  if (!mayReference(world.grants, from, { group: "", kind: "Secret", namespace, name: ref.name })) {
-    return {
-      certificate: undefined,
-      fault: {
-        reason: "RefNotPermitted",
-        message: `no ReferenceGrant in namespace ${namespace} lets Gateways of ${own} use Secret ${ref.name}`,
-      },
-    };
-  }
+  if (!mayReference(world.grants, from, { group: "", kind: "Secret", namespace, name: ref.name }))
+    return faulty(
+      "RefNotPermitted",
+      `no ReferenceGrant in namespace ${namespace} lets Gateways of ${own} use Secret ${ref.name}`,
+    );
   const certificate = world.certificate(namespace, ref.name);
   if (certificate !== undefined) return { certificate };
-  return {
-    certificate: undefined,
-    fault: {
-      reason: "InvalidCertificateRef",
-      message: `Secret ${namespace}/${ref.name} of type kubernetes.io/tls with a certificate and its key does not exist`,
-    },
-  };
+  return faulty(
+    "InvalidCertificateRef",
+    `Secret ${namespace}/${ref.name} of type kubernetes.io/tls with a certificate and its key does not exist`,
+  );
 }

@@ -33,9 +33,9 @@ export function compileIngress(ingress: Ingress, world: World): FrontConfig {
   }
   const { defaultBackend } = ingress.spec ?? {};
   if (defaultBackend !== undefined) {
-    if (rulesOf.size === 0) for (const hostname of anyHost) rulesOf.set(hostname, []);
-    for (const hostname of rulesOf.keys())
-      add(hostname, ruleOf("RawPrefix", "", backendOf(defaultBackend, namespace, world)));
+    // It takes what fits no rule: of these hosts, and of all others.
+    const hosts = rulesOf.size === 0 ? anyHost : new Set([...rulesOf.keys(), "*"]);
+    for (const hostname of hosts) add(hostname, ruleOf("RawPrefix", "", backendOf(defaultBackend, namespace, world)));
   }
   return {
     owner: ownerOf(ingress),
@@ -46,6 +46,7 @@ export function compileIngress(ingress: Ingress, world: World): FrontConfig {
       const certificate = certificateFor(ingress, hostname, world);
       return {
         hostname,
+        ...(hostname.startsWith("*.") ? { oneLabel: true } : {}),
         http: "serve",
         https: "serve",
         rules,
@@ -88,9 +89,15 @@ function backendOf(backend: IngressBackend, namespace: string, world: World): We
 
 function certificateFor(ingress: Ingress, hostname: string, world: World): { cert: string; key: string } | undefined {
   for (const tls of ingress.spec?.tls ?? []) {
-    const covers = tls.hosts === undefined || tls.hosts.length === 0 || tls.hosts.some((h) => h === hostname);
+    const covers = tls.hosts === undefined || tls.hosts.length === 0 || tls.hosts.some((h) => namesHost(h, hostname));
     if (covers && tls.secretName !== undefined)
       return world.certificate(ingress.metadata.namespace ?? "", tls.secretName);
   }
   return undefined;
+}
+
+/** `*.a.b` names `x.a.b`, not `y.x.a.b`. */
+function namesHost(pattern: string, hostname: string): boolean {
+  const name = pattern.toLowerCase();
+  return name === hostname || (name.startsWith("*.") && hostname.replace(/^[^.*]+/, "*") === name);
 }

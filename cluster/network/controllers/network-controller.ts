@@ -7,6 +7,7 @@ import type { DataplaneLink } from "./dataplane-link.ts";
 import { compileGatewayApi, type CompiledGatewayApi } from "./gateway-api.ts";
 import { compileIngress, servesIngress } from "./ingress.ts";
 import { IntentWriter } from "./intent-writer.ts";
+import { KeyPairs } from "./key-pair.ts";
 import type { Fronted, LocalUrls, NetworkUrl } from "./local-urls.ts";
 import { PolicyFeed } from "./policy-feed.ts";
 import { compileRoutes } from "./route.ts";
@@ -41,6 +42,7 @@ export class NetworkController {
   readonly #watched: Watched;
   readonly #writer: IntentWriter;
   readonly #policies: PolicyFeed;
+  readonly #keyPairs = new KeyPairs();
   readonly #dirtyServices = new Set<string>();
   readonly #podIPs = new Map<string, string>();
   #dirtyPods = new Map<string, Pod | undefined>();
@@ -187,7 +189,7 @@ export class NetworkController {
     const { link, clock, appsDomain, urls, log } = this.#options;
     this.#ingressDirty = false;
     const w = this.#watched;
-    const world = worldOf(w, appsDomain);
+    const world = worldOf(w, appsDomain, this.#keyPairs);
     const routes = compileRoutes(w.routes.list(), world);
     const ingresses = w.ingresses.list().filter((i) => servesIngress(i, w.ingressClasses.list()));
     const gatewayApi = compileGatewayApi(world, {

@@ -1,7 +1,7 @@
 /** Which listeners a route of the Gateway API is attached to, and why not to others. Pure. */
 import { selects } from "@travelops/kube";
 import { controllerFor, listenerStates, type ListenerState, type RouteKind } from "./gateway-listeners.ts";
-import { GATEWAY_GROUP, type AnyRoute, type Gateway, type ParentRef } from "./types.ts";
+import { GATEWAY_GROUP, type AnyRoute, type Gateway, type Listener, type ParentRef } from "./types.ts";
 import { defaultHost, type WantedCondition, type World } from "./world.ts";
 
 export interface GatewayState {
@@ -110,7 +110,7 @@ function attachToParent(
     );
     if (hostnames.length === 0) continue;
     gateway.attached.set(listener.listener.name, (gateway.attached.get(listener.listener.name) ?? 0) + 1);
-    attachments.push({ gateway, listener, hostnames });
+    attachments.push({ gateway, listener, hostnames: isolated(hostnames, listener, gateway.listeners) });
   }
   if (attachments.length === 0)
     return result(
@@ -119,6 +119,20 @@ function attachToParent(
       `no host name of the route fits a listener of Gateway ${parentRef.name}`,
     );
   return result(true, "Accepted", "the route is accepted", attachments);
+}
+
+/** Without the names that belong to another listener of the port, one that fits them better. */
+function isolated(
+  hostnames: readonly string[],
+  { listener: own }: ListenerState,
+  all: readonly ListenerState[],
+): readonly string[] {
+  const weight = ({ hostname = "" }: Listener): number => hostname.replace(/^\*/, "").length;
+  const better = all.flatMap(({ listener, accepted }) =>
+    accepted && listener.port === own.port && weight(listener) > weight(own) ? [listener.hostname ?? ""] : [],
+  );
+  if (better.length === 0) return hostnames;
+  return hostnames.filter((name) => !better.some((other) => intersectPair(other.toLowerCase(), name) === name));
 }
 
 function allowsNamespace(gateway: Gateway, { listener }: ListenerState, route: AnyRoute, world: World): boolean {

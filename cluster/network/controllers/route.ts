@@ -47,7 +47,7 @@ export function compileRoutes(routes: readonly Route[], world: World): CompiledR
           admitted: { type: "Admitted", status: "False", reason: "HostAlreadyClaimed", message },
         };
       }
-      const fault = tlsFault(route);
+      const fault = tlsFault(route, world);
       if (fault !== undefined) {
         return {
           route,
@@ -73,14 +73,16 @@ const isAdmitted = (route: Route): boolean =>
       i.routerName === ROUTER_NAME && i.conditions?.some((c) => c.type === "Admitted" && c.status === "True") === true,
   ) === true;
 
-function tlsFault(route: Route): string | undefined {
+function tlsFault(route: Route, world: World): string | undefined {
   const { tls } = route.spec;
   if (tls === undefined) return undefined;
   if ((tls.certificate ?? "") !== "" && (tls.key ?? "") === "")
     return "spec.tls.key: Required value: a certificate needs its key";
   if (tls.termination === "passthrough" && (route.spec.path ?? "") !== "")
     return `spec.path: Invalid value: "${route.spec.path ?? ""}": passthrough termination does not support paths`;
-  return undefined;
+  const pair = inlinePair(tls);
+  const bad = pair === undefined ? undefined : world.keyPairs.fault(tls, pair);
+  return bad && `spec.tls.${bad.part}: Invalid value: "redacted ${bad.part} data": ${bad.message}`;
 }
 
 function routeFront(route: Route, hostname: string, world: World): FrontConfig {
@@ -92,14 +94,16 @@ function routeFront(route: Route, hostname: string, world: World): FrontConfig {
     created: createdAt(route),
   };
   const backends = routeBackends(route, world);
+  const oneLabel = hostname.startsWith("*.") ? { oneLabel: true } : {};
   const http = insecure(tls?.termination, tls?.insecureEdgeTerminationPolicy);
   if (tls?.termination === "passthrough") {
     const rules: HttpRule[] = http === "redirect" ? [rule(route, backends)] : [];
-    return { ...base, hosts: [{ hostname, http, https: "none", rules, passthrough: backends }] };
+    return { ...base, hosts: [{ hostname, ...oneLabel, http, https: "none", rules, passthrough: backends }] };
   }
   const certificate = routeCertificate(route, world);
   const host: HostConfig = {
     hostname,
+    ...oneLabel,
     http,
     https: "serve",
     rules: [rule(route, backends)],
@@ -116,12 +120,16 @@ function insecure(termination: string | undefined, policy: string | undefined): 
 
 function routeCertificate(route: Route, world: World): { cert: string; key: string } | undefined {
   const { tls } = route.spec;
-  if (tls?.certificate !== undefined && tls.certificate !== "" && tls.key !== undefined) {
-    return { cert: `${tls.certificate.trimEnd()}\n${tls.caCertificate ?? ""}`, key: tls.key };
-  }
+  const inline = tls && inlinePair(tls);
+  if (inline !== undefined) return inline;
   return tls?.externalCertificate === undefined
     ? undefined
     : world.certificate(route.metadata.namespace ?? "", tls.externalCertificate.name);
+}
+
+function inlinePair({ certificate = "", key, caCertificate = "" }: NonNullable<Route["spec"]["tls"]>) {
+  if (certificate === "" || key === undefined) return undefined;
+  return { cert: `${certificate.trimEnd()}\n${caCertificate}`, key };
 }
 
 function routeBackends(route: Route, world: World): WeightedBackend[] {

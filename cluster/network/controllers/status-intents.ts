@@ -97,9 +97,9 @@ export function gatewayApiIntents(compiled: CompiledGatewayApi, now: number): In
         conditions: conditionsOf(gatewayClass.status?.conditions, conditions, now),
       }),
     ),
-    ...compiled.gateways.flatMap(({ gateway, host, conditions, listeners }) =>
+    ...compiled.gateways.flatMap(({ gateway, addresses, conditions, listeners }) =>
       statusIntent(GATEWAYS, gateway, {
-        addresses: [{ type: "Hostname", value: host }],
+        addresses,
         conditions: conditionsOf(gateway.status?.conditions, conditions, now),
         listeners: listeners.map((listener) => {
           const known = gateway.status?.listeners?.find((l) => l.name === listener.name);

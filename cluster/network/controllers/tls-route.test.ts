@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import type { Service } from "@travelops/kube";
 import { compileGatewayApi } from "./gateway-api.ts";
+import { KeyPairs } from "./key-pair.ts";
 import type { Gateway, GatewayClass, Listener, TlsRoute } from "./types.ts";
 import type { World } from "./world.ts";
 
@@ -20,6 +21,7 @@ const world = (listeners: Listener[]): World => ({
   appsDomain: "apps.test",
   service: () => web,
   certificate: (_namespace, name) => (name === "tls" ? { cert: "C", key: "K" } : undefined),
+  keyPairs: new KeyPairs(),
   namespaceLabels: () => ({}),
   grants: [],
   gatewayClasses: [

@@ -40,6 +40,13 @@ export interface GatewayClass extends KubeObject {
   status?: { conditions?: Condition[] };
 }
 
+export interface CertificateRef {
+  group?: string;
+  kind?: string;
+  name: string;
+  namespace?: string;
+}
+
 export interface Listener {
   name: string;
   hostname?: string;
@@ -47,7 +54,7 @@ export interface Listener {
   protocol: string;
   tls?: {
     mode?: string;
-    certificateRefs?: { group?: string; kind?: string; name: string; namespace?: string }[];
+    certificateRefs?: CertificateRef[];
   };
   allowedRoutes?: {
     namespaces?: {
@@ -62,7 +69,7 @@ export interface Listener {
 }
 
 export interface Gateway extends KubeObject {
-  spec: { gatewayClassName: string; listeners: Listener[]; addresses?: { type?: string; value: string }[] };
+  spec: { gatewayClassName: string; listeners: Listener[]; addresses?: { type?: string; value?: string }[] };
   status?: {
     addresses?: unknown;
     conditions?: Condition[];

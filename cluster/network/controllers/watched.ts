@@ -19,6 +19,7 @@ import {
   type Resource,
   type Secret,
 } from "@travelops/kube";
+import type { KeyPair, KeyPairs } from "./key-pair.ts";
 import type { NetworkPolicy } from "./network-policy.ts";
 import { SERVICE_NAME_LABEL } from "./service-config.ts";
 import { same } from "./status-intents.ts";
@@ -93,11 +94,12 @@ export function concernsIngress(event: InformerEvent<KubeObject>): boolean {
 }
 
 /** The informers' state as the compilers read it. */
-export function worldOf(w: Watched, appsDomain: string): World {
+export function worldOf(w: Watched, appsDomain: string, keyPairs: KeyPairs): World {
   return {
     appsDomain,
     service: (namespace, name) => w.services.get(namespace, name),
-    certificate: (namespace, name) => certificateOf(w.secrets.get(namespace, name)),
+    certificate: (namespace, name) => certificateOf(w.secrets.get(namespace, name), keyPairs),
+    keyPairs,
     namespaceLabels: (name) => w.namespaces.get("", name)?.metadata.labels,
     grants: w.grants.list(),
     gatewayClasses: w.gatewayClasses.list(),
@@ -105,10 +107,9 @@ export function worldOf(w: Watched, appsDomain: string): World {
   };
 }
 
-function certificateOf(secret: Secret | undefined): { cert: string; key: string } | undefined {
-  const text = (key: string): string => Buffer.from(secret?.data?.[key] ?? "", "base64").toString("utf8");
-  const [cert, key] = [text("tls.crt"), text("tls.key")];
-  return /-----BEGIN CERTIFICATE-----/.test(cert) && /-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(key)
-    ? { cert, key }
-    : undefined;
+function certificateOf(secret: Secret | undefined, keyPairs: KeyPairs): KeyPair | undefined {
+  if (secret === undefined) return undefined;
+  const text = (key: string): string => Buffer.from(secret.data?.[key] ?? "", "base64").toString("utf8");
+  const pair = { cert: text("tls.crt"), key: text("tls.key") };
+  return keyPairs.fault(secret, pair) === undefined ? pair : undefined;
 }

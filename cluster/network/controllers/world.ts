@@ -1,13 +1,15 @@
 /** What the compilers of Routes, Ingresses and Gateways look up; a snapshot of the informers, or tables in tests. */
 import type { Condition, KubeObject, Service } from "@travelops/kube";
 import type { BackendTarget, FrontConfig } from "../config.ts";
+import type { KeyPair, KeyPairs } from "./key-pair.ts";
 import type { Gateway, GatewayClass, ReferenceGrant } from "./types.ts";
 
 export interface World {
   readonly appsDomain: string;
   service(namespace: string, name: string): Service | undefined;
-  /** `tls.crt` and `tls.key` of a Secret, decoded. */
-  certificate(namespace: string, name: string): { cert: string; key: string } | undefined;
+  /** `tls.crt` and `tls.key` of a Secret, decoded; `undefined` also where they cannot be served. */
+  certificate(namespace: string, name: string): KeyPair | undefined;
+  readonly keyPairs: KeyPairs;
   namespaceLabels(namespace: string): Readonly<Record<string, string>> | undefined;
   readonly grants: readonly ReferenceGrant[];
   readonly gatewayClasses: readonly GatewayClass[];

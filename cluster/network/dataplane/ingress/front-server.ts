@@ -196,7 +196,12 @@ export class FrontServer {
     const key = name.toLowerCase();
     let context = this.#contexts.get(key);
     if (context === undefined) {
-      context = tls.createSecureContext(certificate);
+      try {
+        context = tls.createSecureContext(certificate);
+      } catch {
+        // Thrown within a handshake this would end the process: the cluster's own certificate answers.
+        return undefined;
+      }
       this.#contexts.set(key, context);
     }
     return context;

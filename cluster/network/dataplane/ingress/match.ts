@@ -19,11 +19,15 @@ export interface RankedRule {
 
 const PATH_RANK = { Exact: 3, PathPrefix: 2, RawPrefix: 2, RegularExpression: 1 } as const;
 
+/** What takes all that nobody else takes: an Ingress's default backend. */
+const rankOf = ({ type, value }: HttpMatch["path"]): number =>
+  type === "RawPrefix" && value === "" ? 0 : PATH_RANK[type];
+
 /** Sorts so that the first rule that matches is the one that the Gateway API wants. */
 export function compareRules(a: RankedRule, b: RankedRule): number {
   const [pa, pb] = [a.rule.match.path, b.rule.match.path];
   return (
-    PATH_RANK[pb.type] - PATH_RANK[pa.type] ||
+    rankOf(pb) - rankOf(pa) ||
     prefixLength(pb.value) - prefixLength(pa.value) ||
     Number(b.rule.match.method !== undefined) - Number(a.rule.match.method !== undefined) ||
     b.rule.match.headers.length - a.rule.match.headers.length ||

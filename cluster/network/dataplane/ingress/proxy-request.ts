@@ -111,6 +111,9 @@ function armTimeout(exchange: Exchange, ms: number): void {
   exchange.res.once("close", () => clearTimeout(timer));
 }
 
+const tooSlow = ({ target, backendTimeoutMs }: ForwardPlan): Page =>
+  gatewayFault(504, target.service, `The endpoint did not answer within ${backendTimeoutMs} ms.`);
+
 function fail(exchange: Exchange, page: Page): void {
   if (exchange.done) return;
   exchange.done = true;
@@ -154,10 +157,7 @@ function overHttp1(exchange: Exchange, contexts: readonly ConnectionContext[]): 
   exchange.abort = () => upstream.destroy();
   if (plan.backendTimeoutMs > 0) {
     upstream.setTimeout(plan.backendTimeoutMs, () => {
-      fail(
-        exchange,
-        gatewayFault(504, plan.target.service, `The endpoint did not answer within ${plan.backendTimeoutMs} ms.`),
-      );
+      fail(exchange, tooSlow(plan));
       upstream.destroy();
     });
   }
@@ -242,6 +242,12 @@ async function overHttp2(exchange: Exchange, contexts: readonly ConnectionContex
     { endStream: !body },
   );
   exchange.abort = () => stream.close(http2.constants.NGHTTP2_CANCEL);
+  if (plan.backendTimeoutMs > 0) {
+    stream.setTimeout(plan.backendTimeoutMs, () => {
+      fail(exchange, tooSlow(plan));
+      exchange.abort();
+    });
+  }
   stream.on("response", (headers) => {
     if (exchange.done) return stream.close();
     writeHead(exchange, Number(headers[":status"] ?? 502), headers as HeaderMap);

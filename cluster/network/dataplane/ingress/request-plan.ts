@@ -69,11 +69,13 @@ export function requestedHost(authority: string, entry: Entry): string {
   return here || /^[^.]+\.localhost$/.test(hostname) ? entry.hostname : hostname;
 }
 
-export function planRequest(
-  options: { table: RouteTable; clusterName: string; random: () => number },
-  incoming: IncomingHead,
-  entry: Entry,
-): Plan {
+export interface PlanOptions {
+  readonly table: RouteTable;
+  readonly clusterName: string;
+  readonly random: () => number;
+}
+
+export function planRequest(options: PlanOptions, incoming: IncomingHead, entry: Entry): Plan {
   const { table } = options;
   const { path, search } = splitUrl(incoming.url);
   const hostname = requestedHost(incoming.authority, entry);
@@ -105,12 +107,12 @@ export function planRequest(
       return { kind: "redirect", status: 302, location: `https://${hostname}${port}${path}${search}` };
     }
     case "rule":
-      return planRule(options.random, found.ranked, incoming, entry, { path, search, hostname });
+      return planRule(options, found.ranked, incoming, entry, { path, search, hostname });
   }
 }
 
 function planRule(
-  random: () => number,
+  { random, table }: PlanOptions,
   ranked: RankedRule,
   incoming: IncomingHead,
   entry: Entry,
@@ -124,9 +126,8 @@ function planRule(
   const redirect = rule.filters.find((f) => f.type === "redirect");
   if (redirect !== undefined) {
     const hostname = hostnameOf(incoming.authority) || at.hostname;
-    // Where this ingress really listens for the other scheme, not its well-known port.
-    const portFor = (scheme: string): number =>
-      scheme === entry.scheme ? entry.publicPort : scheme === "https" ? entry.httpsPort : defaultPort(scheme);
+    const here = redirect.hostname === undefined || table.serves(redirect.hostname.toLowerCase());
+    const portFor = (scheme: string): number => (here ? ownPort(entry, scheme) : defaultPort(scheme));
     const request = { scheme: entry.scheme, hostname, portFor, path: at.path, search: at.search };
     return {
       kind: "redirect",
@@ -169,6 +170,12 @@ function planRule(
     requestTimeoutMs: rule.requestTimeoutMs ?? 0,
     backendTimeoutMs: rule.backendTimeoutMs ?? 0,
   };
+}
+
+/** Where this ingress really listens for a scheme, not its well-known port. */
+function ownPort(entry: Entry, scheme: string): number {
+  if (scheme === entry.scheme) return entry.publicPort;
+  return scheme === "https" ? entry.httpsPort : defaultPort(scheme);
 }
 
 function backendFault(backend: WeightedBackend | undefined): string {

@@ -18,6 +18,9 @@ export interface Passthrough {
   readonly gateways: readonly string[] | undefined;
 }
 
+const covers = ({ oneLabel, hostname: pattern }: HostConfig, hostname: string): boolean =>
+  oneLabel !== true || pattern.split(".").length === hostname.split(".").length;
+
 interface HostEntry {
   readonly rules: RankedRule[];
   readonly hosts: { front: FrontConfig; host: HostConfig }[];
@@ -58,7 +61,8 @@ export class RouteTable {
   /** `anyScheme`: on a host's own local port, where plain HTTP and TLS both do. */
   find(hostname: string, scheme: Scheme, head: RequestHead, anyScheme = false): Found {
     for (const entry of this.#entries(hostname)) {
-      const usable = (r: RankedRule): boolean => anyScheme || r.host[scheme] !== "none";
+      const usable = ({ host }: RankedRule): boolean =>
+        (anyScheme || host[scheme] !== "none") && covers(host, hostname);
       if (!entry.rules.some(usable)) continue;
       const ranked = entry.rules.find((r) => usable(r) && matches(r.rule.match, head));
       if (ranked === undefined) return { kind: "no-rule" };
@@ -73,18 +77,20 @@ export class RouteTable {
   passthrough(hostname: string): Passthrough | undefined {
     for (const entry of this.#entries(hostname)) {
       for (const { front, host } of entry.hosts) {
+        if (!covers(host, hostname)) continue;
         const { gateways } = front;
         if (host.passthrough !== undefined) return { kind: "untouched", backends: host.passthrough, gateways };
         if (host.terminated !== undefined) return { kind: "terminated", backends: host.terminated, gateways };
       }
-      if (entry.rules.length > 0) return undefined;
+      if (entry.rules.some((r) => covers(r.host, hostname))) return undefined;
     }
     return undefined;
   }
 
   certificate(hostname: string): { cert: string; key: string } | undefined {
     for (const entry of this.#entries(hostname)) {
-      for (const { host } of entry.hosts) if (host.certificate !== undefined) return host.certificate;
+      for (const { host } of entry.hosts)
+        if (host.certificate !== undefined && covers(host, hostname)) return host.certificate;
     }
     return undefined;
   }
@@ -94,6 +100,11 @@ export class RouteTable {
     return this.#entries(hostname)
       .slice(0, 1)
       .flatMap((entry) => entry.hosts.map((h) => h.front.owner));
+  }
+
+  /** Whether somebody asked for this very host, be it by a wildcard; who takes just any does not count. */
+  serves(hostname: string): boolean {
+    return hostCandidates(hostname).some((candidate) => candidate !== "*" && this.#hosts.has(candidate));
   }
 
   /** Host names to show to whoever asked for one that does not exist. */
