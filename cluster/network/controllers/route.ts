@@ -1,6 +1,7 @@
 /** OpenShift's Route → front and status. Pure. */
 import { parseDuration } from "@travelops/kube/api/duration";
 import type { HeaderChange, HostConfig, HttpFilter, HttpRule, SchemeUse, WeightedBackend } from "../config.ts";
+import { inlinePair, routeFault } from "./route-fault.ts";
 import type { Route, RouteHeaderAction, RouteTarget } from "./types.ts";
 import { createdAt, defaultHost, ownerOf, targetOf, type WantedCondition, type World } from "./world.ts";
 import type { FrontConfig } from "../config.ts";
@@ -39,7 +40,10 @@ export function compileRoutes(routes: readonly Route[], world: World): CompiledR
       const samePath = paths.get(`${hostname}${route.spec.path ?? ""}`) ?? route;
       const rival = holder.metadata.namespace === route.metadata.namespace ? samePath : holder;
       if (rival !== route) {
-        const message = `host "${host}" is already claimed by Route ${rival.metadata.namespace ?? ""}/${rival.metadata.name ?? ""}, which is older`;
+        const message =
+          rival.metadata.namespace === route.metadata.namespace
+            ? `route ${rival.metadata.name ?? ""} already exposes ${host} and is older`
+            : `a route in another namespace holds ${host} and is older than ${route.metadata.name ?? ""}`;
         return {
           route,
           host,
@@ -47,7 +51,7 @@ export function compileRoutes(routes: readonly Route[], world: World): CompiledR
           admitted: { type: "Admitted", status: "False", reason: "HostAlreadyClaimed", message },
         };
       }
-      const fault = tlsFault(route, world);
+      const fault = routeFault(route, world.keyPairs);
       if (fault !== undefined) {
         return {
           route,
@@ -72,18 +76,6 @@ const isAdmitted = (route: Route): boolean =>
     (i) =>
       i.routerName === ROUTER_NAME && i.conditions?.some((c) => c.type === "Admitted" && c.status === "True") === true,
   ) === true;
-
-function tlsFault(route: Route, world: World): string | undefined {
-  const { tls } = route.spec;
-  if (tls === undefined) return undefined;
-  if ((tls.certificate ?? "") !== "" && (tls.key ?? "") === "")
-    return "spec.tls.key: Required value: a certificate needs its key";
-  if (tls.termination === "passthrough" && (route.spec.path ?? "") !== "")
-    return `spec.path: Invalid value: "${route.spec.path ?? ""}": passthrough termination does not support paths`;
-  const pair = inlinePair(tls);
-  const bad = pair === undefined ? undefined : world.keyPairs.fault(tls, pair);
-  return bad && `spec.tls.${bad.part}: Invalid value: "redacted ${bad.part} data": ${bad.message}`;
-}
 
 function routeFront(route: Route, hostname: string, world: World): FrontConfig {
   const { tls } = route.spec;
@@ -125,11 +117,6 @@ function routeCertificate(route: Route, world: World): { cert: string; key: stri
   return tls?.externalCertificate === undefined
     ? undefined
     : world.certificate(route.metadata.namespace ?? "", tls.externalCertificate.name);
-}
-
-function inlinePair({ certificate = "", key, caCertificate = "" }: NonNullable<Route["spec"]["tls"]>) {
-  if (certificate === "" || key === undefined) return undefined;
-  return { cert: `${certificate.trimEnd()}\n${caCertificate}`, key };
 }
 
 function routeBackends(route: Route, world: World): WeightedBackend[] {
