@@ -99,7 +99,11 @@ async function outcomeOf(object: KubeObject): Promise<string> {
     if (!(error instanceof StatusError)) throw error;
     const causes = error.status.details?.causes ?? [];
     // Upstream names unknown fields in the order of a Go map.
-    if (causes.length === 0) return `${error.code}: ${error.message.split(/, |: (?=unknown)/).toSorted().join(", ")}`;
+    if (causes.length === 0)
+      return `${error.code}: ${error.message
+        .split(/, |: (?=unknown)/)
+        .toSorted()
+        .join(", ")}`;
     return [`${error.code}`, ...causes.map(({ field, message }) => `${field ?? ""}: ${message ?? ""}`).toSorted()].join(
       "\n",
     );

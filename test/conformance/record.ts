@@ -33,6 +33,7 @@ function generalize(line: string, bench: Bench): string {
     .replace(/^(---|\+\+\+) .*(LIVE|MERGED).*/, "$1 <*>")
     .replaceAll(/("?resourceVersion"?: ?)"\d+"/g, '$1"<n>"')
     .replaceAll(/(in record \(|, current: )\d+/g, "$1<n>")
+    .replaceAll(/(\/kubectl-edit-)\d+/g, "$1<n>")
     .replaceAll(GENERATED, "-<word>")
     .replaceAll(/"continue":"[^"]+"/g, '"continue":"<word>"');
 }

@@ -172,6 +172,7 @@ async function invoke(command: string, bench: Bench): Promise<Invocation> {
 }
 
 const WEBHOOK = path.join(import.meta.dirname, "webhook.ts");
+const EDITOR = path.join(import.meta.dirname, "editor.ts");
 
 function executable(program: string, args: readonly string[]): [file: string, args: readonly string[]] {
   if (program === "webhook") return [process.execPath, [WEBHOOK, ...args]];
@@ -185,6 +186,7 @@ function environment(bench: Bench): NodeJS.ProcessEnv {
     PATH: process.env["PATH"],
     KUBECONFIG: bench.kubeconfig,
     HOME: bench.directory,
+    KUBE_EDITOR: `${process.execPath} ${EDITOR}`,
     KUBECACHEDIR: path.join(bench.directory, ".kube-cache"),
     HELM_CACHE_HOME: path.join(bench.directory, ".helm-cache"),
     HELM_CONFIG_HOME: path.join(bench.directory, ".helm-config"),

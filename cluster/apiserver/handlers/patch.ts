@@ -12,6 +12,7 @@ import {
   type KubeObject,
 } from "@travelops/kube";
 import { serverSideApply } from "@travelops/kube/schema/managed-fields";
+import { convertTypeError } from "@travelops/kube/schema/convert-error";
 import { prune } from "@travelops/kube/schema/prune";
 import { isObject } from "@travelops/kube/schema/json-value";
 import { warn, type ApiCall, type RequestBody } from "../request/api-call.ts";
@@ -149,7 +150,7 @@ function checkPatched(
   if (!isObject(object.metadata)) throw patchInvalid(strategic, patched, "metadata must be an object");
   if (resource.origin === "custom") checkObjectTypes(resource, object);
   else {
-    const fault = typeFault(resource, object);
+    const fault = strategic === undefined ? typeFault(resource, object) : convertTypeError(resource.row.schema, object);
     if (fault !== undefined) throw patchInvalid(strategic, patched, fault);
   }
   checkNamespace(resource, object, info.namespace);

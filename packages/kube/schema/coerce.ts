@@ -81,7 +81,7 @@ function integerError(node: SchemaNode, value: unknown, place: Place | undefined
   return fits ? undefined : mismatch(node, value, place, ` ${value}`);
 }
 
-function scalarError(node: ScalarNode, value: unknown, place: Place | undefined): string | undefined {
+export function scalarError(node: ScalarNode, value: unknown, place: Place | undefined): string | undefined {
   switch (node.type) {
     case "string":
     case "duration":

@@ -157,3 +157,21 @@ export const rbac: Partial<Strategy> = { nameFault: pathSegmentFault };
 export const apiServices: Partial<Strategy> = {
   selectableFields: { "spec.group": at("spec", "group") },
 };
+
+const TOKENS_IN_ATTRIBUTES =
+  "spec.serviceAccountTokenInSecrets is unset; if supported by this CSI driver, set to true to prevent possible logging of tokens in volume attributes";
+
+export const csiDrivers: Partial<Strategy> = {
+  prepareForCreate(driver, { warn }) {
+    const asksForTokens = array(read(driver, "spec", "tokenRequests")).length > 0;
+    if (asksForTokens && read(driver, "spec", "serviceAccountTokenInSecrets") === undefined) warn(TOKENS_IN_ATTRIBUTES);
+    return driver;
+  },
+};
+
+export const endpointSlices: Partial<Strategy> = {
+  prepareForCreate(slice, { warn }) {
+    if (slice["addressType"] === "FQDN") warn("spec.addressType: FQDN endpoints are deprecated");
+    return slice;
+  },
+};

@@ -5,6 +5,8 @@ import type { Strategy } from "../strategy.ts";
 import { baseStrategy } from "./base.ts";
 import {
   apiServices,
+  csiDrivers,
+  endpointSlices,
   events,
   namespaces,
   nodes,
@@ -30,6 +32,8 @@ const PARTICULARS: Readonly<Record<string, Partial<Strategy>>> = {
   "secrets.": secrets,
   "persistentvolumes.": persistentVolumes,
   "persistentvolumeclaims.": persistentVolumeClaims,
+  "csidrivers.storage.k8s.io": csiDrivers,
+  "endpointslices.discovery.k8s.io": endpointSlices,
   "certificatesigningrequests.certificates.k8s.io": certificateSigningRequests,
   "roles.rbac.authorization.k8s.io": rbac,
   "rolebindings.rbac.authorization.k8s.io": rbac,
