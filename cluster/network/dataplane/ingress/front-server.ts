@@ -14,8 +14,9 @@ import { sourceOf } from "../service-proxy.ts";
 import { serverNameOf } from "./client-hello.ts";
 import { pickBackend } from "./filters.ts";
 import { planRequest, requestedHost, type Entry, type Plan } from "./request-plan.ts";
-import { proxyRequest, sendPage, type Incoming, type Outgoing, type ProxyTools } from "./proxy-request.ts";
+import { proxyRequest, sendPage } from "./proxy-request.ts";
 import { proxyUpgrade, writePage } from "./upgrade.ts";
+import type { Incoming, Outgoing, ProxyTools } from "./upstream-request.ts";
 import { RouteTable, type Passthrough } from "./route-table.ts";
 
 const FIRST_BYTES_TIMEOUT_MS = 30_000;

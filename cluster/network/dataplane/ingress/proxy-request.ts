@@ -1,44 +1,22 @@
 /** Carries one request to an endpoint and its answer back, over HTTP/1.1 or HTTP/2 on either side. */
 import type http from "node:http";
 import http2 from "node:http2";
+import type { Writable } from "node:stream";
 import { nodeHttp } from "@travelops/kube/api/node-http";
-import type { EndpointConfig } from "../../config.ts";
-import type { Balancer } from "../balancer.ts";
-import { clientOf, sourceAddress, type Connect, type ConnectionContext, type ConnectionSource } from "../connector.ts";
-import type { DataplaneState } from "../state.ts";
+import { sourceAddress, type ConnectionContext, type ConnectionSource } from "../connector.ts";
 import { changeHeaders, endToEnd, type HeaderMap } from "./filters.ts";
 import { gatewayFault, heldBack, noEndpoint, renderPage, type Page } from "./pages.ts";
+import { openMirror, type MirrorCopy } from "./mirror.ts";
 import type { ForwardPlan } from "./request-plan.ts";
-import type { SessionPool, UpstreamAgent, UpstreamRequestOptions } from "./upstream.ts";
-
-export type Incoming = http.IncomingMessage | http2.Http2ServerRequest;
-export type Outgoing = http.ServerResponse | http2.Http2ServerResponse;
-
-export interface ProxyTools {
-  readonly state: DataplaneState;
-  readonly balancer: Balancer;
-  readonly connect: Connect;
-  readonly agent: UpstreamAgent;
-  readonly sessions: SessionPool;
-  /** NetworkPolicies: whether the ingress may connect for a request that came in by these Gateways. */
-  readonly mayEnter: (gateways: readonly string[] | undefined, endpoint: EndpointConfig) => boolean;
-  readonly random: () => number;
-}
-
-/** The contexts to try for a target, in order. */
-export function contextsFor(
-  tools: ProxyTools,
-  source: ConnectionSource,
-  { service, port }: { service: string; port: number },
-  gateways: readonly string[] | undefined,
-): ConnectionContext[] {
-  const target = tools.state.servicePort(service, port);
-  if (target === undefined) return [];
-  return tools.balancer
-    .order(target.service, target.port, clientOf(source))
-    .filter((endpoint) => tools.mayEnter(gateways, endpoint))
-    .map((endpoint) => ({ source, service: target.service, port: target.port, endpoint }));
-}
+import {
+  contextsFor,
+  hasBody,
+  http2Head,
+  upstreamRequest,
+  type Incoming,
+  type Outgoing,
+  type ProxyTools,
+} from "./upstream-request.ts";
 
 /** Why there is no endpoint to try (any more). */
 export function noContext({ state, mayEnter }: ProxyTools, { target, gateways, owner }: ForwardPlan): Page {
@@ -73,12 +51,13 @@ export function proxyRequest(
   const accept = req.headers.accept;
   req.on("error", () => {});
   res.on("error", () => {});
-  for (const mirror of plan.mirrors) mirrorRequest(tools, mirror, plan, source, req);
-  const exchange: Exchange = { tools, plan, req, res, accept, done: false, abort: () => {} };
+  const copies = plan.mirrors.flatMap((mirror) => openMirror(tools, mirror, plan, source, req) ?? []);
+  const exchange: Exchange = { tools, plan, req, res, accept, copies, done: false, abort: () => {} };
   if (plan.requestTimeoutMs > 0) armTimeout(exchange, plan.requestTimeoutMs);
   res.on("close", () => {
     if (!res.writableFinished) exchange.abort();
     exchange.done = true;
+    for (const copy of exchange.copies.splice(0)) copy.drop();
   });
   const useHttp2 = plan.target.protocol === "h2c" || (req.httpVersionMajor === 2 && isGrpc(req.headers));
   if (useHttp2) void overHttp2(exchange, contexts);
@@ -91,6 +70,8 @@ interface Exchange {
   readonly req: Incoming;
   readonly res: Outgoing;
   readonly accept: string | undefined;
+  /** Mirrors that wait for the body: it flows once, when the endpoint is there to take it. */
+  readonly copies: MirrorCopy[];
   done: boolean;
   abort: () => void;
 }
@@ -122,35 +103,18 @@ function fail(exchange: Exchange, page: Page): void {
   sendPage(exchange.res, page, exchange.accept);
 }
 
-const hasBody = (req: Incoming): boolean =>
-  req.httpVersionMajor === 2
-    ? !(req as http2.Http2ServerRequest).stream.endAfterHeaders
-    : req.headers["transfer-encoding"] !== undefined || Number(req.headers["content-length"] ?? 0) > 0;
-
-function upstreamRequest(
-  tools: ProxyTools,
-  plan: ForwardPlan,
-  target: ForwardPlan["target"],
-  context: ConnectionContext,
-  req: Incoming,
-): UpstreamRequestOptions {
-  return {
-    host: context.endpoint.ip,
-    port: context.endpoint.port,
-    method: req.method ?? "GET",
-    path: plan.path,
-    headers: withFraming(plan.headers, req) as http.OutgoingHttpHeaders,
-    agent: tools.agent,
-    context,
-    target,
-    setDefaultHeaders: false,
-  };
+/** Nobody is left to try; `last` says why the one before took no connection: refused, or not the certificate it should have. */
+function failWithout({ plan, tools }: Exchange, last: Error | undefined): Page {
+  const page = noContext(tools, plan);
+  return last === undefined
+    ? page
+    : { ...page, lines: [...page.lines, `The last endpoint tried took no connection: ${last.message}.`] };
 }
 
-function overHttp1(exchange: Exchange, contexts: readonly ConnectionContext[]): void {
+function overHttp1(exchange: Exchange, contexts: readonly ConnectionContext[], last?: Error): void {
   const { tools, plan, req } = exchange;
   const context = contexts[0];
-  if (context === undefined) return fail(exchange, noContext(tools, plan));
+  if (context === undefined) return fail(exchange, failWithout(exchange, last));
   const options = upstreamRequest(tools, plan, plan.target, context, req);
   const upstream = nodeHttp().request(options);
   let started = false;
@@ -165,14 +129,13 @@ function overHttp1(exchange: Exchange, contexts: readonly ConnectionContext[]): 
   upstream.once("socket", () => {
     started = true;
     tools.balancer.served(context.service, sourceAddress(context.source), context.endpoint);
-    if (body) req.pipe(upstream);
-    else upstream.end();
+    sendBody(exchange, upstream);
   });
   upstream.once("response", (answer) => passAnswer(exchange, answer));
   upstream.once("error", (error: NodeJS.ErrnoException) => {
     if (exchange.done) return;
     if (exchange.res.headersSent) return void exchange.res.destroy();
-    if (!started) return overHttp1(exchange, contexts.slice(1));
+    if (!started) return overHttp1(exchange, contexts.slice(1), error);
     if (upstream.reusedSocket && !body) return overHttp1(exchange, contexts);
     fail(
       exchange,
@@ -183,15 +146,6 @@ function overHttp1(exchange: Exchange, contexts: readonly ConnectionContext[]): 
       ),
     );
   });
-}
-
-/** Host and framing stay as the client sent them. */
-function withFraming(headers: HeaderMap, req: Incoming): HeaderMap {
-  const next: HeaderMap = { ...headers, connection: "keep-alive" };
-  if (req.httpVersionMajor === 2) {
-    if (hasBody(req) && next["content-length"] === undefined) next["transfer-encoding"] = "chunked";
-  } else if (req.headers["transfer-encoding"] !== undefined) next["transfer-encoding"] = "chunked";
-  return next;
 }
 
 function passAnswer(exchange: Exchange, answer: http.IncomingMessage): void {
@@ -217,30 +171,19 @@ function writeHead(exchange: Exchange, status: number, from: HeaderMap): void {
   res.flushHeaders();
 }
 
-async function overHttp2(exchange: Exchange, contexts: readonly ConnectionContext[]): Promise<void> {
+async function overHttp2(exchange: Exchange, contexts: readonly ConnectionContext[], last?: Error): Promise<void> {
   const { tools, plan, req, res } = exchange;
   const context = contexts[0];
-  if (context === undefined) return fail(exchange, noContext(tools, plan));
+  if (context === undefined) return fail(exchange, failWithout(exchange, last));
   let session: http2.ClientHttp2Session;
   try {
     session = await tools.sessions.session(context, plan.target);
-  } catch {
-    return overHttp2(exchange, contexts.slice(1));
+  } catch (error) {
+    return overHttp2(exchange, contexts.slice(1), error instanceof Error ? error : undefined);
   }
   if (exchange.done) return;
   tools.balancer.served(context.service, sourceAddress(context.source), context.endpoint);
-  const { host, ...rest } = plan.headers;
-  const body = hasBody(req);
-  const stream = session.request(
-    {
-      ...rest,
-      ":method": req.method ?? "GET",
-      ":path": plan.path,
-      ":authority": String(host ?? ""),
-      ":scheme": "http",
-    } as http2.OutgoingHttpHeaders,
-    { endStream: !body },
-  );
+  const stream = session.request(http2Head(plan, req), { endStream: !hasBody(req) });
   exchange.abort = () => stream.close(http2.constants.NGHTTP2_CANCEL);
   if (plan.backendTimeoutMs > 0) {
     stream.setTimeout(plan.backendTimeoutMs, () => {
@@ -272,29 +215,13 @@ async function overHttp2(exchange: Exchange, contexts: readonly ConnectionContex
         ),
       );
   });
-  if (body) req.pipe(stream);
+  sendBody(exchange, stream);
 }
 
-const MIRROR_BUFFER = 1024 * 1024;
-
-/** Sends a copy and forgets the answer; a slow mirror loses its copy, the request waits for nothing. */
-function mirrorRequest(
-  tools: ProxyTools,
-  mirror: ForwardPlan["mirrors"][number],
-  plan: ForwardPlan,
-  source: ConnectionSource,
-  req: Incoming,
-): void {
-  if (tools.random() * mirror.denominator >= mirror.numerator) return;
-  const context = contextsFor(tools, source, mirror.backend, plan.gateways)[0];
-  if (context === undefined) return;
-  const copy = nodeHttp().request(upstreamRequest(tools, plan, mirror.backend, context, req));
-  copy.on("error", () => {});
-  copy.on("response", (answer) => answer.resume());
-  if (!hasBody(req)) return void copy.end();
-  req.on("data", (chunk: Buffer) => {
-    if (copy.writableLength > MIRROR_BUFFER) copy.destroy();
-    else copy.write(chunk);
-  });
-  req.on("end", () => copy.end());
+/** To the endpoint and to all mirrors at once: whoever came later would miss what flowed before. */
+function sendBody({ req, copies }: Exchange, to: Writable): void {
+  const body = hasBody(req);
+  if (body) req.pipe(to);
+  else if (!to.writableEnded) to.end();
+  for (const copy of copies.splice(0)) copy.start(body ? req : undefined);
 }

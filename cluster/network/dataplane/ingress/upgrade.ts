@@ -5,7 +5,8 @@ import { nodeHttp } from "@travelops/kube/api/node-http";
 import type { ConnectionContext, ConnectionSource } from "../connector.ts";
 import { join } from "../pump.ts";
 import { renderPage, type Page } from "./pages.ts";
-import { contextsFor, noContext, type ProxyTools } from "./proxy-request.ts";
+import { noContext } from "./proxy-request.ts";
+import { contextsFor, type ProxyTools } from "./upstream-request.ts";
 import type { ForwardPlan } from "./request-plan.ts";
 import type { UpstreamRequestOptions } from "./upstream.ts";
 
