@@ -33,12 +33,35 @@ state.apply({
     "shop/empty": service("shop/empty", "", 80, [], { headless: true }),
     "shop/portless": service("shop/portless", "", 0, [endpoint("10.128.0.5", 0)], { headless: true }),
     "shop/out": service("shop/out", "", 80, [], { ports: [], externalName: "example.org" }),
+    "shop/addressed": service("shop/addressed", "", 80, [], { ports: [], externalName: "192.0.2.1" }),
+    "shop/twins": service(
+      "shop/twins",
+      "",
+      80,
+      [endpoint("10.128.1.1", 80, { hostname: "same" }), endpoint("10.128.1.2", 80, { hostname: "same" })],
+      { headless: true },
+    ),
+    "shop/many": service("shop/many", "10.64.0.21", 80, [], {
+      ports: [
+        {
+          name: "http",
+          port: 80,
+          protocol: "TCP",
+          endpoints: [endpoint("10.128.0.9", 8080), endpoint("10.128.0.8", 8080, { ready: false })],
+        },
+        { name: "https", port: 443, protocol: "TCP", endpoints: [endpoint("10.128.0.9", 8443)] },
+      ],
+    }),
     "shop/alias": service("shop/alias", "", 80, [], {
       ports: [],
       externalName: "web.shop.svc.cluster.local",
     }),
   },
 });
+
+const REVERSE = ["db-0.db", "db-0.early", "10-128-0-5.portless"]
+  .map((name) => `PTR ${name}.shop.svc.cluster.local`)
+  .join(", ");
 
 const short = (record: Answer): string => {
   const data = "data" in record ? record.data : "";
@@ -58,7 +81,34 @@ describe("cluster DNS", () => {
     ["web.shop.svc.cluster.local", "AAAA", "nodata"],
     ["web.shop.svc.cluster.local", "SRV", "SRV 80 web.shop.svc.cluster.local"],
     ["_http._tcp.web.shop.svc.cluster.local", "SRV", "SRV 80 web.shop.svc.cluster.local"],
-    ["_http._tcp.web.shop.svc.cluster.local", "A", "nodata"],
+    ["_http._tcp.web.shop.svc.cluster.local", "A", "A 10.64.0.20"],
+    ["http.tcp.web.shop.svc.cluster.local", "SRV", "SRV 80 web.shop.svc.cluster.local"],
+    ["_http._tcp.web.shop.svc.cluster.local", "TXT", "nodata"],
+    ["_x._tcp.web.shop.svc.cluster.local", "A", "nxdomain"],
+    ["a._http._tcp.web.shop.svc.cluster.local", "A", "nxdomain"],
+    ["web.shop.svc.cluster.local", "TXT", "nodata"],
+    ["nope.shop.svc.cluster.local", "TXT", "nxdomain"],
+    ["many.shop.svc.cluster.local", "SRV", "SRV 80 many.shop.svc.cluster.local, SRV 443 many.shop.svc.cluster.local"],
+    ["_https._tcp.many.shop.svc.cluster.local", "SRV", "SRV 443 many.shop.svc.cluster.local"],
+    ["10-128-0-9.many.shop.svc.cluster.local", "A", "A 10.128.0.9"],
+    ["10-128-0-8.many.shop.svc.cluster.local", "A", "nxdomain"],
+    ["9.0.128.10.in-addr.arpa", "PTR", "PTR 10-128-0-9.many.shop.svc.cluster.local"],
+    ["8.0.128.10.in-addr.arpa", "PTR", "nxdomain"],
+    ["_http._tcp.db.shop.svc.cluster.local", "A", "A 10.128.0.5, A 10.128.0.6"],
+    ["_http._tcp.empty.shop.svc.cluster.local", "SRV", "nxdomain"],
+    ["db-0.db.shop.svc.cluster.local", "AAAA", "nodata"],
+    ["5.0.128.10.in-addr.arpa", "PTR", REVERSE],
+    ["same.twins.shop.svc.cluster.local", "A", "A 10.128.1.1, A 10.128.1.2"],
+    ["twins.shop.svc.cluster.local", "SRV", "SRV 80 same.twins.shop.svc.cluster.local"],
+    ["out.shop.svc.cluster.local", "AAAA", "CNAME example.org → example.org"],
+    ["out.shop.svc.cluster.local", "SRV", "nodata"],
+    ["sub.out.shop.svc.cluster.local", "A", "nxdomain"],
+    ["addressed.shop.svc.cluster.local", "A", "nxdomain"],
+    ["pod.cluster.local", "A", "nodata"],
+    ["10-128-0-5.shop.pod.cluster.local", "AAAA", "nodata"],
+    ["ns.dns.cluster.local", "A", "A 10.64.0.10"],
+    ["cluster.local", "NS", "NS ns.dns.cluster.local"],
+    ["foo.svc.cluster.local", "NS", "nxdomain"],
     ["_http._udp.web.shop.svc.cluster.local", "SRV", "nxdomain"],
     ["x.web.shop.svc.cluster.local", "A", "nxdomain"],
     ["nope.shop.svc.cluster.local", "A", "nxdomain"],
@@ -100,6 +150,27 @@ describe("cluster DNS", () => {
     ["example.org", "A", "outside"],
   ])("%s %s → %s", (name, type, expected) => {
     expect(ask(name, type)).toBe(expected);
+  });
+
+  it("gives SRV records equal shares, and their addresses along", () => {
+    const shares = (name: string): (string | number)[] => {
+      const result = answerQuestion(state, name, "SRV");
+      if (result.kind !== "answer") return [result.kind];
+      const weights = result.answers.map((r) => (r.type === "SRV" ? (r.data.weight ?? 0) : r.type));
+      return [...weights, ...result.additionals.map(short)];
+    };
+    expect(shares("web.shop.svc.cluster.local")).toEqual([100, "A 10.64.0.20"]);
+    expect(shares("many.shop.svc.cluster.local")).toEqual([50, 50, "A 10.64.0.21"]);
+    expect(shares("twins.shop.svc.cluster.local")).toEqual([50, "A 10.128.1.1", "A 10.128.1.2"]);
+  });
+
+  it("tries search paths first for names of fewer than five dots", () => {
+    const first = (name: string): string | undefined => searchNames(name, "shop", "cluster.local")[0];
+    expect([first("a.b.c.d.e"), first("a.b.c.d.e.f"), first("a.")]).toEqual([
+      "a.b.c.d.e.shop.svc.cluster.local",
+      "a.b.c.d.e.f",
+      "a.",
+    ]);
   });
 
   it("does not loop on ExternalNames that name each other", () => {
@@ -165,6 +236,9 @@ describe("DNS packets", () => {
       authorities: [{ type: "SOA" }],
     });
     expect(await answered(query("example.org", "A"))).toMatchObject({ rcode: "NXDOMAIN" });
+    const negative = { name: "cluster.local", ttl: 5, data: { mname: "ns.dns.cluster.local", minimum: 5 } };
+    expect((await answered(query("nope.shop.svc.cluster.local", "A"))).authorities).toMatchObject([negative]);
+    expect((await answered(query("cluster.local", "SOA"))).answers).toMatchObject([negative]);
   });
 
   it("are cut off over UDP and whole over TCP", async () => {

@@ -5,6 +5,7 @@ import { endpointLabel, type DataplaneState } from "./state.ts";
 import { parseIPv4 } from "../address.ts";
 
 export const TTL = 5;
+const VERSION_TTL = 28_800;
 
 export type DnsResult =
   | { readonly kind: "answer"; readonly answers: readonly Answer[]; readonly additionals: readonly Answer[] }
@@ -44,15 +45,41 @@ function clusterName(
   type: RecordType,
   depth: number,
 ): DnsResult {
-  if (labels.length === 0) return NODATA;
+  if (labels.length === 0) return zone(state, name, type);
+  if (labels.join(".") === "ns.dns") return type === "A" ? answer([a(name, state.addresses.dns)]) : NODATA;
   const tree = labels.at(-1);
   const rest = labels.slice(0, -1);
   if (tree === "dns-version" && rest.length === 0) {
-    return type === "TXT" ? answer([{ type: "TXT", name, ttl: TTL, class: "IN", data: "1.1.0" }]) : NODATA;
+    return type === "TXT" ? answer([{ type: "TXT", name, ttl: VERSION_TTL, class: "IN", data: "1.1.0" }]) : NODATA;
   }
   if (tree === "svc") return serviceName(state, name, rest, type, depth);
   if (tree === "pod") return podName(state, name, rest, type);
   return NXDOMAIN;
+}
+
+/** The zone's own records. */
+export const soa = (domain: string): Answer => ({
+  type: "SOA",
+  name: domain,
+  ttl: TTL,
+  class: "IN",
+  data: {
+    mname: `ns.dns.${domain}`,
+    rname: `hostmaster.${domain}`,
+    serial: 1,
+    refresh: 7200,
+    retry: 1800,
+    expire: 86_400,
+    minimum: TTL,
+  },
+});
+
+function zone(state: DataplaneState, name: string, type: RecordType): DnsResult {
+  if (type === "SOA") return answer([soa(name)]);
+  const server = `ns.dns.${state.settings.clusterDomain}`;
+  return type === "NS"
+    ? answer([{ type: "NS", name, ttl: TTL, class: "IN", data: server }], [a(server, state.addresses.dns)])
+    : NODATA;
 }
 
 function podName(state: DataplaneState, name: string, labels: string[], type: RecordType): DnsResult {
@@ -81,9 +108,8 @@ function serviceName(
   if (service.externalName !== undefined)
     return below.length > 0 ? NXDOMAIN : externalName(state, name, service.externalName, type, depth);
   if (below.length === 0) return wholeService(state, name, service, type);
-  if (below.length === 2 && below[0]?.startsWith("_"))
-    return namedPort(state, name, service, below[0], below[1] ?? "", type);
-  if (below.length === 1 && service.headless) {
+  if (below.length === 2) return namedPort(state, name, service, below, type);
+  if (below.length === 1) {
     const endpoints = published(service).filter((e) => endpointLabel(e) === below[0]);
     if (endpoints.length === 0) return NXDOMAIN;
     return type === "A" ? answer(addresses(name, endpoints)) : NODATA;
@@ -94,23 +120,27 @@ function serviceName(
 function wholeService(state: DataplaneState, name: string, service: ServiceConfig, type: RecordType): DnsResult {
   const endpoints = service.headless ? published(service) : [];
   if (service.headless && endpoints.length === 0) return NXDOMAIN;
-  if (type === "A")
-    return answer(service.headless ? addresses(name, endpoints) : service.clusterIPs.map((ip) => a(name, ip)));
+  if (type === "A") return serviceAddresses(name, service, endpoints);
   if (type === "SRV") return serviceRecords(state, name, service, service.ports);
   return NODATA;
 }
+
+const serviceAddresses = (name: string, service: ServiceConfig, endpoints: readonly EndpointConfig[]): DnsResult =>
+  answer(service.headless ? addresses(name, endpoints) : service.clusterIPs.map((ip) => a(name, ip)));
 
 function namedPort(
   state: DataplaneState,
   name: string,
   service: ServiceConfig,
-  port: string,
-  protocol: string,
+  below: readonly string[],
   type: RecordType,
 ): DnsResult {
-  const ports = service.ports.filter((p) => `_${p.name}` === port && `_${p.protocol.toLowerCase()}` === protocol);
-  if (ports.length === 0) return NXDOMAIN;
-  return type === "SRV" ? serviceRecords(state, name, service, ports) : NODATA;
+  const [port, protocol] = below.map((label) => label.replace(/^_/, ""));
+  const ports = service.ports.filter((p) => p.name === port && p.protocol.toLowerCase() === protocol);
+  const endpoints = service.headless ? published({ ...service, ports }) : [];
+  if (ports.length === 0 || (service.headless && endpoints.length === 0)) return NXDOMAIN;
+  if (type === "SRV") return serviceRecords(state, name, service, ports);
+  return type === "A" ? serviceAddresses(name, service, endpoints) : NODATA;
 }
 
 function serviceRecords(
@@ -120,16 +150,12 @@ function serviceRecords(
   ports: ServiceConfig["ports"],
 ): DnsResult {
   const host = `${service.name}.${service.namespace}.svc.${state.settings.clusterDomain}`;
-  const answers: Answer[] = [];
+  const records = new Map<string, { readonly target: string; readonly port: number }>();
   const additionals = new Map<string, Answer>();
+  let rows = 0;
   const add = (target: string, port: number, ip: string): void => {
-    answers.push({
-      type: "SRV",
-      name,
-      ttl: TTL,
-      class: "IN",
-      data: { priority: 0, weight: 100, port, target },
-    });
+    rows++;
+    records.set(`${port} ${target}`, { target, port });
     additionals.set(`${target} ${ip}`, a(target, ip));
   };
   for (const port of ports) {
@@ -140,13 +166,26 @@ function serviceRecords(
         if (e.ready || service.publishNotReady) add(`${endpointLabel(e)}.${host}`, e.port, e.ip);
     }
   }
-  return answer(answers, [...additionals.values()]);
+  const weight = Math.max(1, Math.floor(100 / rows));
+  return answer(
+    [...records.values()].map((each) => ({
+      type: "SRV",
+      name,
+      ttl: TTL,
+      class: "IN",
+      data: { priority: 0, weight, ...each },
+    })),
+    [...additionals.values()],
+  );
 }
 
 /** Names may name each other in a circle: a few steps are followed, as resolvers do. */
 const MAX_CNAMES = 8;
 
 function externalName(state: DataplaneState, name: string, target: string, type: RecordType, depth: number): DnsResult {
+  // An address is no name to lead to; and what has only a CNAME has no records of its own.
+  if (parseIPv4(target) !== undefined) return NXDOMAIN;
+  if (type !== "A" && type !== "AAAA" && type !== "CNAME") return NODATA;
   const cname: Answer = { type: "CNAME", name, ttl: TTL, class: "IN", data: target };
   if (type === "CNAME" || depth >= MAX_CNAMES) return answer([cname]);
   const next = answerQuestion(state, target, type, depth + 1);

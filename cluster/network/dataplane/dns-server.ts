@@ -2,7 +2,7 @@
 import dgram from "node:dgram";
 import net from "node:net";
 import dnsPacket, { type Answer, type Packet, type Question } from "dns-packet";
-import { answerQuestion, TTL, type DnsResult } from "./dns-answer.ts";
+import { answerQuestion, soa, type DnsResult } from "./dns-answer.ts";
 import type { DataplaneState } from "./state.ts";
 
 /** Asks the resolvers of the host; `undefined` when none answers. */
@@ -137,22 +137,6 @@ function encode(
   const whole = make(true);
   return whole.length <= Math.min(maxSize, maxSize === 65_535 ? maxSize : limit) ? whole : make(false);
 }
-
-const soa = (domain: string): Answer => ({
-  type: "SOA",
-  name: domain,
-  ttl: TTL,
-  class: "IN",
-  data: {
-    mname: `ns.dns.${domain}`,
-    rname: `hostmaster.${domain}`,
-    serial: 1,
-    refresh: 7200,
-    retry: 1800,
-    expire: 86_400,
-    minimum: TTL,
-  },
-});
 
 function truncated(answer: Buffer): Buffer {
   const packet = dnsPacket.decode(answer);

@@ -49,13 +49,13 @@ export class DataplaneState {
     if (old !== undefined) {
       for (const ip of old.clusterIPs) if (this.#byClusterIP.get(ip) === old) this.#byClusterIP.delete(ip);
       this.#countNamespace(old.namespace, -1);
-      if (old.headless) this.#nameEndpoints(key, old, false);
+      this.#nameEndpoints(key, old, false);
     }
     setOrDelete(this.services, key, next);
     if (next === null) return;
     for (const ip of next.clusterIPs) this.#byClusterIP.set(ip, next);
     this.#countNamespace(next.namespace, 1);
-    if (next.headless) this.#nameEndpoints(key, next, true);
+    this.#nameEndpoints(key, next, true);
   }
 
   #countNamespace(namespace: string, by: number): void {
@@ -67,6 +67,7 @@ export class DataplaneState {
   #nameEndpoints(key: string, service: ServiceConfig, add: boolean): void {
     for (const port of service.ports) {
       for (const endpoint of port.endpoints) {
+        if (!endpoint.ready && !service.publishNotReady) continue;
         const names = this.#endpointNames.get(endpoint.ip) ?? new Map<string, string>();
         if (add) names.set(key, endpointLabel(endpoint));
         else names.delete(key);
@@ -117,7 +118,7 @@ export class DataplaneState {
     return found === undefined ? undefined : { service, port: found };
   }
 
-  /** Reverse names of a pod: `label.service.namespace` of every headless Service that lists it. */
+  /** Reverse names of a pod: `label.service.namespace` of every Service that lists it. */
   endpointNames(ip: string): string[] {
     return [...(this.#endpointNames.get(ip) ?? [])].map(
       ([key, label]) => `${label}.${key.split("/").reverse().join(".")}`,
