@@ -10,6 +10,7 @@ import {
 import { setCondition } from "./crd-conditions.ts";
 import { isDns1035Label, isDns1123Subdomain } from "@travelops/kube/api/names";
 import { checkRules } from "@travelops/kube/schema/cel-check";
+import { equalJson } from "@travelops/kube/schema/json-value";
 import { checkStructural } from "@travelops/kube/schema/structural";
 import { array, read, record, text } from "../registry/printers/printer.ts";
 import type { Strategy } from "../registry/strategy.ts";
@@ -19,6 +20,7 @@ import { groupOf, namesOf, storageVersionOf, versionsOf } from "./served-custom-
 export const CLEANUP_FINALIZER = "customresourcecleanup.apiextensions.k8s.io";
 const MAX_SELECTABLE_FIELDS = 8;
 const COLUMN_TYPES: ReadonlySet<string> = new Set(["boolean", "date", "integer", "number", "string"]);
+const SCHEMA = ["schema", "openAPIV3Schema"] as const;
 const IMMUTABLE = "field is immutable";
 const LABEL =
   "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
@@ -59,7 +61,7 @@ function nameErrors(crd: KubeObject, old: KubeObject | undefined): FieldError[] 
   return errors;
 }
 
-function versionErrors(crd: KubeObject): FieldError[] {
+function versionErrors(crd: KubeObject, old: KubeObject | undefined): FieldError[] {
   const versions = versionsOf(crd);
   if (versions.length === 0) return [fieldRequired("spec.versions")];
   const errors: FieldError[] = [];
@@ -76,20 +78,27 @@ function versionErrors(crd: KubeObject): FieldError[] {
   const names = versions.map((version) => text(read(version, "name")));
   if (new Set(names).size !== names.length)
     errors.push(fieldInvalid("spec.versions", names, "must contain unique version names"));
-  versions.forEach((version, i) => errors.push(...oneVersionErrors(version, `spec.versions[${i}]`)));
+  const before = old === undefined ? [] : versionsOf(old);
+  versions.forEach((version, i) => {
+    const was = before.find((other) => read(other, "name") === read(version, "name"));
+    errors.push(...oneVersionErrors(version, was, `spec.versions[${i}]`));
+  });
   return errors;
 }
 
-function oneVersionErrors(version: unknown, path: string): FieldError[] {
+function oneVersionErrors(version: unknown, was: unknown, path: string): FieldError[] {
   const errors: FieldError[] = [];
   const name = text(read(version, "name"));
   if (!isDns1035Label(name)) errors.push(fieldInvalid(`${path}.name`, name, LABEL));
-  const schema = read(version, "schema", "openAPIV3Schema");
+  const schema = read(version, ...SCHEMA);
   if (schema === undefined || schema === null) errors.push(fieldRequired(`${path}.schema.openAPIV3Schema`));
   else {
     const where = `${path}.schema.openAPIV3Schema`;
     const faults = checkStructural(schema, where);
-    errors.push(...faults, ...(faults.length === 0 ? checkRules(schema, where) : []));
+    errors.push(
+      ...faults,
+      ...(faults.length === 0 ? checkRules(schema, where, equalJson(schema, read(was, ...SCHEMA))) : []),
+    );
   }
   errors.push(...scalePathErrors(version, path));
   array(read(version, "additionalPrinterColumns")).forEach((column, i) => {
@@ -144,6 +153,9 @@ function approvalErrors(crd: KubeObject): FieldError[] {
 /** Upstream speaks of what all versions have in common (one version does) as the CRD's own. */
 function commonPath(crd: KubeObject, error: FieldError): FieldError {
   if (versionsOf(crd).length !== 1) return error;
+  // Of a schema that is there, and too expensive as a whole, it speaks likewise.
+  if (error.reason === "FieldValueForbidden" && error.field === "spec.versions[0].schema.openAPIV3Schema")
+    return { ...error, field: "spec.validation.openAPIV3Schema" };
   const field = error.field
     .replace(/^spec\.versions\[0\]\.schema\.openAPIV3Schema\./, "spec.validation.openAPIV3Schema.")
     .replace(/^spec\.versions\[0\]\.(additionalPrinterColumns|subresources|selectableFields)\b/, "spec.$1");
@@ -222,7 +234,7 @@ function validate(crd: KubeObject, old: KubeObject | undefined, subresource: str
     ...nameErrors(crd, old),
     ...(old === undefined || groupOf(old) !== groupOf(crd) ? approvalErrors(crd) : []),
     ...scopeErrors(text(read(crd, "spec", "scope"))),
-    ...versionErrors(crd),
+    ...versionErrors(crd, old),
     ...conversionErrors(crd),
     ...(storageVersionOf(crd) === "" ? [] : storedVersionErrors(crd)),
     ...(old === undefined ? [] : updateErrors(crd, old)),

@@ -1,6 +1,7 @@
 /** What is wrong with the rules themselves: said when the CRD that states them is written. */
 import type { FieldError } from "../api/field-error.ts";
 import { fieldInvalid } from "../api/field-error.ts";
+import { below, RuleCosts } from "./cel-cost-limits.ts";
 import { wordFaults } from "./cel-rule-words.ts";
 import { unknownField, prepare } from "./cel-macros.ts";
 import { showFault, typedEnvironment, typeFault } from "./cel-types.ts";
@@ -9,11 +10,36 @@ import { compile, firstLine, newEnvironment, text } from "./cel.ts";
 import { isObject, own } from "./json-value.ts";
 import type { JsonObject } from "./json-value.ts";
 
-/** Faults of the rules that a CRD's schema states: those that cannot be read are refused with the CRD. */
-export function checkRules(schema: unknown, path: string): FieldError[] {
-  const errors: FieldError[] = [];
-  if (isObject(schema)) collectFaults(errors, withIdentity(schema), path);
-  return errors;
+/**
+ * Faults of the rules that a CRD's schema states: those that cannot be read, or may cost too much, are refused with the
+ * CRD. `unchanged`: the schema is as it was, and each of its rules may go on costing what it did.
+ */
+export function checkRules(schema: unknown, path: string, unchanged = false): FieldError[] {
+  if (!isObject(schema) || !statesRules(schema)) return [];
+  const check: RuleCheck = { errors: [], costs: new RuleCosts(newEnvironment(), unchanged) };
+  collectFaults(check, withIdentity(schema), path, 1);
+  return [...check.errors, ...check.costs.total(path)];
+}
+
+interface RuleCheck {
+  readonly errors: FieldError[];
+  readonly costs: RuleCosts;
+}
+
+/** Most CRDs have no rule: for them the engine is not even loaded. */
+function statesRules(schema: JsonObject): boolean {
+  const listed = own(schema, "x-kubernetes-validations");
+  return (Array.isArray(listed) && listed.length > 0) || childrenOf(schema).some(([, child]) => statesRules(child));
+}
+
+/** The schemas within a schema, by the path from it. */
+function childrenOf(schema: JsonObject): [string, JsonObject][] {
+  const properties = own(schema, "properties");
+  const named = isObject(properties)
+    ? Object.entries(properties).map(([name, child]) => [`properties[${name}]`, child] as const)
+    : [];
+  const others = ["items", "additionalProperties"].map((key) => [key, own(schema, key)] as const);
+  return [...named, ...others].filter((entry): entry is [string, JsonObject] => isObject(entry[1]));
 }
 
 /** At the root apiVersion, kind and the names in metadata are there, whether the schema says so or not. */
@@ -31,23 +57,17 @@ function withIdentity(schema: JsonObject): JsonObject {
   };
 }
 
-function collectFaults(errors: FieldError[], schema: JsonObject, path: string): void {
+/** `cardinality`: how many values of the schema one object can hold; undefined for any number. */
+function collectFaults(check: RuleCheck, schema: JsonObject, path: string, cardinality: number | undefined): void {
   const listed = own(schema, "x-kubernetes-validations");
   const rules: readonly unknown[] = Array.isArray(listed) ? listed : [];
   const at = (i: number): string => `${path}.x-kubernetes-validations[${i}]`;
   const worded = rules.flatMap((rule, i) => wordFaults(schema, isObject(rule) ? rule : {}, at(i)));
-  errors.push(...worded);
+  check.errors.push(...worded);
   // Rules that are not even stated as they should be are not compiled, nor are their neighbours.
-  if (worded.length === 0) rules.forEach((rule, i) => checkRule(errors, schema, rule as JsonObject, at(i)));
-  const properties = own(schema, "properties");
-  if (isObject(properties)) {
-    for (const [name, property] of Object.entries(properties))
-      if (isObject(property)) collectFaults(errors, property, `${path}.properties[${name}]`);
-  }
-  for (const key of ["items", "additionalProperties"]) {
-    const child = own(schema, key);
-    if (isObject(child)) collectFaults(errors, child, `${path}.${key}`);
-  }
+  if (worded.length === 0) rules.forEach((rule, i) => checkRule(check, schema, rule as JsonObject, at(i), cardinality));
+  const within = below(cardinality, schema);
+  for (const [key, child] of childrenOf(schema)) collectFaults(check, child, `${path}.${key}`, within);
 }
 
 /** A rule as Go shows it: all its fields, with < > and & spelt out. */
@@ -71,18 +91,28 @@ const ruleInvalid = (field: string, rule: JsonObject, detail: string): FieldErro
   message: `Invalid value: ${shownRule(rule)}: ${detail}`,
 });
 
-function checkRule(errors: FieldError[], schema: JsonObject, rule: JsonObject, path: string): void {
+function checkRule(
+  { errors, costs }: RuleCheck,
+  schema: JsonObject,
+  rule: JsonObject,
+  path: string,
+  cardinality: number | undefined,
+): void {
   const expression = text(rule["rule"]);
   const optional = rule["optionalOldSelf"] === true;
   const { usesOldSelf } = compile(expression, "bool");
   const fault = expressionFault(expression, "bool", schema, optional);
   if (fault !== undefined) errors.push(ruleInvalid(`${path}.rule`, rule, fault));
-  else if (optional && !usesOldSelf)
-    errors.push(fieldInvalid(`${path}.optionalOldSelf`, true, "may not be set if oldSelf is not used in rule"));
-  const messageExpression = text(rule["messageExpression"]);
-  const messageFault =
-    messageExpression.trim() === "" ? undefined : expressionFault(messageExpression, "string", schema, optional);
+  else {
+    errors.push(...costs.rule(schema, expression, optional, cardinality, `${path}.rule`));
+    if (optional && !usesOldSelf)
+      errors.push(fieldInvalid(`${path}.optionalOldSelf`, true, "may not be set if oldSelf is not used in rule"));
+  }
+  const message = text(rule["messageExpression"]);
+  if (message.trim() === "") return;
+  const messageFault = expressionFault(message, "string", schema, optional);
   if (messageFault !== undefined) errors.push(ruleInvalid(`${path}.messageExpression`, rule, messageFault));
+  else errors.push(...costs.message(schema, message, optional, `${path}.messageExpression`));
 }
 
 /** Nothing runs here, so no steps are counted. */

@@ -206,6 +206,52 @@ describe("rules", () => {
   });
 });
 
+describe("what a rule of a CRD may cost", () => {
+  const text = (maxLength?: number): object => ({ type: "string", ...(maxLength === undefined ? {} : { maxLength }) });
+  const list = (items: object, maxItems?: number): object => ({
+    type: "array",
+    items,
+    ...(maxItems === undefined ? {} : { maxItems }),
+  });
+  const costs = (property: object, rules: object, unchanged = false): string[] =>
+    checkRules({ type: "object", properties: { x: { ...property, ...rules } } }, "s", unchanged).map(
+      ({ field, message }) => `${field}: ${message.replace(/ \(try.*/, "")}`,
+    );
+  const at = "s.properties[x].x-kubernetes-validations[0].rule";
+  const all = "self.all(a, self.all(b, a != b))";
+
+  test.each([
+    [list(text(10), 100), all, undefined],
+    [list(text(), 100), all, "more than 100x"],
+    [list(text(10)), all, "more than 100x"],
+    [list({ type: "integer" }), "self.all(a, a > 1)", undefined],
+    [list({ type: "integer" }, 2000), all, "2.0x"],
+    [text(100), "self.contains(self)", undefined],
+    [text(), "self.contains(self)", "more than 100x"],
+    [text(), "self.matches('^a*$')", undefined],
+  ])("%j with %s", (property, expression, factor) => {
+    expect(costs(property, rule(expression))).toEqual(
+      factor === undefined
+        ? []
+        : expect.arrayContaining([`${at}: Forbidden: estimated rule cost exceeds budget by factor of ${factor}`]),
+    );
+  });
+
+  test("all rules together have a limit too, which holds for a schema that stays as it was", () => {
+    const many = (count: number): object => ({
+      "x-kubernetes-validations": Array.from({ length: count }, () => ({ rule: all })),
+    });
+    const whole = [
+      ...[0, 1, 2, 3].map((i) => expect.stringContaining(`validations[${i}].rule: Forbidden: contributed to`)),
+      expect.stringContaining("s: Forbidden: x-kubernetes-validations estimated rule cost total"),
+    ];
+    expect(costs(list({ type: "integer" }, 1390), many(10))).toEqual([]);
+    expect(costs(list({ type: "integer" }, 1390), many(12))).toEqual(whole);
+    expect(costs(list({ type: "integer" }, 2000), many(12), true)).toEqual(whole);
+    expect(costs(list({ type: "integer" }, 2000), rule(all), true)).toEqual([]);
+  });
+});
+
 describe("rules of a CRD", () => {
   const at = (text: string, more: object = {}): string[] =>
     checkRules(
@@ -214,7 +260,7 @@ describe("rules of a CRD", () => {
     ).map(({ field, message }) => `${field}: ${message}`);
 
   test("that can be read are fine", () => {
-    expect(at("self.a < self.b", { messageExpression: "'a is ' + string(self.a)" })).toEqual([]);
+    expect(at("self.a < self.b", { messageExpression: "'s is ' + self.s" })).toEqual([]);
     expect(at("self.a > 1.5 && self.n > 1 && self.d > duration('1s') && self == oldSelf")).toEqual([]);
     expect(at("oldSelf.hasValue() && oldSelf.value().a < self.a", { optionalOldSelf: true })).toEqual([]);
     expect(at("self.s.matches('a') && self.l.all(i, x, x > i) && cel.bind(a, self.a, a > 1)")).toEqual([]);
