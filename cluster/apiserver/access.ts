@@ -67,6 +67,9 @@ export interface AdmissionRequestFacts {
   readonly convert: (object: KubeObject, version: string) => KubeObject;
 }
 
+/** Says something of a request in its audit events; what shows of its content only where those show it too. */
+export type Annotate = (key: string, value: string, least?: "Request") => void;
+
 export interface AdmissionAttributes {
   readonly operation: Operation;
   readonly user: UserInfo;
@@ -87,6 +90,8 @@ export interface AdmissionAttributes {
   readonly dryRun: boolean;
   /** Tells the sender something that does not refuse the request: a `Warning` header. */
   readonly warn?: (text: string) => void;
+  /** Absent where the request is not audited. */
+  readonly annotate?: Annotate;
   /** What the request was made in, where it is known: its version, the kind of its body, and its options. */
   readonly request?: AdmissionRequestFacts;
 }

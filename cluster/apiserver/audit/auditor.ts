@@ -5,11 +5,13 @@ import { formatMicroTime, type Clock } from "@travelops/kube/api/clock";
 import type { Logger } from "@travelops/kube/api/logger";
 import { StatusError, type Status } from "@travelops/kube";
 import { AuditLog } from "../../store/audit-log.ts";
+import type { Annotate } from "../access.ts";
 import type { UserInfo } from "../api-server.ts";
 import { header, type ApiCall, type RequestBody } from "../request/api-call.ts";
 import { decodeBody } from "../request/body-codec.ts";
 import { isLongRunning } from "../request/request-info.ts";
 import type { Reply } from "../request/reply.ts";
+import { annotationsFor, type Annotations } from "./annotations.ts";
 import { scopeOf, type Policy, type Scope, type Stage } from "./policy.ts";
 
 export interface AuditorOptions {
@@ -40,6 +42,7 @@ export async function createAuditor({ dir, policy, clock, log }: AuditorOptions)
       const scope = user === undefined ? undefined : scopeOf(policy, user.impersonator ?? user, call.info);
       if (user === undefined || scope === undefined || scope.level === "None") return next(call);
       const record = new Recorder(file, clock, call, user, scope);
+      call.annotate = record.annotate;
       record.stage("RequestReceived");
       try {
         await record.readRequest();
@@ -63,6 +66,7 @@ class Recorder {
   readonly #user: UserInfo;
   readonly #scope: Scope;
   readonly #received: string;
+  readonly #annotations: Annotations;
   #requestObject: unknown;
 
   constructor(file: AuditLog, clock: Clock, call: ApiCall, user: UserInfo, scope: Scope) {
@@ -72,6 +76,11 @@ class Recorder {
     this.#user = user;
     this.#scope = scope;
     this.#received = formatMicroTime(clock.now());
+    this.#annotations = annotationsFor(scope.level);
+  }
+
+  get annotate(): Annotate {
+    return this.#annotations.annotate;
   }
 
   /** Bodies are read once; whoever handles the request gets the same. */
@@ -87,19 +96,21 @@ class Recorder {
     if (this.#scope.omitStages.includes(stage)) return;
     const now = this.#clock.now();
     const { decision } = this.#call;
-    const annotations =
-      decision === undefined
-        ? undefined
+    const annotations = {
+      ...(decision === undefined
+        ? {}
         : {
             "authorization.k8s.io/decision": decision.allowed ? "allow" : "forbid",
             "authorization.k8s.io/reason": decision.reason,
-          };
+          }),
+      ...this.#annotations.all(),
+    };
     this.#file.append(now, {
       ...this.#head(stage),
       ...more,
       requestReceivedTimestamp: this.#received,
       stageTimestamp: formatMicroTime(now),
-      ...(annotations === undefined ? {} : { annotations }),
+      ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
     });
   }
 

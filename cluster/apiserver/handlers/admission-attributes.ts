@@ -42,6 +42,7 @@ export function admissionAttributes(
     oldObject: subject.oldObject,
     dryRun: context.dryRun,
     warn: context.warn,
+    ...(context.annotate === undefined ? {} : { annotate: context.annotate }),
     request: {
       version: row.version,
       kind,

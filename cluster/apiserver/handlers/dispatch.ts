@@ -22,8 +22,10 @@ export async function dispatch(core: ServerCore, call: ApiCall): Promise<Reply> 
     throw resourceNotFound();
   }
   checkScope(resource, info);
-  if (resource.deprecation !== undefined && !call.warnings.includes(resource.deprecation))
-    call.warnings.push(resource.deprecation);
+  if (resource.deprecation !== undefined) {
+    if (!call.warnings.includes(resource.deprecation)) call.warnings.push(resource.deprecation);
+    call.annotate?.("k8s.io/deprecated", "true");
+  }
   if (isReview(resource.row)) {
     const { handleReview } = await import("./reviews.ts");
     return handleReview(core, call, info, resource);

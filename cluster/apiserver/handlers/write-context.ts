@@ -2,6 +2,7 @@
 import { badRequest, invalid, type KubeObject } from "@travelops/kube";
 import { formatTime } from "@travelops/kube/api/clock";
 import type { Actor } from "../../store/store.ts";
+import type { Annotate } from "../access.ts";
 import type { UserInfo } from "../api-server.ts";
 import { header, warn, type ApiCall } from "../request/api-call.ts";
 import { fieldValidationOf, type FieldValidation, type OptionsKind } from "../request/body-codec.ts";
@@ -16,6 +17,8 @@ export interface WriteContext extends StrategyContext {
   readonly fieldValidation: FieldValidation;
   /** The request's options as an object, for who is asked to admit it. */
   readonly options?: () => Readonly<Record<string, unknown>>;
+  /** Absent where the request is not audited. */
+  readonly annotate?: Annotate;
   /** Aborted when nobody waits for the answer any more. */
   readonly signal?: AbortSignal;
   /** Admission has been asked already, about what leads to this write (a binding, an eviction), or has no say. */
@@ -86,6 +89,7 @@ export function writeContext(core: ServerCore, call: ApiCall, info: ResourceRequ
     options: () => optionsOf(kind, dryRun, call.query),
     signal: call.signal,
     warn: (text) => warn(call, text),
+    ...(call.annotate === undefined ? {} : { annotate: call.annotate }),
     actor: { user: user.name, verb },
     manager: managerOf(call, user),
     fieldValidation: fieldValidationOf(call.query, kind),

@@ -1,5 +1,6 @@
 /** One request on its way through the handler chain, whichever front end it came by. */
 import type { X509Certificate } from "node:crypto";
+import type { Annotate } from "../access.ts";
 import type { UserInfo } from "../api-server.ts";
 import type { RequestInfo } from "./request-info.ts";
 
@@ -25,6 +26,8 @@ export interface ApiCall {
   user: UserInfo | undefined;
   /** What authorization came to. */
   decision?: { readonly allowed: boolean; readonly reason: string };
+  /** Set where the request is audited. */
+  annotate?: Annotate;
   /** Where flow control put it. */
   flow?: { readonly schemaUid: string; readonly levelUid: string };
   /** An upgrade of an HTTP/1.1 connection was asked for. */

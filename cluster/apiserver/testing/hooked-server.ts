@@ -2,7 +2,7 @@
 import { StatusError, type KubeClient, type KubeObject } from "@travelops/kube";
 import type { Resource } from "@travelops/kube/client/client";
 import { read } from "../registry/printers/printer.ts";
-import { startTestServer, type TestServer } from "./start-test-server.ts";
+import { startTestServer, type TestServer, type TestServerOptions } from "./start-test-server.ts";
 import { startWebhookServer } from "./webhook-server.ts";
 
 export interface Review {
@@ -88,8 +88,8 @@ export interface HookedServer {
   close(): Promise<void>;
 }
 
-export async function startHookedServer(): Promise<HookedServer> {
-  const api = await startTestServer();
+export async function startHookedServer(options: TestServerOptions = {}): Promise<HookedServer> {
+  const api = await startTestServer(options);
   const client = api.client();
   const answers = new Map<string, Answer>();
   const reviews: Review["request"][] = [];

@@ -344,3 +344,29 @@ describe("labels of a namespace", () => {
     ]);
   });
 });
+
+describe("the audit log", () => {
+  const noted = (labels: Record<string, string>, given: KubeObject): Record<string, string> => {
+    const notes: Record<string, string> = {};
+    admit(given, view(label(labels)), { annotate: (key, value) => void (notes[key] = value) });
+    return notes;
+  };
+
+  it("has the enforced level, violations of the audited one, and labels that cannot be read", () => {
+    expect(noted({ warn: "baseline" }, pod({}))).toEqual({
+      "pod-security.kubernetes.io/enforce-policy": "privileged:latest",
+    });
+    expect(
+      noted({ enforce: "baseline", "enforce-version": "v1.30", audit: "baseline" }, pod({ hostPID: true })),
+    ).toEqual({
+      "pod-security.kubernetes.io/enforce-policy": "baseline:v1.30",
+      "pod-security.kubernetes.io/audit-violations":
+        'would violate PodSecurity "baseline:latest": host namespaces (hostPID=true)',
+    });
+    expect(noted({ enforce: "much" }, pod({}))).toEqual({
+      "pod-security.kubernetes.io/enforce-policy": "restricted:latest",
+      "pod-security.kubernetes.io/error":
+        'Failed to parse policy: metadata.labels[pod-security.kubernetes.io/enforce]: Invalid value: "much": must be one of privileged, baseline, restricted',
+    });
+  });
+});

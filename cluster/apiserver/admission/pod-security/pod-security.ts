@@ -1,6 +1,6 @@
 /** Pod security by the labels of a namespace: refuses pods, warns of templates, and of pods that are there already. */
 import { createRequire } from "node:module";
-import { forbidden, invalid, type KubeObject } from "@travelops/kube";
+import { type FieldError, forbidden, invalid, type KubeObject } from "@travelops/kube";
 import { equalJson } from "@travelops/kube/schema/json-value";
 import { child, type Fields, items, text } from "../../validation/fields.ts";
 import type { AdmissionAttributes } from "../../access.ts";
@@ -10,6 +10,7 @@ import {
   type LevelVersion,
   mentionsPodSecurity,
   policyOf,
+  PREFIX,
   type PodSecurityPolicy,
   sameLevel,
   showLevel,
@@ -53,17 +54,50 @@ export const podSecurity: AdmissionPlugin = {
     const path = TEMPLATES.get(`${resource}.${group}`);
     if (path === undefined || attributes.object === undefined) return;
     const labels = lookUp(view, "namespaces.", "", attributes.namespace)?.metadata.labels;
-    if (!mentionsPodSecurity(labels)) return;
-    const { policy } = policyOf(labels);
-    if (path.length === 0) checkPod(attributes, attributes.object, policy);
-    else if (subresource === "") warnOfTemplate(attributes, attributes.object, path, policy);
+    if (!mentionsPodSecurity(labels)) {
+      if (path.length === 0 && CHECKED_SUBRESOURCES.has(subresource)) noteEnforced(attributes, "privileged:latest");
+      return;
+    }
+    const { policy, errors } = policyOf(labels);
+    if (path.length === 0) checkPod(attributes, attributes.object, policy, errors);
+    else if (subresource === "") warnOfTemplate(attributes, attributes.object, path, policy, errors);
   },
 };
 
-function checkPod(attributes: AdmissionAttributes, object: KubeObject, policy: PodSecurityPolicy): void {
+const noteEnforced = ({ annotate }: AdmissionAttributes, level: string): void =>
+  annotate?.(`${PREFIX}enforce-policy`, level);
+
+const isOpen = (...levels: readonly LevelVersion[]): boolean => levels.every(({ level }) => level === "privileged");
+
+/** For the audit log: what would be a violation, and labels that could not be read. */
+function noteOf(
+  { annotate }: AdmissionAttributes,
+  pod: CheckedPod,
+  { audit }: PodSecurityPolicy,
+  errors: readonly FieldError[],
+): void {
+  if (annotate === undefined) return;
+  const faults = errors.map(({ field, message }) => `${field}: ${message}`);
+  if (faults.length > 0)
+    annotate(`${PREFIX}error`, `Failed to parse policy: ${faults.length === 1 ? faults[0] : `[${faults.join(", ")}]`}`);
+  const found = violationsOf(pod, audit);
+  if (found.length > 0)
+    annotate(`${PREFIX}audit-violations`, `would violate PodSecurity "${showLevel(audit)}": ${describe(found)}`);
+}
+
+function checkPod(
+  attributes: AdmissionAttributes,
+  object: KubeObject,
+  policy: PodSecurityPolicy,
+  errors: readonly FieldError[],
+): void {
   if (!CHECKED_SUBRESOURCES.has(attributes.subresource)) return;
+  if (errors.length === 0 && isOpen(policy.enforce, policy.audit, policy.warn))
+    return noteEnforced(attributes, "privileged:latest");
   if (attributes.oldObject !== undefined && !changesImages(object, attributes.oldObject)) return;
   const pod = asPod(object);
+  noteEnforced(attributes, showLevel(policy.enforce));
+  noteOf(attributes, pod, policy, errors);
   const found = violationsOf(pod, policy.enforce);
   if (found.length > 0) {
     const { group, resource } = attributes;
@@ -81,9 +115,12 @@ function warnOfTemplate(
   object: KubeObject,
   path: readonly string[],
   policy: PodSecurityPolicy,
+  errors: readonly FieldError[],
 ): void {
   const template = path.reduce<Fields | undefined>((at, key) => child(at, key), object);
-  if (template !== undefined) warnOf(attributes, asPod(template), policy.warn);
+  if (template === undefined || (errors.length === 0 && isOpen(policy.audit, policy.warn))) return;
+  noteOf(attributes, asPod(template), policy, errors);
+  warnOf(attributes, asPod(template), policy.warn);
 }
 
 function warnOf(attributes: AdmissionAttributes, pod: CheckedPod, level: LevelVersion): void {

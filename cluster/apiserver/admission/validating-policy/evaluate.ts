@@ -20,13 +20,17 @@ import type { PolicySpec, Validation } from "./policy.ts";
 export interface Denial {
   readonly message: string;
   readonly reason: string;
+  /** Of the validation. */
+  readonly index: number;
 }
 
-/** What a policy decides: by index of its validations. */
+/** What a policy decides. */
 export interface Verdict {
   readonly denials: readonly Denial[];
   /** Denied whatever the binding's actions are: an audit annotation that could not be made. */
   readonly faults: readonly string[];
+  /** Audit annotations, by keys that are the policy's own. */
+  readonly annotations: readonly (readonly [key: string, value: string])[];
 }
 
 export interface RequestView extends Omit<AdmissionInput, "authorizer" | "params"> {
@@ -38,7 +42,9 @@ export interface RequestView extends Omit<AdmissionInput, "authorizer" | "params
 }
 
 const MAX_MESSAGE = 5 * 1024;
-const NOTHING: Verdict = { denials: [], faults: [] };
+/** Bytes of an audit annotation. */
+const MAX_ANNOTATION = 10 * 1024;
+const NOTHING: Verdict = { denials: [], faults: [], annotations: [] };
 
 interface Condition {
   readonly validation: Validation;
@@ -87,7 +93,7 @@ export class CompiledPolicy {
     const authorizer = new CelAuthorizer(authorize, user, { ...resource, namespace, name });
     const input = { ...view, params: params ?? null, authorizer };
     const error = (message: string): Verdict =>
-      this.#fails ? { denials: [{ message, reason: "" }], faults: [] } : NOTHING;
+      this.#fails ? { ...NOTHING, denials: [{ message, reason: "", index: 0 }] } : NOTHING;
     try {
       // Match conditions see no namespace, as upstream.
       const matched = this.#matches(this.#bindings({ ...input, namespaceObject: null }, { left: CONDITION_STEPS }));
@@ -95,8 +101,7 @@ export class CompiledPolicy {
       const budget = { left: POLICY_STEPS };
       const denials = this.#validate(this.#bindings(input, budget), budget);
       const annotated = { left: POLICY_STEPS };
-      const faults = this.#annotate(this.#bindings(input, annotated), annotated);
-      return { denials, faults: this.#fails ? faults : [] };
+      return { denials, ...this.#annotate(this.#bindings(input, annotated), annotated) };
     } catch (fault) {
       if (fault instanceof OutOfBudget) return error(fault.message);
       throw fault;
@@ -121,12 +126,13 @@ export class CompiledPolicy {
     const outcomes = this.#conditions.map(({ expression }) => evaluate(expression, variables, budget));
     return this.#conditions.flatMap(({ validation, message }, i) => {
       const outcome = outcomes[i] as Outcome;
-      if (outcome.kind === "error") return this.#fails ? [{ message: outcome.text, reason: "" }] : [];
+      if (outcome.kind === "error") return this.#fails ? [{ message: outcome.text, reason: "", index: i }] : [];
       if (outcome.value === true) return [];
       return [
         {
           message: this.#message(validation, message, variables, budget),
           reason: (validation.reason ?? "") === "" ? "Invalid" : (validation.reason ?? ""),
+          index: i,
         },
       ];
     });
@@ -147,11 +153,20 @@ export class CompiledPolicy {
     return stated === "" ? `failed expression: ${validation.expression.trim()}` : stated;
   }
 
-  #annotate({ variables }: Bound, budget: Budget): string[] {
-    return this.#annotations.flatMap(({ compiled }) => {
+  #annotate({ variables }: Bound, budget: Budget): Pick<Verdict, "faults" | "annotations"> {
+    const faults: string[] = [];
+    const annotations: [string, string][] = [];
+    for (const { key, compiled } of this.#annotations) {
       const outcome = evaluate(compiled, variables, budget);
-      return outcome.kind === "error" ? [outcome.text] : [];
-    });
+      if (outcome.kind === "error") {
+        if (this.#fails) faults.push(outcome.text);
+        continue;
+      }
+      // Null and empty texts say nothing.
+      const value = typeof outcome.value === "string" ? outcome.value.trim() : "";
+      if (value !== "") annotations.push([key, cutTo(value, MAX_ANNOTATION)]);
+    }
+    return { faults, annotations };
   }
 
   /** The variables of one round; those that the policy names are evaluated when they are first asked for. */
@@ -171,6 +186,11 @@ export class CompiledPolicy {
     Object.defineProperty(all, "variables", { enumerable: true, value: own });
     return { variables: all, budget };
   }
+}
+
+function cutTo(text: string, bytes: number): string {
+  const encoded = Buffer.from(text);
+  return encoded.length <= bytes ? text : encoded.subarray(0, bytes).toString("utf8");
 }
 
 interface Bound {

@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { type KubeObject, parseApiVersion, StatusError } from "@travelops/kube";
 import type { Store } from "../../../store/store.ts";
 import type { AdmissionAttributes, Authorize } from "../../access.ts";
+import { goJson } from "../../audit/go-json.ts";
 import { type AdmissionPlugin, type ClusterView, lookUp, shownName } from "../plugin.ts";
 import type { ResourceOfKind, ServedVersion, VersionsOf } from "../resource-of-kind.ts";
 import type * as Evaluate from "./evaluate.ts";
@@ -62,15 +63,18 @@ export class ValidatingPolicies implements AdmissionPlugin {
     if (served === undefined) return [];
     const unusable = this.#unusable(policy);
     if (unusable !== undefined) return refused(policy, undefined, `failed to configure policy: ${unusable}`);
-    return bindings.flatMap((binding) => {
+    const annotations = new Map<string, Set<string>>();
+    const refusals = bindings.flatMap((binding) => {
       if (matchedVersion(binding.spec.matchResources, attributes, view, versionsOf) === undefined) return [];
       try {
-        return this.#decide(policy, binding, served, attributes, view);
+        return this.#decide(policy, binding, served, attributes, view, annotations);
       } catch (fault) {
         if (!(fault instanceof ConfigurationFault)) throw fault;
         return refused(policy, binding, `failed to configure binding: ${fault.message}`);
       }
     });
+    for (const [key, values] of annotations) attributes.annotate?.(`${nameOf(policy)}/${key}`, [...values].join(", "));
+    return refusals;
   }
 
   /** Why a policy can decide nothing: what it takes its parameters from is not served. */
@@ -88,6 +92,7 @@ export class ValidatingPolicies implements AdmissionPlugin {
     served: ServedVersion,
     attributes: AdmissionAttributes,
     view: ClusterView,
+    annotated: Map<string, Set<string>>,
   ): Refusal[] {
     const { resourceOfKind, authorize } = this.#options;
     const params = paramsOf(policy.spec.paramKind, binding.spec.paramRef, attributes.namespace, view, resourceOfKind);
@@ -101,8 +106,10 @@ export class ValidatingPolicies implements AdmissionPlugin {
     const actions = binding.spec.validationActions ?? [];
     const refusals: Refusal[] = [];
     for (const param of params) {
-      const { denials, faults } = compiled.decide(seen, param);
-      for (const { message, reason } of denials) {
+      const { denials, faults, annotations } = compiled.decide(seen, param);
+      for (const [key, value] of annotations) annotated.set(key, (annotated.get(key) ?? new Set()).add(value));
+      for (const { message, reason, index } of denials) {
+        if (actions.includes("Audit")) noteFailure(attributes, policy, binding, message, index);
         if (actions.includes("Deny")) refusals.push({ policy, binding, message, reason });
         if (actions.includes("Warn"))
           attributes.warn?.(
@@ -113,6 +120,19 @@ export class ValidatingPolicies implements AdmissionPlugin {
     }
     return refusals;
   }
+}
+
+/** Said of the first failure of a request only, as upstream. */
+function noteFailure(
+  { annotate }: AdmissionAttributes,
+  policy: Policy,
+  binding: Binding,
+  message: string,
+  expressionIndex: number,
+): void {
+  const { validationActions } = binding.spec;
+  const failure = { message, policy: nameOf(policy), binding: nameOf(binding), expressionIndex, validationActions };
+  annotate?.("validation.policy.admission.k8s.io/validation_failure", goJson([failure]));
 }
 
 const nameOf = (object: KubeObject): string => object.metadata.name ?? "";

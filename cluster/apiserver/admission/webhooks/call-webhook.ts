@@ -59,6 +59,10 @@ export async function callWebhook(
     core.log.warn("a webhook failed and is passed over", { webhook: webhook.name, err: error });
     return undefined;
   }
+  const { annotate } = subject.attributes;
+  if (annotate !== undefined)
+    for (const [key, value] of answer.auditAnnotations)
+      if (typeof value === "string") annotate(`${webhook.name}/${key}`, value);
   for (const warning of answer.warnings) subject.attributes.warn?.(warning);
   if (!answer.allowed) throw denied(webhook.name, answer.status);
   return answer;

@@ -3,6 +3,7 @@ import { forbidden, internalError, type KubeObject } from "@travelops/kube";
 import { equalJson } from "@travelops/kube/schema/json-value";
 import type { AdmissionAttributes } from "../../access.ts";
 import type { ServerCore } from "../../server-options.ts";
+import { failedOpenValidating, mutationNotes } from "./audit-notes.ts";
 import { callWebhook } from "./call-webhook.ts";
 import { admissionTarget, matchWebhook, shownIn, type AdmissionTarget } from "./match-webhook.ts";
 import { patchedObject } from "./patched-object.ts";
@@ -64,12 +65,35 @@ async function runMutating(
     if (again && !reinvocation.mayAskAgain(webhook)) continue;
     const subject = await subjectFor(core, webhook, { ...attributes, object }, target);
     if (subject === undefined) continue;
-    const answer = await callWebhook(core, webhook, subject, signal);
-    const next = answer === undefined ? object : await patchedBy(core, webhook, subject, answer.patch, object);
-    reinvocation.called(webhook, !equalJson(next, object));
+    const next = await mutatedBy(core, webhook, subject, object, again ? 1 : 0, signal);
+    reinvocation.called(webhook, next !== object);
     object = next;
   }
   return object;
+}
+
+/** What a webhook makes of an object: the same one where it changes nothing. */
+async function mutatedBy(
+  core: ServerCore,
+  webhook: Webhook,
+  subject: ReviewSubject,
+  object: KubeObject | undefined,
+  round: 0 | 1,
+  signal: AbortSignal | undefined,
+): Promise<KubeObject | undefined> {
+  const { annotate } = subject.attributes;
+  const notes = annotate === undefined ? undefined : mutationNotes(annotate, webhook, round);
+  let changed = false;
+  try {
+    const answer = await callWebhook(core, webhook, subject, signal);
+    if (answer === undefined) notes?.failedOpen();
+    const next = answer === undefined ? object : await patchedBy(core, webhook, subject, answer.patch, object);
+    if (next !== object) notes?.patched(answer?.patch);
+    changed = !equalJson(next, object);
+    return changed ? next : object;
+  } finally {
+    notes?.called(changed);
+  }
 }
 
 async function patchedBy(
@@ -97,13 +121,17 @@ export async function validateByWebhooks(
 ): Promise<void> {
   const target = admissionTarget(core, attributes);
   const subjects = await Promise.all(webhooks.map((webhook) => subjectFor(core, webhook, attributes, target)));
+  const { annotate } = attributes;
+  let asked = -1;
   let refusal: { readonly error: unknown } | undefined;
   await Promise.all(
     webhooks.map(async (webhook, i) => {
       const subject = subjects[i];
       if (subject === undefined) return;
+      const index = ++asked;
       try {
-        await callWebhook(core, webhook, subject, signal);
+        const answer = await callWebhook(core, webhook, subject, signal);
+        if (answer === undefined && annotate !== undefined) failedOpenValidating(annotate, webhook, index);
       } catch (error) {
         refusal ??= { error };
       }

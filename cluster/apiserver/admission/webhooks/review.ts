@@ -2,7 +2,7 @@
 import type { KubeObject } from "@travelops/kube";
 import { isObject } from "@travelops/kube/schema/json-value";
 import type { AdmissionAttributes } from "../../access.ts";
-import { array, read, text } from "../../registry/printers/printer.ts";
+import { array, read, record, text } from "../../registry/printers/printer.ts";
 
 /** A resource and the kind of its objects, in the version that a webhook asked for. */
 export interface MatchedResource {
@@ -73,6 +73,8 @@ export interface ReviewAnswer {
   readonly allowed: boolean;
   readonly status: Readonly<Record<string, unknown>> | undefined;
   readonly warnings: readonly string[];
+  /** Values by key. */
+  readonly auditAnnotations: readonly (readonly [string, unknown])[];
   /** Operations; undefined or empty: nothing is to be changed. */
   readonly patch: unknown;
 }
@@ -105,6 +107,7 @@ export function readAnswer(answer: unknown, version: string, uid: string, mutati
     allowed: response["allowed"] === true,
     status: isObject(response["status"]) ? response["status"] : undefined,
     warnings: array(response["warnings"]).map((warning) => text(warning)),
+    auditAnnotations: Object.entries(record(response["auditAnnotations"])),
     patch: mutating && hasPatch ? decodePatch(text(response["patch"])) : undefined,
   };
 }

@@ -79,7 +79,8 @@ export class WebhookIndex {
       .list(CONFIGURATIONS[phase])
       .items.map((item) => item.object)
       .sort((a, b) => (name(a) < name(b) ? -1 : 1))
-      .flatMap((configuration) => webhooksOf(configuration, phase));
+      .flatMap((configuration) => webhooksOf(configuration, phase))
+      .map((webhook, index) => ({ ...webhook, index }));
   }
 
   #forget(): void {

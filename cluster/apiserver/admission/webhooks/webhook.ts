@@ -20,6 +20,10 @@ export interface MatchCondition {
 
 export interface Webhook {
   readonly phase: "mutating" | "validating";
+  /** The name of its configuration. */
+  readonly configuration: string;
+  /** Its place among all webhooks of its phase. */
+  readonly index: number;
   /** Tells it from all others, in a set of those called. */
   readonly id: string;
   readonly name: string;
@@ -57,10 +61,11 @@ function selectorOf(value: unknown): LabelSelector | undefined {
   return empty ? undefined : selector;
 }
 
-/** The webhooks of a Mutating- or ValidatingWebhookConfiguration, in its order. */
-export function webhooksOf(configuration: KubeObject, phase: Webhook["phase"]): Webhook[] {
+/** The webhooks of a Mutating- or ValidatingWebhookConfiguration, in its order, still without their places. */
+export function webhooksOf(configuration: KubeObject, phase: Webhook["phase"]): Omit<Webhook, "index">[] {
   return array(configuration["webhooks"]).map((webhook, i) => ({
     phase,
+    configuration: configuration.metadata.name ?? "",
     id: `${configuration.metadata.uid ?? configuration.metadata.name ?? ""}/${i}`,
     name: text(read(webhook, "name")),
     rules: array(read(webhook, "rules")).map(ruleOf),
