@@ -1,8 +1,19 @@
 /** What HTTPRoutes do to requests: the expectations of the Gateway API, as far as they show without a socket. */
 import { describe, expect, it } from "vitest";
-import type { ReferenceGrant } from "./controllers/types.ts";
+import { compileGatewayApi } from "./controllers/gateway-api.ts";
+import type { GrpcRoute, GrpcRouteRule, ReferenceGrant } from "./controllers/types.ts";
 import type { HttpRoute, RouteFilter } from "./controllers/types.ts";
-import { compiled, gateway, http, outcome, planned, route, to, type Asked } from "./testing/gateway-world.ts";
+import {
+  compiled,
+  gateway,
+  http,
+  outcome,
+  planned,
+  route,
+  to,
+  type Asked,
+  testWorld,
+} from "./testing/gateway-world.ts";
 
 const asks = (routes: HttpRoute[], listeners = [http()], grants: ReferenceGrant[] = []) => {
   const fronts = compiled([gateway(listeners)], routes, grants).routes.map((r) => r.front);
@@ -137,6 +148,52 @@ describe("host names", () => {
       [{ name: "s", port: 443, protocol: "HTTPS", tls: { certificateRefs: [{ name: "tls" }] } }],
     );
     expect([secure({ host: "s.org", scheme: "https" }), secure({ host: "s.org" })]).toEqual(["one", "404"]);
+  });
+});
+
+describe("GRPCRoutes", () => {
+  const rule = (backend: string, match: NonNullable<GrpcRouteRule["matches"]>[number]): GrpcRouteRule => ({
+    matches: [match],
+    backendRefs: [{ name: backend, port: 80 }],
+  });
+  const grpc = (rules: GrpcRouteRule[]): GrpcRoute => ({
+    ...route([]),
+    kind: "GRPCRoute",
+    spec: { ...route([]).spec, rules },
+  });
+  const result = compileGatewayApi(testWorld([gateway([http()])]), {
+    http: [],
+    grpc: [
+      grpc([
+        rule("one", { method: { service: "a.S", method: "Do" } }),
+        rule("two", { method: { service: "a.S" } }),
+        rule("three", { method: { method: "Any.Do" } }),
+        rule("three", { method: { type: "RegularExpression", service: "r\\..*", method: "[XY]" } }),
+        rule("one", { headers: [header("who", "me")] }),
+        rule("two", { headers: [header("who", "me"), header("what", "it")] }),
+      ]),
+    ],
+    tls: [],
+  });
+  it.each<[string, Record<string, string>, string]>([
+    ["/a.S/Do", {}, "one"],
+    ["/a.S/do", {}, "two"],
+    ["/a.S/Else", {}, "two"],
+    ["/a.Sx/Do", {}, "404"],
+    ["/b.S/Any.Do", {}, "three"],
+    ["/b.S/Any_Do", {}, "404"],
+    ["/r.T/X", {}, "three"],
+    ["/r.T/Z", {}, "404"],
+    ["/b.S/M", { who: "me" }, "one"],
+    ["/b.S/M", { who: "me", what: "it" }, "two"],
+    ["/b.S/M", { what: "it" }, "404"],
+  ])("%s with %o → %s", (path_, headers, expected) => {
+    const plan = planned(
+      result.routes.map((r) => r.front),
+      { method: "POST", path: path_, headers },
+    );
+    expect(outcome(plan)).toBe(expected);
+    if (plan.kind === "forward") expect(plan.target.protocol).toBe("h2c");
   });
 });
 

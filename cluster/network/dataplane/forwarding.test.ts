@@ -11,7 +11,7 @@ import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { BackendTarget, HttpFilter, HttpRule } from "../config.ts";
 import { testCertificate } from "../testing/certificate.ts";
-import { endpoint, front, host, pod, rule, service, to } from "../testing/fixtures.ts";
+import { endpoint, front, host, match, pod, rule, service, to } from "../testing/fixtures.ts";
 import { eventually } from "../testing/network-lab.ts";
 import { startDataplane, type Dataplane } from "./dataplane.ts";
 
@@ -109,6 +109,12 @@ describe("the ingress", () => {
       ...serves("unlimited", [by(target("web"), { requestTimeoutMs: 0, backendTimeoutMs: 0 })]),
       ...serves("checked", [by(target("tls", { tls: { ca: inner.cert } }))]),
       ...serves("mistrusted", [by(target("tls", { tls: { ca: certificate.cert } }))]),
+      ...serves("rpc", [
+        by(h2c, { match: match({ path: { type: "PathPrefix", value: "/s.Known" } }) }),
+        rule([{ kind: "invalid", weight: 1, why: "no such Service" }], {
+          match: match({ path: { type: "Exact", value: "/s.Gone/Call" } }),
+        }),
+      ]),
       ...serves("broken", [by(target("web"))], { certificate: { cert: "nonsense", key: "nonsense" } }),
       ...serves("ended", [], {
         http: "none",
@@ -182,6 +188,27 @@ describe("the ingress", () => {
       expect((await ask(name))[0]).toBe(200);
     }
     expect((await ask("unlimited"))[0]).toBe(200);
+  });
+
+  it("tells gRPC clients in their own words: no such method, or not there now", async () => {
+    const session = http2.connect(`http://127.0.0.1:${plain}`);
+    const call = async (method: string): Promise<string> => {
+      const stream = session.request({
+        ":method": "POST",
+        ":path": method,
+        ":authority": `rpc.${APPS}`,
+        "content-type": "application/grpc",
+        te: "trailers",
+      });
+      stream.end();
+      const [headers] = (await once(stream, "response")) as [http2.IncomingHttpHeaders];
+      stream.resume();
+      return `${String(headers[":status"])} ${String(headers["grpc-status"])} ${decodeURIComponent(String(headers["grpc-message"] ?? ""))}`;
+    };
+    expect(await call("/s.Known/Call")).toMatch(/^200 undefined/);
+    expect(await call("/s.Unknown/Call")).toMatch(/^200 12 No rule of "rpc\..*" matches \/s\.Unknown\/Call/);
+    expect(await call("/s.Gone/Call")).toMatch(/^200 14 .*no such Service/);
+    session.close();
   });
 
   it("re-encrypts to endpoints whose certificate its CA has signed, and says so of others", async () => {

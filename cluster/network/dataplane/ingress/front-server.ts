@@ -14,7 +14,8 @@ import { sourceOf } from "../service-proxy.ts";
 import { serverNameOf } from "./client-hello.ts";
 import { pickBackend } from "./filters.ts";
 import { planRequest, requestedHost, type Entry, type Plan } from "./request-plan.ts";
-import { proxyRequest, sendPage } from "./proxy-request.ts";
+import { proxyRequest } from "./proxy-request.ts";
+import { sendPage } from "./send-page.ts";
 import { proxyUpgrade, writePage } from "./upgrade.ts";
 import type { Incoming, Outgoing, ProxyTools } from "./upstream-request.ts";
 import { RouteTable, type Passthrough } from "./route-table.ts";
@@ -235,7 +236,7 @@ export class FrontServer {
     switch (plan.kind) {
       case "page":
         req.resume();
-        return sendPage(res, plan.page, req.headers.accept);
+        return sendPage(res, plan.page, req.headers);
       case "redirect":
         req.resume();
         res.statusCode = plan.status;

@@ -5,8 +5,9 @@ import type { Writable } from "node:stream";
 import { nodeHttp } from "@travelops/kube/api/node-http";
 import { sourceAddress, type ConnectionContext, type ConnectionSource } from "../connector.ts";
 import { changeHeaders, endToEnd, type HeaderMap } from "./filters.ts";
-import { gatewayFault, heldBack, noEndpoint, renderPage, type Page } from "./pages.ts";
+import { gatewayFault, heldBack, noEndpoint, type Page } from "./pages.ts";
 import { openMirror, type MirrorCopy } from "./mirror.ts";
+import { isGrpc, sendPage } from "./send-page.ts";
 import type { ForwardPlan } from "./request-plan.ts";
 import {
   contextsFor,
@@ -25,20 +26,6 @@ export function noContext({ state, mayEnter }: ProxyTools, { target, gateways, o
   return (held ? heldBack : noEndpoint)(target.service, target.port, owner);
 }
 
-export function sendPage(res: Outgoing, page: Page, accept: string | undefined): void {
-  if (res.headersSent) return void res.destroy();
-  const { type, body } = renderPage(page, accept);
-  const headers = {
-    "content-type": type,
-    "cache-control": "no-store",
-    "content-length": Buffer.byteLength(body),
-  };
-  if (res instanceof http2.Http2ServerResponse) res.writeHead(page.status, headers).end(body);
-  else res.writeHead(page.status, headers).end(body);
-}
-
-const isGrpc = (headers: HeaderMap): boolean => String(headers["content-type"] ?? "").startsWith("application/grpc");
-
 /** Serves one forward plan. */
 export function proxyRequest(
   tools: ProxyTools,
@@ -48,11 +35,10 @@ export function proxyRequest(
   res: Outgoing,
 ): void {
   const contexts = contextsFor(tools, source, plan.target, plan.gateways);
-  const accept = req.headers.accept;
   req.on("error", () => {});
   res.on("error", () => {});
   const copies = plan.mirrors.flatMap((mirror) => openMirror(tools, mirror, plan, source, req) ?? []);
-  const exchange: Exchange = { tools, plan, req, res, accept, copies, done: false, abort: () => {} };
+  const exchange: Exchange = { tools, plan, req, res, copies, done: false, abort: () => {} };
   if (plan.requestTimeoutMs > 0) armTimeout(exchange, plan.requestTimeoutMs);
   res.on("close", () => {
     if (!res.writableFinished) exchange.abort();
@@ -69,7 +55,6 @@ interface Exchange {
   readonly plan: ForwardPlan;
   readonly req: Incoming;
   readonly res: Outgoing;
-  readonly accept: string | undefined;
   /** Mirrors that wait for the body: it flows once, when the endpoint is there to take it. */
   readonly copies: MirrorCopy[];
   done: boolean;
@@ -100,7 +85,7 @@ function fail(exchange: Exchange, page: Page): void {
   exchange.done = true;
   exchange.req.unpipe();
   exchange.req.resume();
-  sendPage(exchange.res, page, exchange.accept);
+  sendPage(exchange.res, page, exchange.req.headers);
 }
 
 /** Nobody is left to try; `last` says why the one before took no connection: refused, or not the certificate it should have. */
