@@ -3,6 +3,8 @@ import type { Condition, KubeObject } from "@travelops/kube";
 import { array, read, record, text } from "../registry/printers/printer.ts";
 import { groupOf, namesOf, type CustomNames } from "./served-custom-resource.ts";
 
+export const CLEANUP_FINALIZER = "customresourcecleanup.apiextensions.k8s.io";
+
 type Status = Readonly<Record<string, unknown>>;
 
 /** The status with one condition set; its time stays when nothing else changes. */
@@ -102,4 +104,17 @@ export function establishedStatus(crd: KubeObject, taken: TakenNames, now: strin
     });
   }
   return status;
+}
+
+/** The status of a CRD whose objects are being deleted says so. */
+export function drainingStatus(crd: KubeObject, status: Record<string, unknown>, now: string): Record<string, unknown> {
+  if (crd.metadata.deletionTimestamp === undefined || !(crd.metadata.finalizers ?? []).includes(CLEANUP_FINALIZER))
+    return status;
+  return setCondition(status, {
+    type: "Terminating",
+    status: "True",
+    reason: "InstanceDeletionInProgress",
+    message: "CustomResource deletion is in progress",
+    lastTransitionTime: now,
+  });
 }

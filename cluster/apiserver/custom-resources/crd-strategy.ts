@@ -7,7 +7,7 @@ import {
   type FieldError,
   type KubeObject,
 } from "@travelops/kube";
-import { setCondition } from "./crd-conditions.ts";
+import { CLEANUP_FINALIZER, setCondition } from "./crd-conditions.ts";
 import { isDns1035Label, isDns1123Subdomain } from "@travelops/kube/api/names";
 import { checkRules } from "@travelops/kube/schema/cel-check";
 import { equalJson } from "@travelops/kube/schema/json-value";
@@ -17,7 +17,6 @@ import type { Strategy } from "../registry/strategy.ts";
 import { compileJsonPath } from "./json-path.ts";
 import { groupOf, namesOf, storageVersionOf, versionsOf } from "./served-custom-resource.ts";
 
-export const CLEANUP_FINALIZER = "customresourcecleanup.apiextensions.k8s.io";
 const MAX_SELECTABLE_FIELDS = 8;
 const COLUMN_TYPES: ReadonlySet<string> = new Set(["boolean", "date", "integer", "number", "string"]);
 const SCHEMA = ["schema", "openAPIV3Schema"] as const;

@@ -175,6 +175,21 @@ describe("custom resources", () => {
     expect(JSON.stringify(document.body)).toContain("namespaces/{namespace}/sprockets");
   });
 
+  it("change the OpenAPI document of their own group version, as soon as they are established, and no other", async () => {
+    const documents = async (): Promise<Map<string, string>> => {
+      const { body } = await https.call({ method: "GET", path: "/openapi/v3" });
+      const { paths } = body as { paths: Record<string, { serverRelativeURL: string }> };
+      return new Map(Object.entries(paths).map(([path, { serverRelativeURL }]) => [path, serverRelativeURL]));
+    };
+    await client.create(CRDS, crd("cogs", "Cog"));
+    await established("cogs.example.com");
+    const before = await documents();
+    await client.create(CRDS, crd("cams", "Cam"));
+    await established("cams.example.com");
+    const changed = [...(await documents())].filter(([path, url]) => before.get(path) !== url).map(([path]) => path);
+    expect(changed).toEqual(["apis/example.com/v1"]);
+  });
+
   it("have names that only one CRD of a group may hold", async () => {
     await client.create(CRDS, crd("firsts", "Shared", { names: { plural: "firsts", kind: "Shared" } }));
     await established("firsts.example.com");
@@ -200,7 +215,11 @@ describe("custom resources", () => {
     await client.create(DOOMED, doomed("held", ["example.com/hold"]));
     await client.delete(CRDS, "", "doomeds.example.com");
     await eventually(async () => (await client.list(DOOMED)).items.length === 1);
-    await expect(client.create(DOOMED, doomed("late", []))).rejects.toMatchObject({ code: 405 });
+    await expect(client.create(DOOMED, doomed("late", []))).rejects.toMatchObject({
+      code: 403,
+      message:
+        'doomeds.example.com "late" is forbidden: create not allowed while custom resource definition is terminating',
+    });
     await client.patch(DOOMED, "default", "held", "application/merge-patch+json", { metadata: { finalizers: null } });
     await eventually(() =>
       client.get(CRDS, "", "doomeds.example.com").then(
@@ -210,6 +229,50 @@ describe("custom resources", () => {
     );
     await expect(client.list(DOOMED)).rejects.toMatchObject({ code: 404 });
   });
+
+  it("vanish by the thousand, with their watchers, and leave nothing behind", async () => {
+    const CROWD = resource("crowds", "Crowd");
+    await client.create(CRDS, crd("crowds", "Crowd"));
+    await established("crowds.example.com");
+    const held = Array.from({ length: 10 }, (_, i) => `c${i * 100}`);
+    for (let i = 0; i < 1000; i += 100) {
+      await Promise.all(
+        Array.from({ length: 100 }, (_, j) =>
+          client.create(CROWD, {
+            apiVersion: "example.com/v1",
+            kind: "Crowd",
+            metadata: { name: `c${i + j}`, namespace: "default", finalizers: j === 0 ? ["example.com/hold"] : [] },
+            spec: { size: 1 },
+          }),
+        ),
+      );
+    }
+    let deleted = 0;
+    const watching = (async () => {
+      for await (const { type } of client.watch(CROWD, { namespace: "default" })) if (type === "DELETED") deleted++;
+    })();
+    await client.delete(CRDS, "", "crowds.example.com");
+    await eventually(async () => (await client.list(CROWD)).items.length === held.length);
+    const { status } = await client.get<KubeObject & { status?: { conditions?: { type: string; reason: string }[] } }>(
+      CRDS,
+      "",
+      "crowds.example.com",
+    );
+    expect(status?.conditions?.find(({ type }) => type === "Terminating")?.reason).toBe("InstanceDeletionInProgress");
+    for (const name of held)
+      await client.patch(CROWD, "default", name, "application/merge-patch+json", { metadata: { finalizers: null } });
+    await eventually(() =>
+      client.get(CRDS, "", "crowds.example.com").then(
+        () => false,
+        (error: { code?: number }) => error.code === 404,
+      ),
+    );
+    await watching;
+    expect(deleted).toBe(1000);
+    expect(test.store.count("crowds.example.com")).toBe(0);
+    const discovery = await https.call({ method: "GET", path: "/apis/example.com/v1" });
+    expect(JSON.stringify(discovery.body)).not.toContain("crowds");
+  }, 60_000);
 
   it("are served in every version, from the one that is stored", async () => {
     const version = (name: string, storage: boolean): unknown => ({

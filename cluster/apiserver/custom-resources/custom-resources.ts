@@ -8,11 +8,19 @@ import { equalJson } from "@travelops/kube/schema/json-value";
 import type { ObjectKey, StoredObject } from "../../store/store.ts";
 import { deleteObject, type DeleteOptions } from "../handlers/delete-object.ts";
 import type { WriteContext } from "../handlers/write-context.ts";
+import { record } from "../registry/printers/printer.ts";
 import type { ServedResource } from "../registry/registry.ts";
 import type { ServerCore } from "../server-options.ts";
 import { systemActor } from "../system/system-actor.ts";
-import { establishedStatus, hasCondition, heldNames, type TakenNames } from "./crd-conditions.ts";
-import { CLEANUP_FINALIZER } from "./crd-strategy.ts";
+import {
+  CLEANUP_FINALIZER,
+  drainingStatus,
+  establishedStatus,
+  hasCondition,
+  heldNames,
+  setCondition,
+  type TakenNames,
+} from "./crd-conditions.ts";
 import { groupOf, namesOf, servedVersions, tableOfCrd } from "./served-custom-resource.ts";
 
 export const CRDS = "customresourcedefinitions.apiextensions.k8s.io";
@@ -58,7 +66,8 @@ class CustomResourceController {
   }
 
   #reconcile(name: string, stored: StoredObject): void {
-    if (this.#closed) return;
+    // Of what has changed again since, a later event tells.
+    if (this.#closed || this.#core.store.get(stored.key)?.revision !== stored.revision) return;
     const crd = stored.object;
     if (hasCondition(crd, "Established")) this.#serve(name, crd);
     this.#accept(stored);
@@ -119,7 +128,7 @@ class CustomResourceController {
     const { name } = stored.key;
     const now = formatTime(this.#core.clock.now());
     const wanted = (crd: KubeObject): Record<string, unknown> =>
-      establishedStatus(crd, this.#taken(name, groupOf(crd)), now);
+      drainingStatus(crd, establishedStatus(crd, this.#taken(name, groupOf(crd)), now), now);
     if (equalJson(wanted(stored.object), stored.object["status"])) return;
     this.#write(stored.key, "update/status", (crd) => {
       const status = wanted(crd);
@@ -146,7 +155,14 @@ class CustomResourceController {
     this.#draining.get(name)?.();
     this.#write(key, "delete", (crd) => {
       const finalizers = (crd.metadata.finalizers ?? []).filter((finalizer) => finalizer !== CLEANUP_FINALIZER);
-      return { ...crd, metadata: { ...crd.metadata, finalizers } };
+      const status = setCondition(record(crd["status"]), {
+        type: "Terminating",
+        status: "False",
+        reason: "InstanceDeletionCompleted",
+        message: "removed all instances",
+        lastTransitionTime: formatTime(this.#core.clock.now()),
+      });
+      return { ...crd, status, metadata: { ...crd.metadata, finalizers } };
     });
   }
 

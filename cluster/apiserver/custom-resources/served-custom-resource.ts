@@ -81,8 +81,7 @@ class CustomRow implements ResourceRow {
     this.kind = names.kind;
     this.listKind = names.listKind;
     this.namespaced = read(crd, "spec", "scope") !== "Cluster";
-    // Objects of a kind that is being removed go, and no new ones come.
-    this.verbs = crd.metadata.deletionTimestamp === undefined ? VERBS : VERBS.filter((verb) => verb !== "create");
+    this.verbs = VERBS;
     this.shortNames = names.shortNames;
     this.categories = names.categories;
     this.openApiSchema = read(version, "schema", "openAPIV3Schema");
@@ -169,7 +168,7 @@ class ServedCustomResource implements ServedResource {
   readonly origin = "custom" as const;
   readonly fromStorage?: (object: KubeObject) => KubeObject;
   readonly deprecation?: string;
-
+  readonly closing: boolean;
   readonly conversion?: Conversion;
 
   constructor(family: Family, version: unknown, row: CustomRow) {
@@ -179,6 +178,7 @@ class ServedCustomResource implements ServedResource {
     this.table = tableOfCrd(crd);
     this.groupResource = { group: this.row.group, resource: this.row.resource };
     this.strategy = strategyOf(this.row, version);
+    this.closing = crd.metadata.deletionTimestamp !== undefined;
     const apiVersion = formatApiVersion(this.row.group, this.row.version);
     const storedVersion = formatApiVersion(storageRow.group, storageRow.version);
     const stored = strings(read(crd, "status", "storedVersions"));
@@ -246,8 +246,8 @@ const ownedElsewhere = (object: KubeObject | undefined, apiVersion: string): boo
   object?.metadata.managedFields?.some((entry) => entry.apiVersion !== apiVersion) === true;
 
 function conversionOf(family: Family, served: ServedCustomResource, onlyVersion: boolean): Conversion {
-  const { row, table, groupResource, strategy, origin } = served;
-  const resource: ServedResource = { row, storageRow: row, table, groupResource, strategy, origin };
+  const { row, table, groupResource, strategy, origin, closing } = served;
+  const resource: ServedResource = { row, storageRow: row, table, groupResource, strategy, origin, closing };
   const request = formatApiVersion(row.group, row.version);
   return {
     request,

@@ -31,11 +31,20 @@ function documentOf(registry: Registry, name: string, make: () => unknown): Docu
 }
 
 const VERBS_SORTED = (verbs: readonly string[]): string[] => [...verbs].sort();
-/** Those of custom resources stand as upstream lists them. */
-const verbsOf = ({ row, origin }: Pick<ServedResource, "row" | "origin">): readonly string[] =>
-  origin === "custom" ? row.verbs : VERBS_SORTED(row.verbs);
 
-function aggregatedResource({ row, origin }: ServedResource): unknown {
+/** Of a kind that is being removed only what takes objects away is told. */
+const CHANGES: ReadonlySet<string> = new Set(["create", "patch", "update"]);
+
+/** Those of custom resources stand as upstream lists them. */
+const verbsOf = ({ row, origin, closing }: Pick<ServedResource, "row" | "origin" | "closing">): readonly string[] =>
+  closing === true
+    ? row.verbs.filter((verb) => !CHANGES.has(verb))
+    : origin === "custom"
+      ? row.verbs
+      : VERBS_SORTED(row.verbs);
+
+function aggregatedResource(resource: ServedResource): unknown {
+  const { row } = resource;
   const subresources = [...row.subresources].map(([name, sub]) => ({
     subresource: name,
     responseKind: { group: sub.group, version: sub.version, kind: sub.kind },
@@ -46,7 +55,7 @@ function aggregatedResource({ row, origin }: ServedResource): unknown {
     responseKind: { group: row.group, version: row.version, kind: row.kind },
     scope: row.namespaced ? "Namespaced" : "Cluster",
     singularResource: row.singular,
-    verbs: verbsOf({ row, origin }),
+    verbs: verbsOf(resource),
     ...(row.shortNames.length > 0 ? { shortNames: row.shortNames } : {}),
     ...(row.categories.length > 0 ? { categories: row.categories } : {}),
     ...(subresources.length > 0 ? { subresources } : {}),
@@ -85,17 +94,17 @@ function legacyGroup(registry: Registry, group: string): Record<string, unknown>
 const resourceVerbs = (verbs: readonly string[]): string[] => VERBS_SORTED(verbs.flatMap(connectVerbs));
 
 function legacyResources(registry: Registry, group: string, version: string): unknown {
-  const resources = registry.resources(group, version).flatMap(({ row, origin }) => [
+  const resources = registry.resources(group, version).flatMap(({ row, storageRow, origin, closing }) => [
     {
       name: row.resource,
       singularName: row.singular,
       namespaced: row.namespaced,
       kind: row.kind,
-      verbs: verbsOf({ row, origin }),
+      verbs: verbsOf({ row, origin, ...(closing === undefined ? {} : { closing }) }),
       ...(row.shortNames.length > 0 ? { shortNames: row.shortNames } : {}),
       ...(row.categories.length > 0 ? { categories: row.categories } : {}),
       storageVersionHash: createHash("sha256")
-        .update(`${group}/${row.resource}`)
+        .update(`${group}/${storageRow.version}/${row.kind}`)
         .digest()
         .subarray(0, 8)
         .toString("base64"),

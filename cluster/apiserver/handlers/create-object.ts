@@ -1,5 +1,5 @@
 /** Brings a new object into the store: one way for POST, PUT and apply. */
-import { alreadyExists, badRequest, invalid, StatusError, type KubeObject } from "@travelops/kube";
+import { alreadyExists, badRequest, forbidden, invalid, StatusError, type KubeObject } from "@travelops/kube";
 import { trackUpdate } from "@travelops/kube/schema/managed-fields";
 import { normalize } from "@travelops/kube/schema/normalize";
 import type { ObjectKey, StoredObject } from "../../store/store.ts";
@@ -100,6 +100,10 @@ export function prepareNew(
   context: WriteContext,
 ): KubeObject {
   const { strategy } = resource;
+  if (resource.closing === true) {
+    const name = object.metadata.name ?? "";
+    throw forbidden(resource.groupResource, name, "create not allowed while custom resource definition is terminating");
+  }
   if ((object.metadata.resourceVersion ?? "") !== "") {
     throw badRequest("resourceVersion should not be set on objects to be created");
   }

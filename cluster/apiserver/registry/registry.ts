@@ -37,6 +37,8 @@ export interface ServedResource {
   readonly conversion?: Conversion;
   /** An object in the version of one of its field managers; absent: all versions have one shape. */
   readonly managedAs?: Convert;
+  /** Its definition is being deleted: objects go, and no new ones come. */
+  readonly closing?: boolean;
   /** Text of `Warning` headers for every use of a deprecated version. */
   readonly deprecation?: string;
 }
