@@ -23,7 +23,7 @@ describe.skipIf(!canStartControl())("control", () => {
   };
   // A script that brings nodes of its own changes what the scheduler says in the others.
   const [alone = [], together = []] = [true, false].map((own) =>
-    scriptsOf("control").filter(({ name }) => (name === "nodes") === own),
+    scriptsOf("control").filter(({ name }) => ["nodes", "scheduling"].includes(name) === own),
   );
   test.concurrent.each(together)("$name", play, 180_000);
   test.each(alone)("$name", play, 180_000);

@@ -43,6 +43,8 @@ export function patchTypeOf(body: RequestBody, resource: Pick<ServedResource, "o
   const type = body.kind === "none" ? "" : (body.contentType.split(";")[0] ?? "").trim().toLowerCase();
   const supported = resource.origin === "custom" ? ALL.filter((known) => known !== STRATEGIC_PATCH) : ALL;
   if (!supported.includes(type)) {
+    if (resource.origin !== "custom")
+      throw new StatusError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {});
     throw unsupportedMediaType(
       `the body of the request was in an unknown format - accepted media types include: ${supported.join(", ")}`,
     );

@@ -52,13 +52,13 @@ function pageOf(core: ServerCore, options: ListOptions, namespace: string): Page
     if (options.resourceVersion !== "" && options.resourceVersion !== "0") {
       throw badRequest("specifying resource version is not allowed when using continue");
     }
-    if (token.revision > current) throw resourceVersionTooLarge(token.revision, current);
+    if (token.revision > current) throw resourceVersionTooLarge(token.revision, current, 0);
     return { after: token.after, revision: token.revision < 0 ? undefined : token.revision };
   }
   const wanted = prefixed("invalid resource version: ", () => parseResourceVersion(options.resourceVersion));
-  if (wanted > current) throw resourceVersionTooLarge(wanted, current);
   const legacyExact = options.resourceVersionMatch === "" && options.limit > 0 && wanted > 0;
   const exact = options.resourceVersionMatch === "Exact" || legacyExact;
+  if (wanted > current) throw resourceVersionTooLarge(wanted, current, exact ? 0 : 1);
   return { after: undefined, revision: exact ? wanted : undefined };
 }
 

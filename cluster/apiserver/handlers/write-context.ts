@@ -58,6 +58,8 @@ function managerOf(call: ApiCall, user: UserInfo): string {
   }
   const agent = header(call.headers, "user-agent").split("/")[0]?.trim() ?? "";
   if (agent !== "") return agent.slice(0, MAX_MANAGER);
+  if (call.remoteAddress !== undefined) return "unknown";
+  // Inside the process a component is known by its name.
   return (user.name.split(":").at(-1) ?? "unknown").slice(0, MAX_MANAGER);
 }
 

@@ -14,7 +14,8 @@ export interface Table {
   readonly kind: "Table";
   readonly apiVersion: string;
   readonly metadata: Readonly<Record<string, unknown>>;
-  readonly columnDefinitions: readonly Column[];
+  /** Null: those of the table before. */
+  readonly columnDefinitions: readonly Column[] | null;
   readonly rows: readonly TableRow[];
 }
 
@@ -29,7 +30,9 @@ export function parseIncludeObject(query: URLSearchParams): IncludeObject {
   const value = query.get("includeObject") ?? "";
   if (value === "") return "Metadata";
   if (value === "None" || value === "Metadata" || value === "Object") return value;
-  throw badRequest(`unrecognized includeObject value: ${JSON.stringify(value)}`);
+  throw badRequest(
+    `Unable to convert to Table as requested: includeObject: Invalid value: ${JSON.stringify(value)}: must be 'Metadata', 'Object', 'None', or empty`,
+  );
 }
 
 export const partialMetadata = (object: KubeObject, metaVersion: string): PartialObjectMetadata => ({
@@ -58,10 +61,10 @@ export function tableOf(
     kind: "Table",
     apiVersion: `meta.k8s.io/${style.metaVersion}`,
     metadata,
-    columnDefinitions: style.columns ? printer.columns : [],
+    columnDefinitions: style.columns ? printer.columns : null,
     rows: objects.map((object) => {
       const row: TableRow = { cells: printer.cells(object, now) };
-      if (style.include === "None") return row;
+      if (style.include === "None") return { ...row, object: null };
       return { ...row, object: style.include === "Object" ? object : partialMetadata(object, style.metaVersion) };
     }),
   };

@@ -1,4 +1,5 @@
 /** The token that continues a list, in upstream's form (apiserver/pkg/storage/continue.go). */
+import path from "node:path";
 import { badRequest } from "@travelops/kube";
 
 export interface ContinueToken {
@@ -26,15 +27,18 @@ export function decodeContinue(token: string, namespace: string): ContinueToken 
   const { v, rv, start } = (value ?? {}) as { v?: unknown; rv?: unknown; start?: unknown };
   if (v !== "meta.k8s.io/v1") {
     throw badRequest(
-      `continue key is not valid: server does not recognize this encoded version ${JSON.stringify(v ?? "")}`,
+      `continue key is not valid: server does not recognize this encoded version ${typeof v === "string" ? v : ""}`,
     );
   }
   if (typeof rv !== "number" || !Number.isSafeInteger(rv) || rv === 0) {
     throw badRequest("continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)");
   }
   if (typeof start !== "string" || start === "") {
-    throw badRequest("continue key is not valid: encoded start key is empty (version meta.k8s.io/v1)");
+    throw badRequest("continue key is not valid: encoded start key empty (version meta.k8s.io/v1)");
   }
+  const rooted = start.startsWith("/") ? start : `/${start}`;
+  if (rooted.endsWith("/") || path.posix.normalize(rooted) !== rooted)
+    throw badRequest(`continue key is not valid: ${start}`);
   const key = start.endsWith(END) ? start.slice(0, -1) : start;
   const slash = key.indexOf("/");
   const after =

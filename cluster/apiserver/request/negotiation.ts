@@ -1,5 +1,5 @@
 /** Reads `Accept`: which media type, and which form of the objects, a client wants. */
-import { notAcceptable } from "@travelops/kube";
+import { notAcceptable, StatusError } from "@travelops/kube";
 
 export type Form = "object" | "Table" | "PartialObjectMetadata";
 
@@ -70,6 +70,7 @@ function presentationOf({ type, parameters }: AcceptClause): Presentation | unde
   return { mediaType, form, metaVersion, pretty };
 }
 
+const MEDIA_TYPES = "application/json, application/yaml";
 const PLAIN: Presentation = { mediaType: "application/json", form: "object", metaVersion: "v1", pretty: false };
 
 /** What to answer with. Throws `StatusError` 406 when the client takes nothing that there is. */
@@ -79,7 +80,10 @@ export function negotiate(accept: string, forms: ReadonlySet<Form>): Presentatio
     const found = presentationOf(clause);
     if (found !== undefined && forms.has(found.form)) return found;
   }
-  throw notAcceptable("only the following media types are accepted: application/json, application/yaml");
+  // Upstream's router knows no other media types; what is asked of one it does know is its negotiation's to refuse.
+  if (parseAccept(accept).some(({ type }) => JSON_TYPES.has(type) || type === "application/yaml"))
+    throw notAcceptable(`only the following media types are accepted: ${MEDIA_TYPES}`);
+  throw new StatusError(406, "NotAcceptable", `406: Not Acceptable\n\nAvailable representations: ${MEDIA_TYPES}`, {});
 }
 
 export const ALL_FORMS: ReadonlySet<Form> = new Set(["object", "Table", "PartialObjectMetadata"]);

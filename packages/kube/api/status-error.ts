@@ -126,10 +126,11 @@ export const invalid = (group: string, kind: string, name: string, errors: reado
 export const expired = (message: string, continueToken?: string): StatusError =>
   new StatusError(410, "Expired", message, undefined, continueToken);
 
-export const resourceVersionTooLarge = (wanted: number, current: number): StatusError =>
+/** A client that waits a little may find it there; not one that asks for exactly that version. */
+export const resourceVersionTooLarge = (wanted: number, current: number, retryAfterSeconds = 1): StatusError =>
   new StatusError(504, "Timeout", `Timeout: Too large resource version: ${wanted}, current: ${current}`, {
     causes: [{ reason: "ResourceVersionTooLarge", message: "Too large resource version" }],
-    retryAfterSeconds: 1,
+    ...(retryAfterSeconds === 0 ? {} : { retryAfterSeconds }),
   });
 
 export const unsupportedMediaType = (message: string): StatusError =>
