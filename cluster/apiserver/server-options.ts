@@ -15,7 +15,7 @@ import type { NodeAccess, UserInfo } from "./api-server.ts";
 import type { ResourceRequest } from "./request/request-info.ts";
 import type { Auditor } from "./audit/auditor.ts";
 import type { FlowControl } from "./flow-control/flow-control.ts";
-import type { Registry } from "./registry/registry.ts";
+import type { Registry, ServedResource } from "./registry/registry.ts";
 import type { Metrics } from "./system/metrics.ts";
 import type { WatchHub } from "./watch/watch-hub.ts";
 import type { WebhookClient } from "./webhook-client/webhook-client.ts";
@@ -93,6 +93,8 @@ export const DEFAULT_LIMITS: Limits = {
 /** What every handler gets. */
 export interface ServerCore {
   readonly store: Store;
+  /** Within a request for what a webhook converts: an object of it in another served version. */
+  readonly shownAs?: (target: ServedResource, object: KubeObject) => KubeObject;
   readonly access: AccessControl;
   readonly clock: Clock;
   readonly random: () => number;

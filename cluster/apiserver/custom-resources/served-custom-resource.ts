@@ -252,6 +252,7 @@ function conversionOf(family: Family, served: ServedCustomResource, onlyVersion:
   return {
     request,
     storage: formatApiVersion(family.storageRow.group, family.storageRow.version),
+    byWebhook: family.webhook,
     concerns: (verb, current) =>
       onlyVersion ? !READS.has(verb) && ownedElsewhere(current(), request) : family.webhook || !READS.has(verb),
     converter: () => family.converter(),

@@ -47,10 +47,11 @@ export function admissionAttributes(
       version: row.version,
       kind,
       options: subject.options ?? context.options ?? noOptions,
-      convert: (object, version) =>
-        kind.kind === row.kind
-          ? (core.registry.get(row.group, version, row.resource)?.fromStorage?.(object) ?? object)
-          : object,
+      convert: (object, version) => {
+        const target = kind.kind === row.kind ? core.registry.get(row.group, version, row.resource) : undefined;
+        if (target === undefined) return object;
+        return core.shownAs?.(target, object) ?? target.fromStorage?.(object) ?? object;
+      },
     },
   };
 }

@@ -13,6 +13,8 @@ import { handlePatch } from "./patch.ts";
 import { handleGet, handleList } from "./read.ts";
 import { handleWatch } from "./watch.ts";
 
+const READS: ReadonlySet<string> = new Set(["get", "list", "watch"]);
+
 export async function dispatch(core: ServerCore, call: ApiCall): Promise<Reply> {
   const { info } = call;
   if (info.kind === "path") return handlePath(core, call, info);
@@ -39,6 +41,10 @@ export async function dispatch(core: ServerCore, call: ApiCall): Promise<Reply> 
   if (conversion !== undefined && conversion.concerns(info.verb, stored)) {
     const { dispatchConverted } = await import("../custom-resources/conversion/dispatch-converted.ts");
     return dispatchConverted(core, call, info, conversion, dispatchVerb);
+  }
+  if (conversion?.byWebhook === true && !READS.has(info.verb)) {
+    const { dispatchShown } = await import("../custom-resources/conversion/dispatch-converted.ts");
+    return dispatchShown(core, call, info, resource, conversion, dispatchVerb);
   }
   return dispatchVerb(core, call, info, resource);
 }

@@ -223,6 +223,72 @@ describe("a custom resource whose versions a webhook converts", () => {
   });
 });
 
+describe("a policy over one version of what a webhook converts", () => {
+  const admission = (resource: string, kind: string): Resource => ({
+    group: "admissionregistration.k8s.io",
+    version: "v1",
+    resource,
+    kind,
+    namespaced: false,
+  });
+
+  it("judges writes in every version by that one", async () => {
+    const { v1: one, v2: two } = await kind("judged");
+    const apiVersion = "admissionregistration.k8s.io/v1";
+    await client.create(admission("validatingadmissionpolicies", "ValidatingAdmissionPolicy"), {
+      apiVersion,
+      kind: "ValidatingAdmissionPolicy",
+      metadata: { name: "judged" },
+      spec: {
+        matchConstraints: {
+          matchPolicy: "Equivalent",
+          resourceRules: [
+            {
+              apiGroups: ["hooks.example.com"],
+              apiVersions: ["v2"],
+              operations: ["CREATE", "UPDATE", "DELETE"],
+              resources: ["judged"],
+            },
+          ],
+        },
+        validations: [
+          {
+            expression:
+              "object == null ? oldObject.spec.host != 'kept' : object.spec.host != 'bad' && (oldObject == null || oldObject.spec.port == object.spec.port)",
+            message: "not so",
+          },
+        ],
+      },
+    });
+    await client.create(admission("validatingadmissionpolicybindings", "ValidatingAdmissionPolicyBinding"), {
+      apiVersion,
+      kind: "ValidatingAdmissionPolicyBinding",
+      metadata: { name: "judged" },
+      spec: { policyName: "judged", validationActions: ["Deny"] },
+    });
+    const refused = { code: 422, message: expect.stringContaining("denied request: not so") as string };
+    await expect(client.create(one, v1(one, "a", "bad:1"))).rejects.toMatchObject(refused);
+    const inTwo = (host: string, port: string): KubeObject => ({
+      ...v1(one, "b", ""),
+      apiVersion: "hooks.example.com/v2",
+      spec: { host, port },
+    });
+    await expect(client.create(two, inTwo("bad", "1"))).rejects.toMatchObject(refused);
+    await client.create(one, v1(one, "a", "kept:1"));
+    await client.create(two, inTwo("fine", "1"));
+    const port = (resource: Resource, change: object): Promise<KubeObject> =>
+      client.patch(resource, "default", "a", MERGE, { spec: change });
+    await expect(port(one, { hostPort: "kept:2" })).rejects.toMatchObject(refused);
+    await expect(port(two, { port: "2" })).rejects.toMatchObject(refused);
+    await expect(client.delete(one, "default", "a")).rejects.toMatchObject(refused);
+    await expect(client.delete(two, "default", "a")).rejects.toMatchObject(refused);
+    await client.delete(one, "default", "b");
+    const renamed = await port(one, { hostPort: "free:1" });
+    expect(renamed["spec"]).toEqual({ hostPort: "free:1" });
+    await client.delete(two, "default", "a");
+  });
+});
+
 describe("a webhook that fails", () => {
   it.each([
     ["/error", 'failed: an error on the server ("boom") has prevented the request from succeeding'],

@@ -19,6 +19,8 @@ export interface Conversion {
   /** `group/version` */
   readonly request: string;
   readonly storage: string;
+  /** Whether versions differ by more than their name. */
+  readonly byWebhook: boolean;
   /** Whether a request of this verb has to go by way of the converter; `current` is what is stored under its name. */
   concerns(verb: ResourceVerb, current: () => KubeObject | undefined): boolean;
   converter(): Promise<Converter>;

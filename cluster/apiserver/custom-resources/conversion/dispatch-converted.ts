@@ -1,5 +1,6 @@
 /** Requests for a custom resource in another version than the one its objects are stored in. Loaded with the first. */
 import type { X509Certificate } from "node:crypto";
+import type { Annotate } from "../../access.ts";
 import type { UserInfo } from "../../api-server.ts";
 import { handleWatch } from "../../handlers/watch.ts";
 import type { ApiCall, RequestBody } from "../../request/api-call.ts";
@@ -9,6 +10,7 @@ import type { ServedResource } from "../../registry/registry.ts";
 import type { ServerCore } from "../../server-options.ts";
 import type { Conversion } from "./conversion.ts";
 import { converting, ConvertedStore } from "./converted-store.ts";
+import { ShownVersions } from "./shown-versions.ts";
 import { convertedSink, fieldSieve, waitingShape } from "./converted-watch.ts";
 
 export type Run = (
@@ -47,13 +49,39 @@ export async function dispatchConverted(
   }
   const store = new ConvertedStore(core, converter, conversion);
   // All else of the core lives on as it is.
-  const converted = Object.create(core, { store: { value: store } }) as ServerCore;
+  const converted = Object.create(core, {
+    store: { value: store },
+    ...(conversion.byWebhook ? { shownAs: { value: new ShownVersions(core, converter).show } } : {}),
+  }) as ServerCore;
   const resource = { ...conversion.resource, managedAs: store.managedAs };
+  return untilConverted(converted, call, info, resource, run);
+}
+
+/** A write in the stored version, of which only admission may ask for another. */
+export async function dispatchShown(
+  core: ServerCore,
+  call: ApiCall,
+  info: ResourceRequest,
+  resource: ServedResource,
+  conversion: Conversion,
+  run: Run,
+): Promise<Reply> {
+  const { show } = new ShownVersions(core, await conversion.converter());
+  return untilConverted(Object.create(core, { shownAs: { value: show } }) as ServerCore, call, info, resource, run);
+}
+
+function untilConverted(
+  core: ServerCore,
+  call: ApiCall,
+  info: ResourceRequest,
+  resource: ServedResource,
+  run: Run,
+): Promise<Reply> {
   const again = new ReadAgain(call);
   const said = call.warnings.length;
   return converting(() => {
     call.warnings.length = said;
-    return run(converted, again, info, resource);
+    return run(core, again, info, resource);
   });
 }
 
@@ -68,6 +96,8 @@ class ReadAgain implements ApiCall {
   readonly upgrade: boolean;
   readonly warnings: string[];
   readonly user: UserInfo | undefined;
+  readonly remoteAddress?: string;
+  readonly annotate?: Annotate;
   #body: Promise<RequestBody> | undefined;
 
   constructor(call: ApiCall) {
@@ -80,6 +110,8 @@ class ReadAgain implements ApiCall {
     this.upgrade = call.upgrade;
     this.warnings = call.warnings;
     this.user = call.user;
+    if (call.remoteAddress !== undefined) this.remoteAddress = call.remoteAddress;
+    if (call.annotate !== undefined) this.annotate = call.annotate;
   }
   get peerCertificate(): X509Certificate | undefined {
     return this.#call.peerCertificate;
