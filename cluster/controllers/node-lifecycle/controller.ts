@@ -16,12 +16,14 @@ import {
   splitKey,
 } from "@travelops/kube";
 import type { ControllerContext } from "../context.ts";
-import { isFinished, isReady, isTerminating } from "../shared/pods.ts";
+import { isFinished, isTerminating } from "../shared/pods.ts";
 import { deleteExactly, patched, writeStatus } from "../shared/write.ts";
 import { drivesAway, evictionIn, taintsAfter } from "./taints.ts";
 
 /** Silence that a node is allowed, as upstream's --node-monitor-grace-period. */
 const GRACE_MS = 50_000;
+/** And one that has never said anything, as upstream's --node-startup-grace-period. */
+const STARTUP_GRACE_MS = 60_000;
 /** A look that comes this much too late says that the machine slept. */
 const ASLEEP_MS = 2000;
 const WAKE_UP_MS = 15_000;
@@ -61,6 +63,21 @@ export async function nodeLifecycleController(context: ControllerContext): Promi
       reconcile: (name) => keeper.watchOver(name),
     }),
     runController({
+      name: "nodelifecycle-pods",
+      signal,
+      clock,
+      log,
+      sources: [
+        sourceOf(nodes, () => []),
+        sourceOf(pods, ({ type, object, old }) =>
+          type === "deleted" || (object.spec.nodeName ?? "") === "" || object.spec.nodeName === old?.spec.nodeName
+            ? []
+            : [keyOf(object)],
+        ),
+      ],
+      reconcile: (key) => keeper.receive(key),
+    }),
+    runController({
       name: "taint-eviction",
       signal,
       clock,
@@ -87,6 +104,10 @@ class NodeKeeper {
   readonly #taintedSince = new Map<string, number>();
   /** When the last sign of life was seen, by this clock: that of the node may differ. */
   readonly #seen = new Map<string, { renewed: string; at: number }>();
+  /** The nodes as they were last looked at. */
+  readonly #registered = new Map<string, Node>();
+  /** Nodes whose silence was found out, and whose pods have yet to be told of it. */
+  readonly #toTell = new Set<string>();
 
   constructor(context: ControllerContext, nodes: Informer<Node>, leases: Informer<Lease>, pods: Informer<Pod>) {
     this.#context = context;
@@ -97,10 +118,10 @@ class NodeKeeper {
 
   async watchOver(name: string): Promise<ReconcileResult> {
     const node = this.#nodes.get("", name);
-    if (node === undefined) {
-      this.#seen.delete(name);
-      return;
-    }
+    if (node === undefined) return this.#forget(name);
+    if (this.#registered.get(name)?.metadata.uid !== node.metadata.uid)
+      this.#say(node, "RegisteredNode", `Node ${name} event: Registered Node ${name} in Controller`);
+    this.#registered.set(name, node);
     const { client, clock } = this.#context;
     const left = this.#graceLeft(node);
     const current = left > 0 ? node : await this.#markSilent(node);
@@ -108,8 +129,25 @@ class NodeKeeper {
     // An empty list is removed, as kubectl does.
     if (taints !== undefined)
       await patched(client, this.#nodes, current, { spec: { taints: taints.length === 0 ? null : taints } });
-    if (findCondition(current.status?.conditions, "Ready")?.status !== "True") await this.#markPods(current);
+    // A kubelet that says itself that it is not ready still answers for its pods.
+    if (this.#toTell.has(name)) {
+      for (const pod of this.#pods.byIndex(BY_NODE, name)) await this.#markPod(pod);
+      this.#toTell.delete(name);
+    }
     return left > 0 ? { requeueAfterMs: left } : undefined;
+  }
+
+  #forget(name: string): void {
+    const node = this.#registered.get(name);
+    if (node !== undefined)
+      this.#say(node, "RemovingNode", `Node ${name} event: Removing Node ${name} from Controller`);
+    this.#registered.delete(name);
+    this.#seen.delete(name);
+    this.#toTell.delete(name);
+  }
+
+  #say(node: Node, reason: string, message: string): void {
+    this.#context.recorder("node-controller").record(node, "Normal", reason, message);
   }
 
   #graceLeft(node: Node): number {
@@ -117,14 +155,15 @@ class NodeKeeper {
     const now = steadyNow(this.#context.clock);
     const renewed = `${this.#leases.get(LEASE_NAMESPACE, name)?.spec?.renewTime} ${findCondition(node.status?.conditions, "Ready")?.lastHeartbeatTime}`;
     const seen = this.#seen.get(name);
+    const grace = findCondition(node.status?.conditions, "Ready") === undefined ? STARTUP_GRACE_MS : GRACE_MS;
     if (seen === undefined || seen.renewed !== renewed) {
       this.#seen.set(name, { renewed, at: now });
-      return GRACE_MS;
+      return grace;
     }
-    const left = seen.at + GRACE_MS - now;
+    const left = seen.at + grace - now;
     if (left >= -ASLEEP_MS) return left;
     // Asked for far later than was wanted: this process slept, and the nodes with it. They get the time to wake up.
-    this.#seen.set(name, { renewed, at: now - GRACE_MS + WAKE_UP_MS });
+    this.#seen.set(name, { renewed, at: now - grace + WAKE_UP_MS });
     return WAKE_UP_MS;
   }
 
@@ -143,9 +182,8 @@ class NodeKeeper {
     }
     const written = await writeStatus(this.#context.client, this.#nodes, node, { ...node.status, conditions });
     if (ready?.status === "True") {
-      this.#context
-        .recorder("node-controller")
-        .record(node, "Normal", "NodeNotReady", `Node ${node.metadata.name} status is now: NodeNotReady`);
+      this.#say(node, "NodeNotReady", `Node ${node.metadata.name} status is now: NodeNotReady`);
+      this.#toTell.add(node.metadata.name ?? "");
     }
     // What was just written is no sign of life.
     const seen = this.#seen.get(node.metadata.name ?? "");
@@ -156,18 +194,26 @@ class NodeKeeper {
     return written;
   }
 
-  /** Nobody can say that they are ready any more, so Services leave them out. */
-  async #markPods(node: Node): Promise<void> {
+  /** A pod that comes to a node that is not ready. */
+  async receive(key: string): Promise<void> {
+    const { namespace, name } = splitKey(key);
+    const pod = this.#pods.get(namespace, name);
+    const node = pod === undefined ? undefined : this.#nodes.get("", pod.spec.nodeName ?? "");
+    const ready = findCondition(node?.status?.conditions, "Ready");
+    if (pod !== undefined && ready !== undefined && ready.status !== "True") await this.#markPod(pod);
+  }
+
+  /** Nobody can say that it is ready any more, so Services leave it out. */
+  async #markPod(pod: Pod): Promise<void> {
     const { client, clock } = this.#context;
-    for (const pod of this.#pods.byIndex(BY_NODE, node.metadata.name ?? "")) {
-      if (!isReady(pod) || isFinished(pod)) continue;
-      const conditions = setCondition(pod.status?.conditions, { type: "Ready", status: "False" }, clock.now());
-      try {
-        await writeStatus(client, this.#pods, pod, { ...pod.status, conditions });
-        this.#context.recorder("node-controller").record(pod, "Warning", "NodeNotReady", "Node is not ready");
-      } catch (error) {
-        if (!isNotFound(error)) throw error;
-      }
+    const ready = findCondition(pod.status?.conditions, "Ready");
+    if (ready === undefined || ready.status === "False") return;
+    const conditions = setCondition(pod.status?.conditions, { ...ready, status: "False" }, clock.now());
+    try {
+      await writeStatus(client, this.#pods, pod, { ...pod.status, conditions });
+      this.#context.recorder("node-controller").record(pod, "Warning", "NodeNotReady", "Node is not ready");
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
     }
   }
 

@@ -27,11 +27,12 @@ function wantedTaints(node: Node): Wanted[] {
   const wanted: Wanted[] = [];
   // Of a node that has never reported nothing is said until its silence has lasted.
   const key = ready === undefined || ready === "True" ? undefined : ready === "Unknown" ? UNREACHABLE : NOT_READY;
-  if (key !== undefined) wanted.push({ key, effect: "NoSchedule" }, { key, effect: "NoExecute" });
-  for (const [type, taint] of Object.entries(BY_CONDITION)) {
-    if (findCondition(conditions, type)?.status === "True") wanted.push({ key: taint, effect: "NoSchedule" });
+  for (const { type, status } of conditions ?? []) {
+    const taint = type === "Ready" ? key : status === "True" ? BY_CONDITION[type] : undefined;
+    if (taint !== undefined) wanted.push({ key: taint, effect: "NoSchedule" });
   }
   if (node.spec?.unschedulable === true) wanted.push({ key: UNSCHEDULABLE, effect: "NoSchedule" });
+  if (key !== undefined) wanted.push({ key, effect: "NoExecute" });
   return wanted;
 }
 
@@ -58,12 +59,12 @@ export function evictionIn(pod: Pod, node: Node, now: number, seen: number): num
   const taints = (node.spec?.taints ?? []).filter((taint) => taint.effect === "NoExecute");
   let least: number | undefined;
   for (const taint of taints) {
-    const tolerating = (pod.spec.tolerations ?? []).filter((one) => tolerates(one, taint));
-    if (tolerating.length === 0) return 0;
-    const limits = tolerating.map((one) => one.tolerationSeconds).filter((seconds) => seconds !== undefined);
-    if (limits.length === 0) continue;
+    // The first that tolerates it decides, whatever others would grant.
+    const toleration = pod.spec.tolerations?.find((one) => tolerates(one, taint));
+    if (toleration === undefined) return 0;
+    if (toleration.tolerationSeconds === undefined) continue;
     const since = taint.timeAdded === undefined ? seen : Date.parse(taint.timeAdded);
-    const left = Math.max(0, since + Math.min(...limits) * 1000 - now);
+    const left = Math.max(0, since + toleration.tolerationSeconds * 1000 - now);
     least = Math.min(least ?? left, left);
   }
   return least;
