@@ -22,6 +22,7 @@ import { created, deleteExactly } from "../shared/write.ts";
 import { followsPods } from "./addresses.ts";
 import { MANAGED_BY, MANAGER, planSlices, SERVICE_NAME } from "./slices.ts";
 import { endpointsOf } from "./subsets.ts";
+import { timed, TriggerTimes } from "./trigger-times.ts";
 
 const WORKERS = 5;
 const BY_SERVICE = "service";
@@ -71,6 +72,7 @@ export async function endpointSliceController(context: ControllerContext): Promi
   });
   const serviceOfSlice = ({ metadata: { namespace = "", labels } }: EndpointSlice): string[] =>
     labels?.[SERVICE_NAME] === undefined ? [] : [joinKey(namespace, labels[SERVICE_NAME])];
+  const times = new TriggerTimes();
 
   await runController({
     name: "endpointslice",
@@ -93,16 +95,19 @@ export async function endpointSliceController(context: ControllerContext): Promi
       const existing = slices
         .byIndex(BY_SERVICE, key)
         .filter((slice) => slice.metadata.deletionTimestamp === undefined);
+      if (service === undefined) times.forget(key);
       if (service === undefined || !followsPods(service)) {
         // A Service that is gone takes its slices along by its owner references.
         if (service !== undefined) for (const slice of existing) await deleteExactly(client, ENDPOINT_SLICES, slice);
         return;
       }
       if (service.metadata.deletionTimestamp !== undefined) return;
-      const changes = planSlices(service, podsOf(pods, service), existing, (node) => nodes.get("", node));
+      const behind = podsOf(pods, service);
+      const time = times.next(key, service, behind);
+      const changes = planSlices(service, behind, existing, (node) => nodes.get("", node));
       try {
-        for (const slice of changes.create) await created(client, slices, slice);
-        for (const slice of changes.update) slices.note(await client.update(ENDPOINT_SLICES, slice));
+        for (const slice of changes.create) await created(client, slices, timed(slice, time));
+        for (const slice of changes.update) slices.note(await client.update(ENDPOINT_SLICES, timed(slice, time)));
         for (const slice of changes.remove) await deleteExactly(client, ENDPOINT_SLICES, slice);
       } catch (error) {
         if (!isNamespaceTerminating(error)) throw error;
@@ -117,6 +122,7 @@ export async function endpointsController(context: ControllerContext): Promise<v
   const services = informers.of(SERVICES);
   const pods = informers.of(PODS);
   const endpoints = informers.of(ENDPOINTS);
+  const times = new TriggerTimes();
   await runController({
     name: "endpoint",
     workers: WORKERS,
@@ -133,20 +139,23 @@ export async function endpointsController(context: ControllerContext): Promise<v
       const service = services.get(namespace, name);
       const known = endpoints.get(namespace, name);
       if (service === undefined) {
+        times.forget(key);
         const ours = known?.metadata.labels?.["endpoints.kubernetes.io/managed-by"] === "endpoint-controller";
         if (known !== undefined && ours) await deleteExactly(client, ENDPOINTS, known);
         return;
       }
       if (!followsPods(service) || service.metadata.deletionTimestamp !== undefined) return;
-      const wanted = endpointsOf(service, podsOf(pods, service));
+      const behind = podsOf(pods, service);
+      const time = times.next(key, service, behind);
+      const wanted = endpointsOf(service, behind);
       try {
-        if (known === undefined) await created(client, endpoints, wanted);
+        if (known === undefined) await created(client, endpoints, timed(wanted, time));
         else if (
           !jsonEqual(known.subsets, wanted.subsets) ||
           !jsonEqual(known.metadata.labels, wanted.metadata.labels)
         ) {
           const metadata = { ...known.metadata, labels: wanted.metadata.labels };
-          endpoints.note(await client.update(ENDPOINTS, { ...known, metadata, subsets: wanted.subsets }));
+          endpoints.note(await client.update(ENDPOINTS, timed({ ...known, metadata, subsets: wanted.subsets }, time)));
         }
       } catch (error) {
         if (isAlreadyExists(error) || isNotFound(error) || isNamespaceTerminating(error)) return;

@@ -169,9 +169,17 @@ export const csiDrivers: Partial<Strategy> = {
   },
 };
 
+/** Upstream's storage knows no empty list, and readers get what it has: null. */
+const withoutEmptyLists = (slice: KubeObject): KubeObject => ({
+  ...slice,
+  endpoints: array(slice["endpoints"]).length === 0 ? null : slice["endpoints"],
+  ports: array(slice["ports"]).length === 0 ? null : slice["ports"],
+});
+
 export const endpointSlices: Partial<Strategy> = {
   prepareForCreate(slice, { warn }) {
     if (slice["addressType"] === "FQDN") warn("spec.addressType: FQDN endpoints are deprecated");
-    return slice;
+    return withoutEmptyLists(slice);
   },
+  prepareForUpdate: withoutEmptyLists,
 };

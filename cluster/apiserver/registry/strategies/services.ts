@@ -8,6 +8,7 @@ import type { ApiServerOptions } from "../../server-options.ts";
 import { array, read, record, text } from "../printers/printer.ts";
 import type { Reservation, Strategy } from "../strategy.ts";
 import { nodePortsOf, parseRange, ServiceAllocator } from "./service-allocator.ts";
+import { serviceWarnings } from "./service-warnings.ts";
 
 const NAME_FAULT =
   "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and " +
@@ -250,8 +251,15 @@ export function serviceStrategy(
 
   return {
     nameFault: (name) => (isDns1035Label(name) ? undefined : NAME_FAULT),
-    prepareForCreate: (service) => ({ ...service, status: { loadBalancer: {} } }),
-    prepareForUpdate: (service, old) => keepNodePorts(keepAddress(dropFieldsOfOldType(service, old), old), old),
+    prepareForCreate(service, { warn }) {
+      for (const said of serviceWarnings(service)) warn(said);
+      return { ...service, status: { loadBalancer: {} } };
+    },
+    prepareForUpdate(service, old, { warn }) {
+      const next = keepNodePorts(keepAddress(dropFieldsOfOldType(service, old), old), old);
+      for (const said of serviceWarnings(next)) warn(said);
+      return next;
+    },
     reserve,
     /** What the new state no longer holds is free again once it is written. */
     afterUpdate(service, old) {
