@@ -59,7 +59,7 @@ export function decide(pod: Pod, around: Surroundings): Decision {
     message: messageOf(
       nodes.length,
       [...rejected.values()],
-      ineligible(pod, awaited) ?? vain(nodes.length, hopeful.length),
+      preemption === undefined ? (ineligible(pod, awaited) ?? vain(nodes.length, hopeful.length)) : undefined,
     ),
     preemption,
   };
@@ -89,11 +89,12 @@ function vain(count: number, hopeful: number): string {
   return `${none(count)}: ${reasons.toSorted().join(", ")}.`;
 }
 
-/** Also says, as upstream does of every pod, that no claim of a device could be taken away. */
-function messageOf(count: number, rejections: readonly Rejection[], preemption: string): string {
+/** Where nobody is made to leave, also says why, and, as upstream does, that no claim of a device could be taken away. */
+function messageOf(count: number, rejections: readonly Rejection[], preemption: string | undefined): string {
   const reasons = new Map<string, number>();
   for (const { reasons: list } of rejections)
     for (const reason of list) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
   const texts = [...reasons].map(([reason, times]) => `${times} ${reason}`).toSorted();
-  return `${none(count)}: ${texts.join(", ")}. no new claims to deallocate, preemption: ${preemption}`;
+  const rejected = `${none(count)}: ${texts.join(", ")}.`;
+  return preemption === undefined ? rejected : `${rejected} no new claims to deallocate, preemption: ${preemption}`;
 }

@@ -36,6 +36,8 @@ export interface SchedulerOptions {
 }
 
 const RETRY_BIND_MS = 100;
+/** What the scheduler was doing, by the reasons of its events. */
+const ACTIONS = { Scheduled: "Binding", FailedScheduling: "Scheduling", Preempted: "Preempting" };
 
 /** Runs until `signal` aborts. */
 export async function startScheduler(options: SchedulerOptions): Promise<void> {
@@ -66,7 +68,7 @@ class Scheduler {
     this.#random = options.random ?? Math.random;
     this.#log = (options.log ?? silentLogger).child({ controller: "scheduler" });
     this.#name = options.name ?? "default-scheduler";
-    this.#recorder = eventRecorder(options.client, this.#name, this.#clock, { log: this.#log });
+    this.#recorder = eventRecorder(options.client, this.#name, this.#clock, { log: this.#log, actions: ACTIONS });
     this.#informers = informers;
     this.#pods = informers.of(PODS);
   }
@@ -251,10 +253,14 @@ class Scheduler {
       condition,
       this.#clock.now(),
     );
-    const patch = {
-      metadata: { uid },
-      status: { conditions: [next], ...(nominatedNodeName === undefined ? {} : { nominatedNodeName }) },
+    // A new condition goes last; a patch without an order would put it first.
+    const types = new Set([...(pod.status?.conditions ?? []).map((one) => one.type), condition.type]);
+    const status = {
+      conditions: [next],
+      "$setElementOrder/conditions": [...types].map((type) => ({ type })),
+      ...(nominatedNodeName === undefined ? {} : { nominatedNodeName }),
     };
+    const patch = { metadata: { uid }, status };
     const written = await this.#client.patch(PODS, namespace, name, "application/strategic-merge-patch+json", patch, {
       subresource: "status",
     });
@@ -271,6 +277,13 @@ class Scheduler {
       message: `${this.#name}: preempting to accommodate a higher priority pod`,
     });
     await this.#client.delete(PODS, namespace, name, { preconditions: { uid } });
-    this.#recorder.record(victim, "Normal", "Preempted", `Preempted by pod ${pod.metadata.uid} on node ${node}`);
+    this.#recorder.record(
+      victim,
+      "Normal",
+      "Preempted",
+      `Preempted by pod ${pod.metadata.uid} on node ${node}`,
+      undefined,
+      pod,
+    );
   }
 }

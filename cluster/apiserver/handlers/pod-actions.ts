@@ -66,6 +66,8 @@ function bound(pod: KubeObject, binding: KubeObject, node: string, now: string):
   const conditions = array(read(pod, "status", "conditions")).filter(
     (condition) => read(condition, "type") !== "PodScheduled",
   );
+  // That a node was being cleared for it is no news any more.
+  const { nominatedNodeName: _, ...status } = record(pod["status"]);
   return {
     ...pod,
     metadata: {
@@ -79,7 +81,7 @@ function bound(pod: KubeObject, binding: KubeObject, node: string, now: string):
     },
     spec: { ...record(pod["spec"]), nodeName: node },
     status: {
-      ...record(pod["status"]),
+      ...status,
       conditions: [
         ...conditions,
         { type: "PodScheduled", status: "True", lastProbeTime: null, lastTransitionTime: now },

@@ -7,14 +7,22 @@ import { type Logger, silentLogger } from "../api/logger.ts";
 import type { KubeObject } from "../api/object.ts";
 import { isNotFound, StatusError } from "../api/status-error.ts";
 import type { CoreEvent } from "../api/types/cluster.ts";
+import type { ObjectReference } from "../api/types/common.ts";
 import type { KubeClient } from "../client/client.ts";
 import { EVENTS } from "../client/resources.ts";
 
 export type EventType = "Normal" | "Warning";
 
 export interface EventRecorder {
-  /** `fieldPath`: the part of the object that is meant (`spec.containers{web}`). */
-  record(object: KubeObject, type: EventType, reason: string, message: string, fieldPath?: string): void;
+  /** `fieldPath`: the part of the object that is meant (`spec.containers{web}`); `related`: on whose behalf. */
+  record(
+    object: KubeObject,
+    type: EventType,
+    reason: string,
+    message: string,
+    fieldPath?: string,
+    related?: KubeObject,
+  ): void;
   /** Resolves when all that was recorded so far is written. */
   flush(): Promise<void>;
 }
@@ -22,6 +30,8 @@ export interface EventRecorder {
 export interface EventRecorderOptions {
   host?: string;
   log?: Logger;
+  /** What was being done, by reason. With them events are told in the newer way, as upstream's scheduler does. */
+  actions?: Readonly<Record<string, string>>;
 }
 
 /** As client-go's correlator: this many different messages in the window, then they are gathered. */
@@ -90,13 +100,21 @@ interface Entry {
   readonly message: string;
   readonly at: number;
   readonly fieldPath: string | undefined;
+  readonly related: KubeObject | undefined;
 }
+
+/** The newer events have no source and no count: they happen at an instant, and their repeats are a series. */
+type Told = Pick<
+  CoreEvent,
+  "action" | "related" | "eventTime" | "count" | "firstTimestamp" | "lastTimestamp" | "source"
+>;
 
 class Recorder implements EventRecorder {
   readonly #client: KubeClient;
   readonly #component: string;
   readonly #clock: Clock;
   readonly #host: string | undefined;
+  readonly #actions: Readonly<Record<string, string>> | undefined;
   readonly #log: Logger;
   readonly #known = new Recent<Known>();
   readonly #similar = new Recent<Similar>();
@@ -110,14 +128,22 @@ class Recorder implements EventRecorder {
     this.#component = component;
     this.#clock = clock;
     this.#host = options.host;
+    this.#actions = options.actions;
     this.#log = options.log ?? silentLogger;
   }
 
-  record(object: KubeObject, type: EventType, reason: string, message: string, fieldPath?: string): void {
+  record(
+    object: KubeObject,
+    type: EventType,
+    reason: string,
+    message: string,
+    fieldPath?: string,
+    related?: KubeObject,
+  ): void {
     const uid = object.metadata.uid ?? "";
     if (!this.#allowed(uid)) return;
     const slot = uid === "" ? 0 : (uid.charCodeAt(0) + uid.charCodeAt(uid.length - 1)) % WRITERS;
-    const entry: Entry = { object, type, reason, message, at: this.#clock.now(), fieldPath };
+    const entry: Entry = { object, type, reason, message, at: this.#clock.now(), fieldPath, related };
     this.#chains[slot] = (this.#chains[slot] ?? Promise.resolve()).then(() => this.#write(entry));
   }
 
@@ -168,8 +194,12 @@ class Recorder implements EventRecorder {
 
   async #repeat(known: Known, entry: Entry): Promise<boolean> {
     const { namespace = "", name = "" } = known.event.metadata;
-    const count = (known.event.count ?? 1) + 1;
-    const patch = { count, lastTimestamp: formatTime(entry.at), message: entry.message };
+    const { event } = known;
+    const count = (event.series?.count ?? event.count ?? 1) + 1;
+    const patch =
+      this.#actions === undefined
+        ? { count, lastTimestamp: formatTime(entry.at), message: entry.message }
+        : { series: { count, lastObservedTime: micro(entry.at) }, message: entry.message };
     try {
       known.event = await this.#client.patch(EVENTS, namespace, name, "application/merge-patch+json", patch);
       return true;
@@ -179,34 +209,39 @@ class Recorder implements EventRecorder {
     }
   }
 
-  #event({ object, type, reason, message, at, fieldPath }: Entry): CoreEvent {
-    const { namespace, name = "", uid, resourceVersion } = object.metadata;
+  #event(entry: Entry): CoreEvent {
+    const { object, type, reason, message, at, fieldPath } = entry;
+    const { namespace, name = "" } = object.metadata;
     const home = namespace ?? "default";
-    const time = formatTime(at);
     // Upstream's names: nanoseconds in hexadecimal; the sequence keeps two of one millisecond apart.
     const stamp = (BigInt(at) * 1_000_000n + BigInt(this.#sequence++ % 1_000_000)).toString(16);
     return {
       apiVersion: "v1",
       kind: "Event",
       metadata: { name: `${name}.${stamp}`, namespace: home },
-      involvedObject: {
-        apiVersion: object.apiVersion,
-        kind: object.kind,
-        namespace,
-        name,
-        uid,
-        resourceVersion,
-        ...(fieldPath === undefined ? {} : { fieldPath }),
-      },
+      involvedObject: { ...referenceTo(object), ...(fieldPath === undefined ? {} : { fieldPath }) },
       reason,
       message: message.length > 1024 ? `${message.slice(0, 1021)}...` : message,
       type,
-      count: 1,
-      firstTimestamp: time,
-      lastTimestamp: time,
-      source: { component: this.#component, ...(this.#host === undefined ? {} : { host: this.#host }) },
+      ...this.#told(entry),
       reportingComponent: this.#component,
-      reportingInstance: this.#host ?? "",
+      reportingInstance: this.#host ?? (this.#actions === undefined ? "" : this.#component),
     };
   }
+
+  #told({ reason, at, related }: Entry): Told {
+    const action = this.#actions?.[reason];
+    if (action !== undefined)
+      return { action, eventTime: micro(at), ...(related === undefined ? {} : { related: referenceTo(related) }) };
+    const time = formatTime(at);
+    const source = { component: this.#component, ...(this.#host === undefined ? {} : { host: this.#host }) };
+    return { count: 1, firstTimestamp: time, lastTimestamp: time, source };
+  }
+}
+
+const micro = (at: number): string => new Date(at).toISOString().replace("Z", "000Z");
+
+function referenceTo({ apiVersion, kind, metadata }: KubeObject): ObjectReference {
+  const { namespace, name, uid, resourceVersion } = metadata;
+  return { apiVersion, kind, namespace, name, uid, resourceVersion };
 }

@@ -1,6 +1,7 @@
 import type { KubeObject } from "@travelops/kube";
 import { array, number, read, record, text } from "../printers/printer.ts";
 import type { Strategy } from "../strategy.ts";
+import { withMatchLabelKeys } from "./match-label-keys.ts";
 
 const spec = (pod: KubeObject): Readonly<Record<string, unknown>> => record(pod["spec"]);
 
@@ -41,7 +42,8 @@ const GATED = {
 };
 
 export const pods: Partial<Strategy> = {
-  prepareForCreate(pod, { now }) {
+  prepareForCreate(given, { now }) {
+    const pod = withMatchLabelKeys(given);
     const status = { phase: "Pending", qosClass: qosClass(pod) };
     if (array(spec(pod)["schedulingGates"]).length === 0) return { ...pod, status };
     return { ...pod, status: { ...status, conditions: [{ ...GATED, lastTransitionTime: now, lastProbeTime: null }] } };

@@ -124,6 +124,7 @@ export interface CoreEvent extends KubeObject {
   count?: number;
   type?: string;
   action?: string;
+  related?: ObjectReference;
   series?: { count?: number; lastObservedTime?: string };
   reportingComponent?: string;
   reportingInstance?: string;
