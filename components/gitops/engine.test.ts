@@ -165,6 +165,25 @@ describe("the GitOps engine", () => {
     expect((await until("heal", synced(revision))).status?.history).toHaveLength(1);
   });
 
+  it("waits for a namespace that is being deleted, and fills it anew as soon as it is gone", async () => {
+    const revision = await push("refill", { "a.yaml": configMap("a", "1") });
+    await createApplication("refill", "refill");
+    await until("refill", synced(revision));
+    await api.client.delete(NAMESPACES, "", "refill-ns");
+    await api.client.delete(CONFIG_MAPS, "refill-ns", "a");
+    const waits = await until("refill", (app) => app.status?.operationState?.message?.startsWith("waiting") === true);
+    expect(waits.status?.operationState).toMatchObject({
+      phase: "Running",
+      message: "waiting for the namespace refill-ns to be gone",
+    });
+    // What a cluster's namespace controller does once the namespace is empty.
+    const left = await api.client.get(NAMESPACES, "", "refill-ns");
+    await api.client.update(NAMESPACES, { ...left, spec: {} } as KubeObject, { subresource: "finalize" });
+    const after = await until("refill", synced(revision));
+    expect(after.status?.operationState?.retryCount).toBeUndefined();
+    expect(await value("refill-ns", "a")).toBe("1");
+  });
+
   it("leaves fields alone that Git does not speak of", async () => {
     const revision = await push("foreign", { "a.yaml": configMap("a", "1") });
     await createApplication("foreign", "foreign");

@@ -18,7 +18,7 @@ import { ToolError } from "../source/run-tool.ts";
 import { autoSync } from "./auto-sync.ts";
 import { compareAll, overallSync, type ResourceComparison } from "./comparison.ts";
 import { cascade, managedKinds } from "./deletion.ts";
-import { ensureNamespace } from "./namespace.ts";
+import { ensureNamespace, namespaceWait } from "./namespace.ts";
 import { advance, endSuperseded, newAttempt, retryWait, startOperation, type OperationOutcome } from "./operation.ts";
 import { destinationAllowed, IN_CLUSTER, kindAllowed, sourceAllowed } from "./project.ts";
 import { describeKey, keyOf, keyTextOf } from "./resource-key.ts";
@@ -211,7 +211,12 @@ export class ApplicationController {
     const options = syncOptions(chosen.state.operation.sync?.syncOptions ?? application.spec.syncPolicy?.syncOptions);
     const executor = this.#executor(target, options, signal);
     if (chosen.state !== application.status?.operationState) this.#event(application, "OperationStarted", chosen.state);
-    if (options.createNamespace) await ensureNamespace(this.#deps.client, application, signal);
+    if (options.createNamespace) {
+      const namespace = await ensureNamespace(this.#deps.client, application, signal);
+      const requeueAfterMs = namespaceWait(namespace, now);
+      const message = `waiting for the namespace ${namespace?.metadata.name} to be gone`;
+      if (requeueAfterMs !== undefined) return { state: { ...chosen.state, message }, requeueAfterMs };
+    }
     const outcome = await advance(
       {
         application,
