@@ -3,7 +3,7 @@ import type { FieldError } from "../api/field-error.ts";
 import { fieldInvalid } from "../api/field-error.ts";
 import { below, RuleCosts } from "./cel-cost-limits.ts";
 import { wordFaults } from "./cel-rule-words.ts";
-import { unknownField, prepare } from "./cel-macros.ts";
+import { prepare, unknownField, usesBind } from "./cel-macros.ts";
 import { showFault, typedEnvironment, typeFault } from "./cel-types.ts";
 import { celName } from "./cel-values.ts";
 import { compile, firstLine, newEnvironment, text } from "./cel.ts";
@@ -135,6 +135,10 @@ function expressionFault(
     parsed = environment.parse(expression);
   } catch (error) {
     return compilation(showFault(expression, positionOf(error, expression), `Syntax error: ${firstLine(error)}`));
+  }
+  if (usesBind(parsed.ast)) {
+    const at = Math.max(expression.search(/\bcel\s*\.\s*bind\b/), 0);
+    return compilation(showFault(expression, at, "undeclared reference to 'cel' (in container '')"));
   }
   const unknown = unknownField(parsed.ast, (path) => hasField(schema, path));
   if (unknown !== undefined)

@@ -235,6 +235,13 @@ export function prepare(ast: unknown, counter: StepCounter): void {
   };
 }
 
+/** Whether the expression binds names by `cel.bind`, which the rules of CRDs have not got upstream. */
+export function usesBind(ast: unknown): boolean {
+  if (!isNode(ast)) return false;
+  const [name, of] = ast.op === "rcall" && Array.isArray(ast.args) ? (ast.args as unknown[]) : [];
+  return (name === "bind" && isNode(of) && of.args === "cel") || childrenOf(ast).some(usesBind);
+}
+
 /** Whether the expression names a variable. */
 export function usesVariable(ast: unknown, name: string): boolean {
   if (!isNode(ast)) return false;

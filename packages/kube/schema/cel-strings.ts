@@ -51,7 +51,18 @@ function format(template: string, values: readonly unknown[]): string {
   );
 }
 
-function formatOne(value: unknown, verb: string, precision: number | undefined): string {
+/** Unsigned numbers have a class of their own in the engine. */
+const plain = (value: unknown): unknown =>
+  typeof value === "object" && value !== null && value.constructor.name === "UnsignedInt" && "value" in value
+    ? value.value
+    : value;
+
+/** An exponent has two digits or more, as Go writes it. */
+const scientific = (value: number, precision: number): string =>
+  value.toExponential(precision).replace(/e([+-])(\d)$/, "e$10$2");
+
+function formatOne(given: unknown, verb: string, precision: number | undefined): string {
+  const value = plain(given);
   switch (verb) {
     case "d":
       return typeof value === "bigint" || typeof value === "number"
@@ -62,10 +73,15 @@ function formatOne(value: unknown, verb: string, precision: number | undefined):
         ? Number(value).toFixed(precision ?? 6)
         : fail("fixed-point clause can only be used on doubles");
     case "e":
-      return Number(value).toExponential(precision ?? 6);
+      return typeof value === "number" || typeof value === "bigint"
+        ? scientific(Number(value), precision ?? 6)
+        : fail("scientific clause can only be used on doubles");
     case "x":
     case "X": {
-      const hex = typeof value === "bigint" ? value.toString(16) : Buffer.from(String(value)).toString("hex");
+      const hex =
+        typeof value === "bigint"
+          ? value.toString(16)
+          : Buffer.from(value instanceof Uint8Array ? value : String(value)).toString("hex");
       return verb === "X" ? hex.toUpperCase() : hex;
     }
     case "o":
@@ -81,9 +97,32 @@ function formatOne(value: unknown, verb: string, precision: number | undefined):
   }
 }
 
-function show(value: unknown): string {
+const ESCAPES: ReadonlyMap<string, string> = new Map([
+  ["\u0007", "\\a"],
+  ["\b", "\\b"],
+  ["\f", "\\f"],
+  ["\n", "\\n"],
+  ["\r", "\\r"],
+  ["\t", "\\t"],
+  ["\v", "\\v"],
+  ["\\", "\\\\"],
+  ['"', '\\"'],
+]);
+
+/** `strings.quote(text)`: as a literal that stands for it. */
+const quote = (text: string): string =>
+  `"${Array.from(text, (character) => ESCAPES.get(character) ?? character).join("")}"`;
+
+class StringsNamespace {}
+
+function show(given: unknown): string {
+  const value = plain(given);
+  if (value instanceof Uint8Array) return Buffer.from(value).toString();
   if (Array.isArray(value)) return `[${value.map(show).join(", ")}]`;
-  if (value instanceof Map) return `{${[...value].map(([key, item]) => `${show(key)}: ${show(item)}`).join(", ")}}`;
+  if (value instanceof Map) {
+    const entries = [...value].map(([key, item]) => `${show(key)}: ${show(item)}`);
+    return `{${entries.toSorted().join(", ")}}`;
+  }
   if (value instanceof Date) return value.toISOString().replace(/\.000Z$/, "Z");
   return String(value);
 }
@@ -105,5 +144,8 @@ export function addStrings(env: Environment): void {
       replace(text, from, to, -1n),
     )
     .registerFunction("string.replace(string, string, int): string", replace)
-    .registerFunction("string.format(list): string", format);
+    .registerFunction("string.format(list): string", format)
+    .registerType("StringsNamespace", StringsNamespace)
+    .registerConstant("strings", "StringsNamespace", new StringsNamespace())
+    .registerFunction("StringsNamespace.quote(string): string", (_: unknown, text: string) => quote(text));
 }

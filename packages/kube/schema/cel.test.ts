@@ -263,13 +263,14 @@ describe("rules of a CRD", () => {
     expect(at("self.a < self.b", { messageExpression: "'s is ' + self.s" })).toEqual([]);
     expect(at("self.a > 1.5 && self.n > 1 && self.d > duration('1s') && self == oldSelf")).toEqual([]);
     expect(at("oldSelf.hasValue() && oldSelf.value().a < self.a", { optionalOldSelf: true })).toEqual([]);
-    expect(at("self.s.matches('a') && self.l.all(i, x, x > i) && cel.bind(a, self.a, a > 1)")).toEqual([]);
+    expect(at("self.s.matches('a') && self.l.all(i, x, x > i)")).toEqual([]);
     expect(checkRules({ type: "object", ...rule("self.metadata.name.size() < 10") }, "s")).toEqual([]);
   });
 
   test.each([
     ["self.a +", "compilation failed"],
     ["nobody == 1", "compilation failed: ERROR: <input>:1:1: undeclared reference to 'nobody' (in container '')"],
+    ["cel.bind(a, self.a, a > 1)", "ERROR: <input>:1:1: undeclared reference to 'cel' (in container '')"],
     ["self.nope == 1", "compilation failed: ERROR: <input>:1:5: undefined field 'nope'"],
     ["has(self.nope)", "undefined field 'nope'"],
     ["self.l.all(x, x == 'a')", "found no matching overload for '_==_' applied to '(int, string)'"],
