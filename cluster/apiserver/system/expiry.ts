@@ -7,11 +7,12 @@ import type { ServerCore } from "../server-options.ts";
 const LOOK_EVERY_MS = 60_000;
 const AT_ONCE = 500;
 
+/** When it was last written, by the server's clock: what an Event itself says of its time may be long ago. */
 const bornAt = (stored: StoredObject): number => {
-  const { metadata } = stored.object;
-  const last = stored.object["lastTimestamp"];
-  const touched = typeof last === "string" ? last : (metadata.creationTimestamp ?? "");
-  const at = Date.parse(touched);
+  const { creationTimestamp, managedFields } = stored.object.metadata;
+  let written = creationTimestamp ?? "";
+  for (const { time } of managedFields ?? []) if (typeof time === "string" && time > written) written = time;
+  const at = Date.parse(written);
   return Number.isNaN(at) ? 0 : at;
 };
 
