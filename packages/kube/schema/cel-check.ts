@@ -1,7 +1,8 @@
 /** What is wrong with the rules themselves: said when the CRD that states them is written. */
+import { createRequire } from "node:module";
 import type { FieldError } from "../api/field-error.ts";
 import { fieldInvalid } from "../api/field-error.ts";
-import { below, RuleCosts } from "./cel-cost-limits.ts";
+import type * as Limits from "./cel-cost-limits.ts";
 import { wordFaults } from "./cel-rule-words.ts";
 import { prepare, unknownField, usesBind } from "./cel-macros.ts";
 import { showFault, typedEnvironment, typeFault } from "./cel-types.ts";
@@ -16,15 +17,23 @@ import type { JsonObject } from "./json-value.ts";
  */
 export function checkRules(schema: unknown, path: string, unchanged = false): FieldError[] {
   if (!isObject(schema) || !statesRules(schema)) return [];
-  const check: RuleCheck = { errors: [], costs: new RuleCosts(newEnvironment(), unchanged) };
+  const { RuleCosts, below } = limits();
+  const check: RuleCheck = { errors: [], costs: new RuleCosts(newEnvironment(), unchanged), below };
   collectFaults(check, withIdentity(schema), path, 1);
   return [...check.errors, ...check.costs.total(path)];
 }
 
 interface RuleCheck {
   readonly errors: FieldError[];
-  readonly costs: RuleCosts;
+  readonly costs: Limits.RuleCosts;
+  readonly below: typeof Limits.below;
 }
+
+let loaded: typeof Limits | undefined;
+
+/** Read with the first CRD that states a rule: a server starts without. */
+const limits = (): typeof Limits =>
+  (loaded ??= createRequire(import.meta.url)("./cel-cost-limits.ts") as typeof Limits);
 
 /** Most CRDs have no rule: for them the engine is not even loaded. */
 function statesRules(schema: JsonObject): boolean {
@@ -66,7 +75,7 @@ function collectFaults(check: RuleCheck, schema: JsonObject, path: string, cardi
   check.errors.push(...worded);
   // Rules that are not even stated as they should be are not compiled, nor are their neighbours.
   if (worded.length === 0) rules.forEach((rule, i) => checkRule(check, schema, rule as JsonObject, at(i), cardinality));
-  const within = below(cardinality, schema);
+  const within = check.below(cardinality, schema);
   for (const [key, child] of childrenOf(schema)) collectFaults(check, child, `${path}.${key}`, within);
 }
 
