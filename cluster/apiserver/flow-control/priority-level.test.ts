@@ -1,7 +1,10 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { systemClock } from "@travelops/kube/api/clock";
+import { systemClock, type Clock } from "@travelops/kube/api/clock";
 import { handOf, PriorityLevel, type Leave } from "./priority-level.ts";
+
+/** Time that stands still: what waits here is never answered, and nobody waits for it. */
+const STILL: Clock = { ...systemClock, setTimeout: () => () => undefined };
 
 const limits = { seats: 1, lendable: 0, borrowing: 0, queues: 16, handSize: 4, queueLength: 50 };
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -46,7 +49,7 @@ test("a flow that floods the level does not push out another", async () => {
 });
 
 test("a full queue refuses with 429 and when to come again", () => {
-  const level = new PriorityLevel({ ...limits, queues: 1, handSize: 1, queueLength: 1 }, systemClock);
+  const level = new PriorityLevel({ ...limits, queues: 1, handSize: 1, queueLength: 1 }, STILL);
   void level.enter("a", undefined);
   void (level.enter("a", undefined) as Promise<Leave>);
   expect(() => void level.enter("a", undefined)).toThrow(
@@ -86,7 +89,7 @@ test("more seats let those that wait go on", async () => {
 
 test("free seats that others lend are used up to the limit, and none by a level without any", () => {
   let spare = 2;
-  const level = new PriorityLevel({ ...limits, borrowing: 1 }, systemClock, () => spare);
+  const level = new PriorityLevel({ ...limits, borrowing: 1 }, STILL, () => spare);
   expect(level.enter("a", undefined)).toBeTypeOf("function");
   expect(level.enter("a", undefined)).toBeTypeOf("function");
   expect(level.borrowed).toBe(1);

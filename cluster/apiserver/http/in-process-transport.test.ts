@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { LazyEncoded, type Reply } from "../request/reply.ts";
+import { tooManyRequests } from "@travelops/kube";
+import { LazyEncoded, objectReply, type Reply } from "../request/reply.ts";
 import { frameOf } from "../watch/frames.ts";
 import { inProcessTransport } from "./in-process-transport.ts";
 
@@ -29,4 +30,23 @@ test("a large state that is read at once leaves room for everyone else, and come
   }
   expect(seen).toEqual(Array.from({ length: FRAMES }, (_, n) => n));
   expect(seenByOthers).toBeLessThan(FRAMES);
+});
+
+test("a server that is too busy is asked again; one that goes on refusing is believed", async () => {
+  const transportOf = (refusals: number, asked: string[]) =>
+    inProcessTransport({
+      handler: (call) => {
+        asked.push(call.id);
+        const busy = tooManyRequests("later", 0.001).status;
+        return Promise.resolve(asked.length <= refusals ? objectReply(busy, 429) : objectReply({ kind: "Fine" }));
+      },
+      user: { name: "controller", groups: [] },
+      nextId: () => String(asked.length + 1),
+      closing: new AbortController().signal,
+    });
+  const twice: string[] = [];
+  const request = { method: "GET" as const, path: "/api/v1/namespaces/x" };
+  expect((await transportOf(2, twice).call(request)).body).toEqual({ kind: "Fine" });
+  expect(twice).toEqual(["1", "2", "3"]);
+  await expect(transportOf(Infinity, []).call(request)).rejects.toMatchObject({ code: 429 });
 });

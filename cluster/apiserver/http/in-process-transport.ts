@@ -2,6 +2,7 @@
  * A transport without a socket: requests go straight into the handler chain, objects are handed over as they are.
  * What comes back is shared with the store and every other reader.
  */
+import { setTimeout as delay } from "node:timers/promises";
 import {
   StatusError,
   badRequest,
@@ -11,6 +12,7 @@ import {
   type Transport,
   type WatchFrame,
 } from "@travelops/kube";
+import { throttledFor } from "@travelops/kube/client/throttling";
 import { isObject, setKey, type JsonObject } from "@travelops/kube/schema/json-value";
 import type { UserInfo } from "../api-server.ts";
 import type { Handler } from "../chain/handler-chain.ts";
@@ -193,15 +195,26 @@ async function* bytesOf(text: string | Uint8Array): AsyncGenerator<Uint8Array> {
   yield typeof text === "string" ? Buffer.from(text) : text;
 }
 
+/** The answer to a request, asked again for as long as the server is too busy for it. Throws its `StatusError`. */
+async function answered(options: InProcessOptions, request: ApiRequest): Promise<{ call: ApiCall; reply: Reply }> {
+  for (let attempt = 1; ; attempt++) {
+    if (request.signal?.aborted === true) throw request.signal.reason as Error;
+    const call = callOf(options, request);
+    const reply = await options.handler(call);
+    const error = failure(reply);
+    if (error === undefined) return { call, reply };
+    const wait = throttledFor(error, error.status.details?.retryAfterSeconds ?? 0, attempt);
+    if (wait === undefined || call.signal.aborted) throw error;
+    // Ends at once, with the refusal, when nobody waits any longer.
+    await delay(wait, undefined, { signal: call.signal, ref: false }).catch(() => undefined);
+  }
+}
+
 /** A transport that acts as `user` inside the process. */
 export function inProcessTransport(options: InProcessOptions): Transport {
   return {
     async call(request): Promise<ApiResponse> {
-      const call = callOf(options, request);
-      if (request.signal?.aborted === true) throw request.signal.reason as Error;
-      const reply = await options.handler(call);
-      const error = failure(reply);
-      if (error !== undefined) throw error;
+      const { call, reply } = await answered(options, request);
       if (reply.kind === "proxied") {
         const { proxiedValue } = await import("../proxy/proxied-value.ts");
         return { ...(await proxiedValue(reply)), warnings: call.warnings };

@@ -30,8 +30,9 @@ test("a watcher that takes nothing is cut off; the others see every event", asyn
   for (let n = 0; n < count; n++) {
     const metadata = { name: `m${n}`, namespace: "default" };
     await client.create(CONFIG_MAPS, { apiVersion: "v1", kind: "ConfigMap", metadata, data });
+    // The quick one keeps up, however busy the machine is.
+    await expect.poll(() => events - before, { timeout: 20_000, interval: 1 }).toBe(n + 1);
   }
-  await expect.poll(() => events - before, { timeout: 20_000 }).toBe(count);
   // What the slow one finds, once it reads, is an end in the middle: it has to list anew.
   let taken = 0;
   const cut = new Promise<void>((resolve) => {
@@ -46,7 +47,7 @@ test("a watcher that takes nothing is cut off; the others see every event", asyn
   for await (const chunk of metrics as AsyncIterable<Buffer>) text += chunk.toString();
   expect(text).toContain("apiserver_terminated_watchers_total 1");
   quick.destroy();
-}, 40_000);
+}, 60_000);
 
 test("a body above 3 MiB is refused with 413", async () => {
   const code = await new Promise<number>((resolve, reject) => {

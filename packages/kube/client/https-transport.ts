@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { type Clock, sleep, systemClock } from "../api/clock.ts";
 import { type Status, StatusError } from "../api/status-error.ts";
+import { throttledFor } from "./throttling.ts";
 import { type HttpConnection, httpConnection, type RawResponse, type TlsOptions } from "./http-connection.ts";
 import type { ApiRequest, ApiResponse, Transport, WatchFrame } from "./transport.ts";
 
@@ -30,8 +31,6 @@ export class ConnectionError extends Error {
 }
 
 const TOKEN_FRESH_MS = 60_000;
-const THROTTLED_TRIES = 5;
-const LONGEST_RETRY_AFTER_S = 10;
 
 /** Requests and watches over HTTPS; nothing is opened before the first. */
 export function httpsTransport(options: HttpsTransportOptions): HttpsTransport {
@@ -51,7 +50,7 @@ export function httpsTransport(options: HttpsTransportOptions): HttpsTransport {
           return { code: response.status, body: parseBody(text), warnings: warningsOf(response) };
         }
         const error = failure(response.status, text);
-        const wait = throttled(response, error, attempt);
+        const wait = throttledFor(error, Number(response.headers["retry-after"]), attempt);
         if (wait === undefined) throw error;
         await sleep(clock, wait, request.signal);
       }
@@ -169,14 +168,6 @@ function failure(code: number, text: string): StatusError {
     code === 401 ? "Unauthorized" : "Unknown",
     text.trim().slice(0, 500) || `the server answered ${code}`,
   );
-}
-
-/** Milliseconds to wait when the server asks to come back; a disruption budget's 429 is an answer, not a throttle. */
-function throttled(response: RawResponse, error: StatusError, attempt: number): number | undefined {
-  if (response.status !== 429 || attempt >= THROTTLED_TRIES) return undefined;
-  if (error.status.details?.causes?.some((cause) => cause.reason === "DisruptionBudget") === true) return undefined;
-  const seconds = Number(response.headers["retry-after"]);
-  return Number.isFinite(seconds) && seconds > 0 ? Math.min(seconds, LONGEST_RETRY_AFTER_S) * 1000 : undefined;
 }
 
 const WARNING = /299 \S+ "((?:[^"\\]|\\.)*)"/g;
