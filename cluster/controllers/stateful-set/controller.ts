@@ -28,7 +28,7 @@ import {
   trimRevisions,
 } from "../shared/revisions.ts";
 import { created, deleteExactly, patched, writeStatus } from "../shared/write.ts";
-import { isWanted, nextSteps, ordinalOf, replicasOf, type Step } from "./plan.ts";
+import { isRolling, isWanted, nextSteps, ordinalOf, replicasOf, type Step } from "./plan.ts";
 import { isLeftOver, wantedOwners } from "./claim-owners.ts";
 import { claimsFor, podName, statefulPod } from "./pod.ts";
 
@@ -138,9 +138,6 @@ class StatefulSetReconciler {
   async #take(set: StatefulSet, step: Step, current: ControllerRevision, update: ControllerRevision): Promise<void> {
     if (step.do === "create") return this.#create(set, step.ordinal, step.revision === "current" ? current : update);
     const { name, uid = "" } = step.pod.metadata;
-    if (step.why === "failed") {
-      this.#record(set, "Warning", "RecreatingFailedPod", `StatefulSet ${keyOf(set)} is recreating failed Pod ${name}`);
-    }
     this.#deleting.add(uid);
     try {
       await deleteExactly(this.#context.client, PODS, step.pod);
@@ -228,7 +225,8 @@ class StatefulSetReconciler {
     const ready = countWhere(pods, isReady);
     const updated = countWhere(pods, at(revisions.update));
     const wanted = replicasOf(set);
-    const done = updated === wanted && ready === wanted && pods.length === wanted;
+    // Pods that are replaced by hand never end an update.
+    const done = isRolling(set) && updated === wanted && ready === wanted && pods.length === wanted;
     const status: StatefulSetStatus = {
       ...set.status,
       observedGeneration: set.metadata.generation,

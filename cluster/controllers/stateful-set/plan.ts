@@ -30,7 +30,8 @@ export interface Situation {
 }
 
 const partitionOf = (set: StatefulSet): number => set.spec.updateStrategy?.rollingUpdate?.partition ?? 0;
-const isRolling = (set: StatefulSet): boolean => set.spec.updateStrategy?.type !== "OnDelete";
+/** Whether pods of another revision are replaced without being asked for. */
+export const isRolling = (set: StatefulSet): boolean => set.spec.updateStrategy?.type !== "OnDelete";
 
 /** Below the partition pods stay at the current revision, also when they are made again. */
 function revisionFor(set: StatefulSet, ordinal: number): "current" | "update" {
