@@ -1,5 +1,5 @@
 /** A cluster as a process of its own: flags, start, orderly stop. Talks to whoever started it over IPC. */
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { flushCompileCache } from "node:module";
 import path from "node:path";
@@ -9,6 +9,7 @@ import { createCluster, type Cluster } from "./cluster.ts";
 import { returnMemoryWhenIdle } from "./idle-memory.ts";
 import { writeKubeconfig } from "./kubeconfig.ts";
 import type { ClusterMessage } from "./messages.ts";
+import type { ClusterPorts } from "./network/egress/sibling-clusters.ts";
 import { parseOwner, watchOwner } from "./owner.ts";
 import type { SandboxChoice } from "./kubelet/sandbox/probe.ts";
 
@@ -57,6 +58,16 @@ function programs(): Record<string, string> {
   return Object.fromEntries(["kubectl", "helm"].map((name) => [name, path.join(tools, name)]));
 }
 
+/** What `cli` wrote down of each cluster beside this one. `name` is a DNS label, so it names no other place. */
+function clusterPorts(dataDir: string, name: string): ClusterPorts | undefined {
+  try {
+    const text = readFileSync(path.join(path.dirname(dataDir), name, "cluster.json"), "utf8");
+    return (JSON.parse(text) as { ports?: ClusterPorts }).ports;
+  } catch {
+    return undefined;
+  }
+}
+
 async function start(dataDir: string): Promise<Cluster> {
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const cluster = await createCluster({
@@ -71,6 +82,7 @@ async function start(dataDir: string): Promise<Cluster> {
     imagePackages: imagePackages(),
     programs: programs(),
     masked: values.mask,
+    clusterPorts: (name) => clusterPorts(dataDir, name),
     ...(process.env["NODE_COMPILE_CACHE"] === undefined ? {} : { compileCache: process.env["NODE_COMPILE_CACHE"] }),
     ...(values["host-port"] === undefined ? {} : { hostPort: Number(values["host-port"]) }),
     ...(values["images-file"] === undefined ? {} : { imagesFile: values["images-file"] }),

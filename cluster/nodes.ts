@@ -18,6 +18,7 @@ import { findProgram } from "./kubelet/sandbox/tools.ts";
 import { UsageSampler } from "./kubelet/usage/usage-sampler.ts";
 import type { NodePlan } from "./kubelet/node/node-plan.ts";
 import { clusterAddresses } from "./network/address.ts";
+import { siblingClusters } from "./network/egress/sibling-clusters.ts";
 import { startNetwork, type Network } from "./network/start-network.ts";
 
 export interface NodesOptions {
@@ -51,6 +52,7 @@ export async function startNodes(options: NodesOptions): Promise<Nodes> {
   const sources = kubeletSources(client("system:node:sources", NODE_GROUPS), signal, { clock, log });
   const catalogue = openCatalogue(cluster, directory);
   const sandbox = await options.sandbox;
+  const siblings = cluster.clusterPorts === undefined ? undefined : siblingClusters(cluster.clusterPorts);
   const kubelets: Kubelet[] = [];
   let network: Network | undefined;
   try {
@@ -78,7 +80,7 @@ export async function startNodes(options: NodesOptions): Promise<Nodes> {
       socketPath: dataplaneSocket(cluster),
       apiServer: { host: "127.0.0.1", port: control.port },
       egressMap: (host, port) =>
-        host === HOST_ALIAS && port === cluster.hostPort ? { host: "127.0.0.1", port } : undefined,
+        host === HOST_ALIAS && port === cluster.hostPort ? { host: "127.0.0.1", port } : siblings?.(host, port),
       clock,
       log,
       signal,

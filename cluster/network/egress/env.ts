@@ -1,8 +1,13 @@
 /** The proxy variables a pod gets where it has none of its own. */
 import { clusterAddresses, EGRESS_PORT } from "../address.ts";
 
-/** Upper and lower case, since programs disagree; what is in the cluster goes direct. */
-export function egressEnv(cluster: { podRange: string; serviceRange: string; domain: string }): Record<string, string> {
+/** Upper and lower case, since programs disagree; what is in the cluster goes direct, other clusters through the proxy. */
+export function egressEnv(cluster: {
+  name: string;
+  podRange: string;
+  serviceRange: string;
+  domain: string;
+}): Record<string, string> {
   const proxy = `http://${clusterAddresses(cluster.podRange, cluster.serviceRange).gateway}:${EGRESS_PORT}`;
   const direct = [
     "localhost",
@@ -12,7 +17,7 @@ export function egressEnv(cluster: { podRange: string; serviceRange: string; dom
     cluster.serviceRange,
     ".svc",
     `.${cluster.domain}`,
-    ".localhost",
+    `.apps.${cluster.name}.travelops.localhost`,
   ].join(",");
   return variables(proxy, direct);
 }
