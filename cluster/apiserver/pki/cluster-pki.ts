@@ -130,7 +130,13 @@ export function serverNames({ clusterName, serviceAddress, serverNames: more = [
     "kubernetes.default.svc",
     "kubernetes.default.svc.cluster.local",
   ];
-  const outside = [`api.${clusterName}.travelops.localhost`, apps, `*.${apps}`];
+  // Inside a pod every name below localhost is the pod itself: other clusters' pods use the second name.
+  const outside = [
+    `api.${clusterName}.travelops.localhost`,
+    `api.${clusterName}.travelops.internal`,
+    apps,
+    `*.${apps}`,
+  ];
   return [...new Set(["127.0.0.1", "::1", "localhost", ...inCluster, serviceAddress, ...outside, ...more])];
 }
 

@@ -4,6 +4,7 @@ import { siblingClusters } from "./sibling-clusters.ts";
 const map = siblingClusters((name) => (name === "east" ? { api: 16444, http: 18081, https: 18444 } : undefined));
 
 test.each([
+  ["api.east.travelops.internal", 6443, 16444],
   ["api.east.travelops.localhost", 6443, 16444],
   ["api.east.travelops.localhost", 16444, 16444],
   ["web.apps.east.travelops.localhost", 80, 18081],
@@ -16,6 +17,7 @@ test.each([
 test.each([
   ["api.east.travelops.localhost", 22],
   ["api.east.travelops.localhost", 18081],
+  ["web.apps.east.travelops.internal", 80],
   ["web.apps.west.travelops.localhost", 80],
   ["web.east.travelops.localhost", 80],
   ["web.apps.east.travelops.localhost.example.com", 80],

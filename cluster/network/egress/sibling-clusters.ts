@@ -9,27 +9,33 @@ export interface ClusterPorts {
 
 export type AddressMap = (host: string, port: number) => { host: string; port: number } | undefined;
 
-const NAME =
-  /^(?:(?<api>api)|(?:[a-z0-9-]+\.)*apps)\.(?<cluster>[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)\.travelops\.localhost$/;
+const API = /^api\.(?<cluster>[a-z0-9-]+)\.travelops\.(?:internal|localhost)$/;
+const HOST = /^(?:[a-z0-9-]+\.)+apps\.(?<cluster>[a-z0-9-]+)\.travelops\.localhost$/;
 const API_PORT = 6443;
 
 /**
- * `api.NAME.travelops.localhost` and hosts below `apps.NAME.travelops.localhost`, at the ports a real cluster has (6443,
- * 80, 443) or at those it has on this machine. `portsOf` is asked at each connection: clusters come and go.
+ * `api.NAME.travelops.internal` at 6443, and, for clients that send names below `localhost` to a proxy at all, hosts below
+ * `apps.NAME.travelops.localhost` at 80 and 443; or each at the port it has on this machine. `portsOf` is asked at each
+ * connection: clusters come and go.
  */
 export function siblingClusters(portsOf: (cluster: string) => ClusterPorts | undefined): AddressMap {
-  return (host, port) => {
-    const { cluster, api } = NAME.exec(host.toLowerCase())?.groups ?? {};
+  const there = (cluster: string | undefined, served: (ports: ClusterPorts) => number[][], port: number) => {
     const ports = cluster === undefined ? undefined : portsOf(cluster);
-    if (ports === undefined) return undefined;
-    const served =
-      api === undefined
-        ? [
-            [80, ports.http],
-            [443, ports.https],
-          ]
-        : [[API_PORT, ports.api]];
-    const found = served.find((known) => known.includes(port));
-    return found?.[1] === undefined ? undefined : { host: "127.0.0.1", port: found[1] };
+    const found = ports === undefined ? undefined : served(ports).find((known) => known.includes(port))?.[1];
+    return found === undefined ? undefined : { host: "127.0.0.1", port: found };
+  };
+  return (name, port) => {
+    const host = name.toLowerCase();
+    return (
+      there(API.exec(host)?.groups?.["cluster"], ({ api }) => [[API_PORT, api]], port) ??
+      there(
+        HOST.exec(host)?.groups?.["cluster"],
+        ({ http, https }) => [
+          [80, http],
+          [443, https],
+        ],
+        port,
+      )
+    );
   };
 }
