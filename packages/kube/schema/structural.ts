@@ -1,4 +1,5 @@
 /** The schema of a custom resource (`openAPIV3Schema`) as a node, so that it takes the same way as built-in kinds. */
+import { VALUE_KEYWORDS } from "./value-keywords.ts";
 import { isObject, own } from "./json-value.ts";
 import type { JsonObject } from "./json-value.ts";
 import type { Field, ListNode, ScalarNode, ScalarType, SchemaNode, StructNode } from "./node.ts";
@@ -10,22 +11,7 @@ const OBJECT_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
 
 /** What `validateSchema` and the rules read; the rest of a schema becomes the node itself. */
 const CONSTRAINTS: readonly string[] = [
-  "enum",
-  "pattern",
-  "minLength",
-  "maxLength",
-  "minimum",
-  "maximum",
-  "exclusiveMinimum",
-  "exclusiveMaximum",
-  "multipleOf",
-  "minItems",
-  "maxItems",
-  "uniqueItems",
-  "minProperties",
-  "maxProperties",
-  "required",
-  "format",
+  ...VALUE_KEYWORDS,
   "allOf",
   "anyOf",
   "oneOf",

@@ -3,6 +3,7 @@ import { formatApiVersion } from "../../api/object.ts";
 import type { Field, ListNode, ResourceRow, ScalarNode, SchemaNode, StructNode } from "../node.ts";
 import { descriptions } from "../descriptions.ts";
 import { shortName, typeNode } from "../table.ts";
+import { VALUE_KEYWORDS } from "../value-keywords.ts";
 
 export type Dialect = "v3" | "v2";
 export type OpenApiObject = Record<string, unknown>;
@@ -69,24 +70,7 @@ export function rowSchemaName(row: ResourceRow): string {
   return row.schema.typeName ?? `${row.group.split(".").reverse().join(".")}.${row.version}.${row.kind}`;
 }
 
-const V2_KEYWORDS: ReadonlySet<string> = new Set([
-  "enum",
-  "pattern",
-  "minLength",
-  "maxLength",
-  "minimum",
-  "maximum",
-  "exclusiveMinimum",
-  "exclusiveMaximum",
-  "multipleOf",
-  "minItems",
-  "maxItems",
-  "uniqueItems",
-  "minProperties",
-  "maxProperties",
-  "required",
-  "format",
-]);
+const V2_KEYWORDS: ReadonlySet<string> = new Set(VALUE_KEYWORDS);
 
 /** Collects every named type that the schemas handed out refer to. */
 export class SchemaWriter {
