@@ -24,7 +24,7 @@ export function farewell(facts: Farewell): string {
   lines.push("", "  Try:", "    ./travelops status", "    ./travelops kubectl get pods -A");
   if (facts.inCluster)
     lines.push(
-      `    git clone -c credential.helper='store --file=${facts.gitCredentials}' ${facts.gitUrl}/git/pattern.git`,
+      `    git clone -c credential.helper='store --file=${facts.gitCredentials}' ${facts.gitUrl}/git/pattern.git my-pattern`,
     );
   lines.push("", `  ${paint.dim("Stop: Ctrl-C or ./travelops down (the state is kept)")}`, "");
   return `${lines.join("\n")}\n`;
