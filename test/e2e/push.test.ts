@@ -48,7 +48,7 @@ test("the git clone that up prints works in a shell", async () => {
     cwd: directory,
     env: plainEnvironment({ GIT_TERMINAL_PROMPT: "0", GIT_CONFIG_GLOBAL: "/dev/null" }),
   });
-  const log = await promisify(execFile)("git", ["log", "--format=%s"], { cwd: path.join(directory, "pattern") });
+  const log = await promisify(execFile)("git", ["log", "--format=%s"], { cwd: path.join(directory, "my-pattern") });
   expect(log.stdout).toContain("Seed the pattern\n");
   await rm(directory, { recursive: true });
 });
