@@ -224,6 +224,44 @@ for (const kind of ["namespaces", "bare"] as const) {
       });
     }, 60_000);
 
+    test("termination messages: below /dev, in volumes, of a second start, and no more than fits", async () => {
+      const why = (name: string, terminationMessagePath: string, script = `echo ${name} > $WHY`) => ({
+        ...main(`WHY=$TRAVELOPS_MOUNTS${terminationMessagePath}; ${script}; echo discarded > /dev/null`),
+        ...{ name, terminationMessagePath, volumeMounts },
+      });
+      const volumeMounts = [
+        { name: "disk", mountPath: "/disk" },
+        { name: "memory", mountPath: "/memory" },
+      ];
+      const volumes = [
+        { name: "disk", emptyDir: {} },
+        { name: "memory", emptyDir: { medium: "Memory" } },
+      ];
+      const told = await once("told-where", {
+        volumes,
+        containers: [
+          why("dev", "/dev/why"),
+          why("disk", "/disk/below/why"),
+          why("memory", "/memory/below/why"),
+          why("long", "/why", "head -c 4999 /dev/zero | tr '\\0' a > $WHY; echo >> $WHY"),
+        ],
+      });
+      const messages = Object.fromEntries(
+        (told.status?.containerStatuses ?? []).map(({ name, state }) => [name, state?.terminated?.message]),
+      );
+      // The end of what was written, then the start of that: a quarter of what a pod may say.
+      expect(messages).toEqual({ dev: "dev\n", disk: "disk\n", memory: "memory\n", long: "a".repeat(3072) });
+      const been = "$TRAVELOPS_MOUNTS/disk/been";
+      const twice = `[ -e ${been} ] && echo second > $WHY || { echo first > $WHY; mkdir ${been}; exit 1; }`;
+      const again = await once("told-again", {
+        ...{ volumes, restartPolicy: "OnFailure", containers: [why("again", "/disk/why", twice)] },
+      });
+      expect(first(again)).toMatchObject({
+        state: { terminated: { message: "second\n" } },
+        lastState: { terminated: { message: "first\n" } },
+      });
+    }, 60_000);
+
     test.skipIf(kind === "bare")(
       "capabilities: the usual ones, none, and what is added",
       async () => {

@@ -1,5 +1,4 @@
 /** Starts, watches and stops the containers of one pod; what happens is written into their records. */
-import { readFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { steadyNow } from "@travelops/kube/api/clock.ts";
@@ -7,17 +6,17 @@ import type { Container, Pod } from "@travelops/kube/api/types/index.ts";
 import { StartError, type ContainerExit, type PodSandbox, type SandboxContainer } from "../sandbox/sandbox.ts";
 import type { PodVolumes } from "../volumes/pod-volumes.ts";
 import { ConfigError, containerEnv } from "./container-env.ts";
-import { containerSpec, terminationFile } from "./container-spec.ts";
+import { containerSpec } from "./container-spec.ts";
 import { Deadline } from "./deadline.ts";
 import { runHook } from "./hooks.ts";
 import { resolveImage } from "./image-step.ts";
 import { findContainer, podLabel, type KubeletContext } from "./kubelet-context.ts";
-import { tailLines } from "./log-tail.ts";
 import { countStart } from "./pod-plan.ts";
 import { isRunning, type ContainerRecord, type PodRecord, type Termination } from "./pod-record.ts";
 import { startProbes } from "./probing.ts";
 import { logFile } from "./container-spec.ts";
 import { simulate } from "./simulated.ts";
+import { terminationFile, terminationMessage } from "./termination-message.ts";
 
 export interface RunnerPod {
   /** The newest state of the object. */
@@ -31,7 +30,6 @@ export interface RunnerPod {
   event(type: "Normal" | "Warning", reason: string, message: string, container?: string): void;
 }
 
-const MAX_MESSAGE = 4096;
 /** After a missing ConfigMap or a refused start: look again. Changes of the object wake earlier. */
 const CONFIG_RETRY_MS = 10_000;
 
@@ -194,7 +192,11 @@ export class ContainerRunner {
   ): void {
     if (record.state.kind !== "running" || record.state.handle !== handle) return;
     handle.stopProbes();
-    const message = this.#terminationMessage(container, exit, attempt);
+    const { directory } = this.#pod;
+    const message = terminationMessage(container, exit.exitCode, {
+      message: terminationFile(directory, container.name, attempt),
+      log: logFile(directory, container.name, attempt),
+    });
     if (exit.exceeded !== undefined)
       this.#pod.event(
         "Warning",
@@ -214,18 +216,6 @@ export class ContainerRunner {
     record.ready = false;
     record.started = false;
     this.#pod.wake();
-  }
-
-  #terminationMessage(container: Container, exit: ContainerExit, attempt: number): string {
-    let text = "";
-    try {
-      text = readFileSync(terminationFile(this.#pod.directory, container.name, attempt), "utf8").slice(0, MAX_MESSAGE);
-    } catch {
-      // The pod's directory has just gone.
-    }
-    if (text !== "" || container.terminationMessagePolicy !== "FallbackToLogsOnError" || exit.exitCode === 0)
-      return text;
-    return tailLines(logFile(this.#pod.directory, container.name, attempt), 80, 2048);
   }
 
   /** Kills a container that is to be started again by its restart policy. */

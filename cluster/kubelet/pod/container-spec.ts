@@ -1,5 +1,5 @@
 /** From a container of a pod to what the sandbox is asked to start. */
-import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, statSync } from "node:fs";
 import { isAbsolute, join, normalize } from "node:path";
 import type { Container, Pod, VolumeMount } from "@travelops/kube/api/types/index.ts";
 import { commandLine, type Image } from "../images/image.ts";
@@ -11,6 +11,7 @@ import { expand } from "./expand.ts";
 import { podFiles, podHostname } from "./pod-files.ts";
 import { capabilitiesOf } from "./capabilities.ts";
 import { resourceLimits } from "./resource-limits.ts";
+import { terminationFile, terminationMount } from "./termination-message.ts";
 
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -33,9 +34,6 @@ export interface ContainerSpecInput {
 /** The place of a container's log of one start. */
 export const logFile = (podDirectory: string, container: string, attempt: number): string =>
   join(podDirectory, "logs", container, `${attempt}.log`);
-
-export const terminationFile = (podDirectory: string, container: string, attempt: number): string =>
-  join(podDirectory, "containers", container, String(attempt), "termination-log");
 
 /** Throws `ConfigError` where the spec cannot be met. */
 export function containerSpec(input: ContainerSpecInput): ContainerSpec {
@@ -74,7 +72,7 @@ export function containerSpec(input: ContainerSpecInput): ContainerSpec {
     argv,
     env,
     workingDir: workingDir === "" ? "/" : workingDir,
-    mounts: [...mounts, terminationMount(container, terminationFile(podDirectory, container.name, attempt))],
+    mounts: [...mounts, ...terminationMount(container, terminationFile(podDirectory, container.name, attempt))],
     files,
     view: image.view,
     directory,
@@ -105,17 +103,6 @@ function userOf(pod: Pod, container: Container): { uid: number; gid: number; gro
     uid,
     gid: own.runAsGroup ?? all.runAsGroup ?? 0,
     groups: [...(all.supplementalGroups ?? []), ...(all.fsGroup === undefined ? [] : [all.fsGroup])],
-  };
-}
-
-function terminationMount(container: Container, file: string): Mount {
-  writeFileSync(file, "", { mode: 0o666 });
-  return {
-    source: file,
-    target: container.terminationMessagePath ?? "/dev/termination-log",
-    type: "bind",
-    readOnly: false,
-    file: true,
   };
 }
 

@@ -1,6 +1,7 @@
 /** What a pod asks for and this sandbox cannot make real; said once on the pod. */
 import type { Container, Pod } from "@travelops/kube/api/types/index.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
+import { DEFAULT_TERMINATION_PATH, terminationPath } from "./termination-message.ts";
 
 export function podLimitations(pod: Pod, sandbox: Pick<Sandbox, "kind" | "limits">): string[] {
   const { spec } = pod;
@@ -56,6 +57,11 @@ export function podLimitations(pod: Pod, sandbox: Pick<Sandbox, "kind" | "limits
       names((one) => one.volumeMounts !== undefined && one.volumeMounts.length > 0),
       "volumes are not at their mount paths in the bare sandbox but below $TRAVELOPS_MOUNTS",
     );
+    for (const container of containers) {
+      const path = terminationPath(container);
+      if (path !== undefined && path !== DEFAULT_TERMINATION_PATH)
+        add(container.name, `the termination message is read from $TRAVELOPS_MOUNTS${path} in the bare sandbox`);
+    }
     if (spec.shareProcessNamespace === true)
       said.push("shareProcessNamespace: all processes of the machine are visible in the bare sandbox");
   }

@@ -11,23 +11,24 @@ import type {
   ResourceRequirements,
 } from "@travelops/kube/api/types/index.ts";
 import { findCondition, setCondition } from "@travelops/kube/controller/conditions.ts";
-import type { ContainerRecord, PodRecord, Termination } from "./pod-record.ts";
+import { allRecords, type ContainerRecord, type PodRecord, type Termination } from "./pod-record.ts";
 import { findContainer } from "./kubelet-context.ts";
 import { qosClass } from "./qos.ts";
 import { pendingResize } from "./resize.ts";
 import { shouldRestart } from "./restart-policy.ts";
+import { shownMessage } from "./termination-message.ts";
 
-const terminated = (t: Termination): NonNullable<ContainerState["terminated"]> => ({
+const terminated = (t: Termination, containers: number): NonNullable<ContainerState["terminated"]> => ({
   exitCode: t.exitCode,
   ...(t.signal === undefined ? {} : { signal: t.signal }),
   reason: t.reason,
-  ...(t.message === undefined || t.message === "" ? {} : { message: t.message }),
+  ...(t.message === undefined || t.message === "" ? {} : { message: shownMessage(t.message, containers) }),
   ...(t.startedAt === undefined ? {} : { startedAt: formatTime(t.startedAt) }),
   ...(t.finishedAt === undefined ? {} : { finishedAt: formatTime(t.finishedAt) }),
   ...(t.containerID === undefined ? {} : { containerID: t.containerID }),
 });
 
-function stateOf(record: ContainerRecord): ContainerState {
+function stateOf(record: ContainerRecord, containers: number): ContainerState {
   const { state } = record;
   switch (state.kind) {
     case "waiting":
@@ -35,11 +36,11 @@ function stateOf(record: ContainerRecord): ContainerState {
     case "running":
       return { running: { startedAt: formatTime(state.startedAt) } };
     case "terminated":
-      return { terminated: terminated(state) };
+      return { terminated: terminated(state, containers) };
   }
 }
 
-function containerStatus(container: Container, record: ContainerRecord): ContainerStatus {
+function containerStatus(container: Container, record: ContainerRecord, containers: number): ContainerStatus {
   const mounts = (container.volumeMounts ?? []).map((mount) => ({
     name: mount.name,
     mountPath: mount.mountPath,
@@ -53,8 +54,8 @@ function containerStatus(container: Container, record: ContainerRecord): Contain
   }));
   return {
     name: record.name,
-    state: stateOf(record),
-    lastState: record.last === undefined ? {} : { terminated: terminated(record.last) },
+    state: stateOf(record, containers),
+    lastState: record.last === undefined ? {} : { terminated: terminated(record.last, containers) },
     ready: record.ready,
     restartCount: record.restartCount,
     image: container.image ?? "",
@@ -217,6 +218,7 @@ export function podStatus(
       options.now,
     );
   const ip = record.podIP;
+  const containerCount = allRecords(record).length;
   return {
     ...(generation === undefined ? {} : { observedGeneration: generation }),
     phase,
@@ -228,9 +230,9 @@ export function podStatus(
     ...(ip === undefined ? {} : { podIP: ip, podIPs: [{ ip }] }),
     startTime: formatTime(record.startTime),
     qosClass: pod.status?.qosClass ?? qosClass(pod),
-    ...statuses("initContainerStatuses", pod.spec.initContainers, record.init),
-    ...statuses("containerStatuses", pod.spec.containers, record.main),
-    ...statuses("ephemeralContainerStatuses", pod.spec.ephemeralContainers, record.ephemeral),
+    ...statuses("initContainerStatuses", pod.spec.initContainers, record.init, containerCount),
+    ...statuses("containerStatuses", pod.spec.containers, record.main, containerCount),
+    ...statuses("ephemeralContainerStatuses", pod.spec.ephemeralContainers, record.ephemeral, containerCount),
   };
 }
 
@@ -238,11 +240,12 @@ function statuses(
   field: string,
   containers: readonly Container[] | undefined,
   records: readonly ContainerRecord[],
+  count: number,
 ): Partial<PodStatus> {
   if (records.length === 0) return {};
   return {
     [field]: records.map((record) =>
-      containerStatus(containers?.find((c) => c.name === record.name) ?? { name: record.name }, record),
+      containerStatus(containers?.find((c) => c.name === record.name) ?? { name: record.name }, record, count),
     ),
   };
 }

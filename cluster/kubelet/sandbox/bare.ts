@@ -5,8 +5,8 @@
 import type { UsageSample } from "../usage/usage-rate.ts";
 import { spawn } from "node:child_process";
 import { createRequire } from "node:module";
-import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, lstatSync, mkdirSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { EXEC_SCRIPT, shellEnvironment, START_SCRIPT } from "./command-scripts.ts";
 import { PodhostClient } from "./podhost-client.ts";
 import { launchContainer, type WrappedCommand } from "./podhost-container.ts";
@@ -16,13 +16,14 @@ import { openLimits, type OpenLimits } from "./open-limits.ts";
 import type {
   ContainerSpec,
   LimitEnforcement,
+  Mount,
   PodSandbox,
   PodSandboxSpec,
   Sandbox,
   SandboxContainer,
 } from "./sandbox.ts";
 import { findProgram } from "./tools.ts";
-import { makeInside } from "../volumes/inside.ts";
+import { isWithin, makeInside } from "../volumes/inside.ts";
 import { SERVICE_ACCOUNT_MOUNT } from "@travelops/kube/client/in-cluster.ts";
 
 export interface BareOptions {
@@ -252,18 +253,13 @@ class BarePod implements PodSandbox {
   #materialise(spec: ContainerSpec): Record<string, string> {
     const root = join(spec.directory, "mounts");
     mkdirSync(root, { recursive: true });
-    for (const mount of spec.mounts) {
-      const target = join(root, mount.target);
+    const mounts = [...spec.mounts].sort((a, b) => a.target.length - b.target.length);
+    for (const mount of mounts) {
       const volume = join(this.#spec.directory, "volumes", "memory", mount.source);
-      const source = mount.type === "tmpfs" ? join(volume, mount.subPath ?? "") : mount.source;
+      const source = this.#sourceOf(mount);
       if (mount.type === "tmpfs") mkdirSync(volume, { recursive: true, mode: 0o777 });
       if (mount.type === "tmpfs") makeInside(volume, source, 0o777);
-      mkdirSync(join(target, ".."), { recursive: true });
-      try {
-        symlinkSync(source, target);
-      } catch {
-        // A mount inside another volume: that volume's link stands there already.
-      }
+      this.#link(root, mount, source, mounts);
     }
     const temporary = join(spec.directory, "tmp");
     mkdirSync(temporary, { recursive: true });
@@ -274,6 +270,23 @@ class BarePod implements PodSandbox {
       ...(account === undefined ? {} : { TRAVELOPS_SERVICE_ACCOUNT_MOUNT: account.source }),
       ...(account === undefined ? {} : this.#kubeconfig(spec, account.source)),
     };
+  }
+
+  #sourceOf({ type, source, subPath }: Mount): string {
+    return type === "tmpfs" ? join(this.#spec.directory, "volumes", "memory", source, subPath ?? "") : source;
+  }
+
+  /** A mount inside another volume becomes a link in that volume, made anew with every start. */
+  #link(root: string, mount: Mount, source: string, mounts: readonly Mount[]): void {
+    const outer = mounts.findLast((other) => other !== mount && isWithin(other.target, mount.target));
+    if (outer?.readOnly === true || outer?.file === true) return;
+    const place = outer === undefined ? root : this.#sourceOf(outer);
+    const target = join(place, outer === undefined ? mount.target : mount.target.slice(outer.target.length));
+    const parent = makeInside(place, dirname(target), 0o755);
+    const link = join(parent, basename(target));
+    if (outer !== undefined && isLink(link)) unlinkSync(link);
+    // What a program has made there itself stays.
+    if (!existsSync(link)) symlinkSync(source, link);
   }
 
   /** Native clients (kubectl, helm) look for their account at a path that is not real here: a kubeconfig leads them. */
@@ -294,3 +307,5 @@ class BarePod implements PodSandbox {
     return { KUBECONFIG: file };
   }
 }
+
+const isLink = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;

@@ -70,7 +70,14 @@ export function writeRoot(input: RootOnDisk): { root: string; fstab: string } {
       );
   };
   lines.push(
-    { source: input.devices, target: join(root, "/dev"), type: "none", options: ["rbind", "ro"] },
+    ...(plan.ownDevices.length === 0
+      ? [{ source: input.devices, target: join(root, "/dev"), type: "none", options: ["rbind", "ro"] }]
+      : plan.ownDevices.map((name) => ({
+          source: join(input.devices, name),
+          target: join(root, "/dev", name),
+          type: "none",
+          options: ["bind"],
+        }))),
     {
       source: "devpts",
       target: join(root, "/dev/pts"),

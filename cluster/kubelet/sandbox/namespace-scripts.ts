@@ -18,8 +18,8 @@ export interface NamespaceScripts {
   readonly container: string;
   /** Stays outside the new process namespace and ends as its first process: `unshare --fork` loses the signal. */
   readonly wait: string;
-  /** `VOLUME PART …`: makes a directory in a memory volume, through no link. */
-  readonly subPath: string;
+  /** `VOLUME FILE|- PART …`: makes a directory in a memory volume, through no link, and an empty file in it. */
+  readonly inMemory: string;
   /** `WORKING_DIR COMMAND …`. */
   readonly exec: string;
 }
@@ -128,15 +128,19 @@ exec 4>&2 2>/dev/null
   exec "$@"
 )
 exit $?`,
-    subPath: `
+    inMemory: `
 cd "$1" || exit 1
-shift
+file=$2
+shift 2
 for part; do
   [ ! -L "$part" ] || { echo "$part is a symbolic link" >&2; exit 1; }
   [ -d "$part" ] || mkdir "$part" || exit 1
   chmod 777 "$part" 2>/dev/null
   cd -P "./$part" || exit 1
-done`,
+done
+[ "$file" = - ] && exit 0
+[ ! -L "./$file" ] || { echo "$file is a symbolic link" >&2; exit 1; }
+[ -e "./$file" ] || : > "./$file"`,
     exec: EXEC_SCRIPT,
   };
 }

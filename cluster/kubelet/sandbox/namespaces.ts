@@ -25,6 +25,7 @@ import {
   type SandboxContainer,
 } from "./sandbox.ts";
 import type { Tools } from "./tools.ts";
+import { isWithin } from "../volumes/inside.ts";
 
 export interface NamespacesOptions {
   readonly tools: Tools;
@@ -217,18 +218,14 @@ class NamespacesPod implements PodSandbox {
   }
 
   async startContainer(spec: ContainerSpec): Promise<SandboxContainer> {
-    const { client, scripts, inside } = this.#sandbox;
+    const { client } = this.#sandbox;
     for (const { type, source, subPath } of spec.mounts)
       if (type === "tmpfs" && subPath !== undefined)
-        await this.#sandbox.script(
-          scripts.subPath,
-          [`${inside}/pods/${this.#spec.uid}/mem/${source}`, ...subPath.split("/")],
-          `preparing subPath ${subPath} of the volume ${source}`,
-        );
+        await this.#makeInMemory(join(this.#memory, source), subPath, false);
     const container = await launchContainer({
       client,
       spec,
-      command: this.#command(spec),
+      command: await this.#command(spec),
       wrapped: true,
       pod: this.#spec,
       marker: this.#holder === undefined ? undefined : `TRAVELOPS_CONTAINER_ID=${spec.id}`,
@@ -252,13 +249,27 @@ class NamespacesPod implements PodSandbox {
     client.tell("limits-remove", { pod: this.#spec.uid });
   }
 
-  #command(spec: ContainerSpec): WrappedCommand {
+  /** Where the pod's memory volumes are; podhost alone sees them. */
+  get #memory(): string {
+    return join(this.#sandbox.inside, "pods", this.#spec.uid, "mem");
+  }
+
+  async #makeInMemory(volume: string, path: string, file: boolean): Promise<void> {
+    const parts = path.split("/").filter((part) => part !== "");
+    const name = file ? (parts.pop() ?? "-") : "-";
+    await this.#sandbox.script(
+      this.#sandbox.scripts.inMemory,
+      [volume, name, ...parts],
+      `preparing ${path} in the volume ${volume.slice(this.#memory.length + 1)}`,
+    );
+  }
+
+  async #command(spec: ContainerSpec): Promise<WrappedCommand> {
     const { scripts, options, inside, host, mountTable } = this.#sandbox;
     const { nsenter, unshare, setpriv, sh } = options.tools;
-    const memory = `${inside}/pods/${this.#spec.uid}`;
     const mounts = spec.mounts.map((mount) =>
       mount.type === "tmpfs"
-        ? { ...mount, type: "bind" as const, source: join(memory, "mem", mount.source, mount.subPath ?? "") }
+        ? { ...mount, type: "bind" as const, source: join(this.#memory, mount.source, mount.subPath ?? "") }
         : mount,
     );
     const plan = planRoot({
@@ -269,13 +280,16 @@ class NamespacesPod implements PodSandbox {
       files: spec.files,
       workingDir: spec.workingDir,
     });
+    const isInMemory = ({ volume }: { volume: string }): boolean => isWithin(this.#memory, volume);
+    for (const { volume, path, file } of plan.inVolumes.filter(isInMemory))
+      await this.#makeInMemory(volume, path.slice(volume.length), file);
     const { root, fstab } = writeRoot({
       directory: spec.directory,
-      plan,
+      plan: { ...plan, inVolumes: plan.inVolumes.filter((point) => !isInMemory(point)) },
       mountTable,
       masked: options.masked,
       devices: `${inside}/dev`,
-      sharedMemory: `${memory}/shm`,
+      sharedMemory: join(inside, "pods", this.#spec.uid, "shm"),
       empty: `${inside}/empty`,
     });
     const entered = this.#link === "host" ? [] : [`--net=${inside}/net/${this.#spec.uid}`];

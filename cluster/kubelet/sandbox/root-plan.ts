@@ -69,6 +69,15 @@ const DEVICE_POINTS = new Map<string, "dir" | "file">([
   ["/dev/pts", "dir"],
   ["/dev/termination-log", "file"],
 ]);
+/** What stands in /dev besides them. */
+const DEVICES = ["null", "zero", "full", "random", "urandom", "tty"];
+const DEVICE_LINKS = [
+  ["fd", "/proc/self/fd"],
+  ["ptmx", "pts/ptmx"],
+  ["stdin", "/proc/self/fd/0"],
+  ["stdout", "/proc/self/fd/1"],
+  ["stderr", "/proc/self/fd/2"],
+] as const;
 /** Where the hidden views stand. */
 const HIDDEN = "/.travelops";
 
@@ -84,6 +93,8 @@ export interface RootPlan {
   readonly directories: ReadonlyArray<{ path: string; mode: number }>;
   readonly links: ReadonlyArray<{ path: string; target: string }>;
   readonly files: ReadonlyArray<{ path: string; content: string }>;
+  /** Something is mounted below /dev that the shared one has no place for: these devices are bound one by one. */
+  readonly ownDevices: readonly string[];
   /** Mount points to be made inside volumes (host paths). */
   readonly inVolumes: ReadonlyArray<{ volume: string; path: string; file: boolean }>;
   /** In the order of mounting; `target` is inside the root. */
@@ -115,9 +126,11 @@ class Planner {
   readonly #hidden = new Map<string, string>();
   readonly #extra: Mount[] = [];
   readonly #inVolumes: { volume: string; path: string; file: boolean }[] = [];
+  readonly #ownDevices: boolean;
 
   constructor(input: RootPlanInput) {
     this.#input = input;
+    this.#ownDevices = input.mounts.some(({ target }) => target.startsWith("/dev/") && !DEVICE_POINTS.has(target));
   }
 
   plan(): RootPlan {
@@ -149,6 +162,14 @@ class Planner {
       }
     }
     this.#hidden.set(etcView, `${HIDDEN}/etc`);
+    if (this.#ownDevices) this.#addDevices();
+  }
+
+  #addDevices(): void {
+    for (const name of [...DEVICES, "console"]) this.#place(`/dev/${name}`, { kind: "file", content: "" });
+    for (const [name, target] of DEVICE_LINKS) this.#place(`/dev/${name}`, { kind: "link", target });
+    for (const [path, kind] of DEVICE_POINTS)
+      this.#place(path, kind === "file" ? { kind: "file", content: "" } : undefined);
   }
 
   #addView(path: string): void {
@@ -179,8 +200,6 @@ class Planner {
       this.#extra.push(mount);
       return;
     }
-    if (mount.target.startsWith("/dev/"))
-      throw new RootPlanError(`a volume cannot be mounted at ${mount.target}: /dev is read-only here`);
     this.#place(mount.target, { kind: "mount", mount });
   }
 
@@ -333,7 +352,14 @@ class Planner {
     };
     for (const [host, hidden] of this.#hidden) this.#place(hidden, { kind: "view", host, file: false });
     walk("/", this.#root);
-    return { directories, links, files, inVolumes: this.#inVolumes, mounts: byDepth([...mounts, ...this.#extra]) };
+    return {
+      directories,
+      links,
+      files,
+      ownDevices: this.#ownDevices ? DEVICES : [],
+      inVolumes: this.#inVolumes,
+      mounts: byDepth([...mounts, ...this.#extra]),
+    };
   }
 
   #point(
