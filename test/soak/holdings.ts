@@ -61,9 +61,20 @@ export function podDirectories(dataDir: string): number {
 /** Groups of pods and containers below those of this cluster process. */
 export function controlGroupsOf(cluster: number): number {
   const bases = ["", "memory", "pids", "cpu"].map((name) => path.join("/sys/fs/cgroup", name)).filter(existsSync);
-  return bases.flatMap((base) =>
-    readdirSync(base, { recursive: true, encoding: "utf8" }).filter((name) => ownBelow(name, cluster)),
-  ).length;
+  return bases.flatMap((base) => groupsBelow(base)).filter((name) => ownBelow(name, cluster)).length;
+}
+
+/** The `cgroup.procs` of a tree in which other programs' groups come and go while it is read. */
+function groupsBelow(directory: string): string[] {
+  try {
+    const entries = readdirSync(directory, { withFileTypes: true });
+    const own = entries.filter((entry) => entry.name === "cgroup.procs").map(({ name }) => path.join(directory, name));
+    const below = entries.filter((entry) => entry.isDirectory()).map(({ name }) => path.join(directory, name));
+    return [...own, ...below.flatMap(groupsBelow)];
+  } catch (error) {
+    if (["ENOENT", "ENODEV"].includes((error as NodeJS.ErrnoException).code ?? "")) return [];
+    throw error;
+  }
 }
 
 const ownBelow = (name: string, cluster: number): boolean =>
