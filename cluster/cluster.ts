@@ -10,7 +10,7 @@ import { planNodes } from "./kubelet/node/node-plan.ts";
 import { openSandbox, startNodes, type Nodes } from "./nodes.ts";
 import { furnish } from "./openshift/furniture.ts";
 import { startScheduler } from "./scheduler/start-scheduler.ts";
-import type { ClusterPorts } from "./network/egress/sibling-clusters.ts";
+import type { KnownCluster } from "./network/egress/sibling-clusters.ts";
 import type { Network } from "./network/start-network.ts";
 import type { SandboxChoice } from "./kubelet/sandbox/probe.ts";
 import type { Sandbox } from "./kubelet/sandbox/sandbox.ts";
@@ -34,8 +34,8 @@ export interface ClusterOptions {
   readonly compileCache?: string;
   /** A port of this machine's loopback that pods may reach, as `host.travelops.internal`. */
   readonly hostPort?: number;
-  /** Where clusters of this machine are served, so that pods reach them by name; undefined for one there is not. */
-  readonly clusterPorts?: (name: string) => ClusterPorts | undefined;
+  /** The clusters of this machine, this one among them, so that pods reach them by name; undefined for one there is not. */
+  readonly siblings?: (name: string) => KnownCluster | undefined;
   /** Programs that pods may call by name though the system's directories do not have them (kubectl, helm). */
   readonly programs?: Readonly<Record<string, string>>;
   /** Directories that no pod sees besides `dataDir`, or instead of it where they hold it. */

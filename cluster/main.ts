@@ -9,7 +9,7 @@ import { createCluster, type Cluster } from "./cluster.ts";
 import { returnMemoryWhenIdle } from "./idle-memory.ts";
 import { writeKubeconfig } from "./kubeconfig.ts";
 import type { ClusterMessage } from "./messages.ts";
-import type { ClusterPorts } from "./network/egress/sibling-clusters.ts";
+import type { KnownCluster } from "./network/egress/sibling-clusters.ts";
 import { parseOwner, watchOwner } from "./owner.ts";
 import type { SandboxChoice } from "./kubelet/sandbox/probe.ts";
 
@@ -59,10 +59,10 @@ function programs(): Record<string, string> {
 }
 
 /** What `cli` wrote down of each cluster beside this one. `name` is a DNS label, so it names no other place. */
-function clusterPorts(dataDir: string, name: string): ClusterPorts | undefined {
+function knownCluster(dataDir: string, name: string): KnownCluster | undefined {
   try {
     const text = readFileSync(path.join(path.dirname(dataDir), name, "cluster.json"), "utf8");
-    return (JSON.parse(text) as { ports?: ClusterPorts }).ports;
+    return JSON.parse(text) as KnownCluster;
   } catch {
     return undefined;
   }
@@ -82,7 +82,7 @@ async function start(dataDir: string): Promise<Cluster> {
     imagePackages: imagePackages(),
     programs: programs(),
     masked: values.mask,
-    clusterPorts: (name) => clusterPorts(dataDir, name),
+    siblings: (name) => knownCluster(dataDir, name),
     ...(process.env["NODE_COMPILE_CACHE"] === undefined ? {} : { compileCache: process.env["NODE_COMPILE_CACHE"] }),
     ...(values["host-port"] === undefined ? {} : { hostPort: Number(values["host-port"]) }),
     ...(values["images-file"] === undefined ? {} : { imagesFile: values["images-file"] }),

@@ -17,7 +17,8 @@ import { startSandbox } from "./kubelet/sandbox/start-sandbox.ts";
 import { findProgram } from "./kubelet/sandbox/tools.ts";
 import { UsageSampler } from "./kubelet/usage/usage-sampler.ts";
 import type { NodePlan } from "./kubelet/node/node-plan.ts";
-import { clusterAddresses } from "./network/address.ts";
+import { clusterAddresses, SIBLING_RANGE } from "./network/address.ts";
+import { ELSEWHERE } from "./network/egress/proxy.ts";
 import { siblingClusters } from "./network/egress/sibling-clusters.ts";
 import { startNetwork, type Network } from "./network/start-network.ts";
 
@@ -52,7 +53,6 @@ export async function startNodes(options: NodesOptions): Promise<Nodes> {
   const sources = kubeletSources(client("system:node:sources", NODE_GROUPS), signal, { clock, log });
   const catalogue = openCatalogue(cluster, directory);
   const sandbox = await options.sandbox;
-  const siblings = cluster.clusterPorts === undefined ? undefined : siblingClusters(cluster.clusterPorts);
   const kubelets: Kubelet[] = [];
   let network: Network | undefined;
   try {
@@ -63,6 +63,7 @@ export async function startNodes(options: NodesOptions): Promise<Nodes> {
     }
     const certificate = await control.pki.issueServer(`apps.${cluster.name}.travelops.localhost`, [
       `*.apps.${cluster.name}.travelops.localhost`,
+      `*.apps.${cluster.name}.travelops.internal`,
       "localhost",
       "127.0.0.1",
     ]);
@@ -80,7 +81,8 @@ export async function startNodes(options: NodesOptions): Promise<Nodes> {
       socketPath: dataplaneSocket(cluster),
       apiServer: { host: "127.0.0.1", port: control.port },
       egressMap: (host, port) =>
-        host === HOST_ALIAS && port === cluster.hostPort ? { host: "127.0.0.1", port } : siblings?.(host, port),
+        host === HOST_ALIAS && port === cluster.hostPort ? { host: "127.0.0.1", port, judgedAs: ELSEWHERE } : undefined,
+      ...(cluster.siblings === undefined ? {} : { siblings: siblingClusters(cluster.siblings) }),
       clock,
       log,
       signal,
@@ -141,6 +143,7 @@ export async function openSandbox(cluster: ClusterOptions, plan: NodePlan, apiSe
     masked: maskedOf(cluster),
     gateway: plan.gateway,
     serviceRange: plan.serviceRange,
+    siblingRange: SIBLING_RANGE,
     nodeAddresses: plan.nodeAddresses,
     clusterId: createHash("sha256").update(path.resolve(cluster.dataDir)).digest("hex").slice(0, 16),
     preload: path.join(import.meta.dirname, "network", "bare", "preload.cjs"),

@@ -52,6 +52,12 @@ export function parseRange(cidr: string): Range {
   };
 }
 
+/**
+ * Clusters of this machine as pods see them, the same in each: 10.127.INDEX.1 is a cluster's API, .2 its ingress. No
+ * cluster's own ranges come there.
+ */
+export const SIBLING_RANGE = "10.127.0.0/16";
+
 /** The addresses that every cluster has at the same place of its ranges. */
 export interface ClusterAddresses {
   readonly api: string;

@@ -236,6 +236,13 @@ export type HostListener =
   /** NodePort or LoadBalancer. */
   | { readonly kind: "service"; readonly service: string; readonly port: number; readonly protocol?: "UDP" };
 
+/** A part of a cluster beside this one (its API, its ingress), as pods reach it. */
+export interface SiblingAddress {
+  readonly address: string;
+  /** Ports of that address, and where each is on 127.0.0.1 of this machine. */
+  readonly ports: Readonly<Record<number, number>>;
+}
+
 export type ToDataplane =
   | {
       readonly type: "start";
@@ -243,11 +250,14 @@ export type ToDataplane =
       readonly snapshot: Delta;
       /** A dataplane before this one had policies: the kernel may hold pods to rules that nobody wants any more. */
       readonly rulesMayStand?: boolean;
+      /** A dataplane before this one may have told the kernel of Services. */
+      readonly servicesMayStand?: boolean;
     }
   | { readonly type: "delta"; readonly delta: Delta }
   | { readonly type: "listen"; readonly id: string; readonly listener: HostListener }
   | { readonly type: "unlisten"; readonly id: string }
-  | { readonly type: "forwarded"; readonly id: number; readonly answer: string | null };
+  | { readonly type: "forwarded"; readonly id: number; readonly answer: string | null }
+  | { readonly type: "sibling"; readonly id: number; readonly answer: SiblingAddress | null };
 
 export type PolicyEnforcement =
   | { readonly kind: "full" }
@@ -260,6 +270,8 @@ export type FromDataplane =
   | { readonly type: "listening"; readonly id: string }
   /** A DNS query for a name outside the cluster (base64), to ask the host's resolvers. */
   | { readonly type: "forward"; readonly id: number; readonly query: string }
+  /** A pod asks for a host of a cluster beside this one: where is it? */
+  | { readonly type: "sibling"; readonly id: number; readonly host: string }
   /** How far NetworkPolicies are enforced, once there are any. */
   | { readonly type: "policies"; readonly enforcement: PolicyEnforcement }
   | { readonly type: "log"; readonly level: "warn" | "error"; readonly message: string };

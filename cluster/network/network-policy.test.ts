@@ -1,5 +1,6 @@
 /** NetworkPolicies with real pods, in both sandboxes: through Services, and from pod to pod. */
 import { readdirSync, readFileSync } from "node:fs";
+import net from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   ENDPOINT_SLICES,
@@ -12,6 +13,7 @@ import {
 } from "@travelops/kube";
 import { chooseSandbox } from "../kubelet/sandbox/probe.ts";
 import { startLab, type Lab } from "../kubelet/testing/lab.ts";
+import { siblingClusters } from "./egress/sibling-clusters.ts";
 import { eventually } from "./testing/network-lab.ts";
 import type { NetworkPolicy } from "./controllers/network-policy.ts";
 
@@ -35,6 +37,7 @@ require('http').createServer((q, r) => {
     u.on('message', () => { say('open'); u.close() }); u.on('error', () => say('closed'));
     u.send('x', Number(port), host); setTimeout(() => { if (!r.headersSent) { say('closed'); u.close() } }, 700); return;
   }
+  if (kind === 'code') { net.connect(Number(port), host).on('error', (e) => say(e.code)); return; }
   if (kind === 'name') { require('dns').lookup(host, (e) => say(e ? 'closed' : 'open')); setTimeout(say, 1500, 'closed'); return; }
   const s = net.connect({ host, port: Number(port) });
   s.setTimeout(700, () => { say('closed'); s.destroy() });
@@ -63,9 +66,19 @@ for (const kind of ["namespaces", "bare"] as const) {
     let lab: Lab;
     let server = "";
     const clients: Record<string, string> = {};
+    /** Another cluster's API, as far as TCP goes; and the name that cluster has at the time. */
+    const east = net.createServer((socket) => socket.on("error", () => {}).end("pong"));
+    let eastIs = "east";
 
     beforeAll(async () => {
-      lab = await startLab(kind, { network: true });
+      await new Promise<void>((resolve) => east.listen(0, "127.0.0.1", resolve));
+      const { port: api } = east.address() as net.AddressInfo;
+      lab = await startLab(kind, {
+        network: true,
+        siblings: siblingClusters((name) =>
+          eastIs === name ? { index: 1, ports: { api, http: 1, https: 2 } } : undefined,
+        ),
+      });
       const run = (name: string, program: string, labels: Record<string, string>, port: number) =>
         lab.run(
           name,
@@ -105,7 +118,10 @@ for (const kind of ["namespaces", "bare"] as const) {
         ports: [{ name: "main", port: 8000, protocol: "TCP" }],
       });
     }, 60_000);
-    afterAll(() => lab?.close());
+    afterAll(async () => {
+      await lab?.close();
+      east.close();
+    });
 
     /** Whether `from` gets an answer. */
     async function tries(from: "friend" | "stranger", ...path: (string | number)[]): Promise<string> {
@@ -195,6 +211,36 @@ for (const kind of ["namespaces", "bare"] as const) {
       expect(await tries("stranger", "tcp", server, 8001)).toBe("closed");
       await Promise.all([undeny(), unallow()]);
       await soon(() => tries("stranger", "tcp", server, 8001), "open");
+    });
+
+    test("other clusters: reached by name while they are there, judged by the address they have for pods", async () => {
+      const api = (name: string, port: number) => tries("stranger", "tcp", `api.${name}.travelops.internal`, port);
+      expect(await Promise.all([api("east", 6443), api("east", 443), api("east", 22)])).toEqual([
+        ...["open", "open", "closed"],
+      ]);
+      expect(await tries("stranger", "tcp", "api.east.travelops.localhost", 6443)).toBe("open");
+      expect(await tries("stranger", "code", "api.west.travelops.internal", 6443)).toBe("ENOTFOUND");
+      const dns = { to: [{ namespaceSelector: {} }] };
+      const apply = (cidr: string) =>
+        policy("east", {
+          podSelector: { matchLabels: { app: "stranger" } },
+          policyTypes: ["Egress"],
+          egress: [dns, { to: [{ ipBlock: { cidr } }] }],
+        });
+      const unclose = await apply("10.127.2.0/24");
+      await soon(() => api("east", 6443), "closed");
+      await unclose();
+      const unopen = await apply("10.127.1.1/32");
+      await soon(() => tries("stranger", "tcp", "10.64.0.1", 443), "closed");
+      await soon(() => api("east", 6443), "open");
+      await unopen();
+      eastIs = "west";
+      await soon(() => tries("stranger", "code", "api.east.travelops.internal", 6443), "ENOTFOUND");
+      expect(await api("west", 6443)).toBe("open");
+    });
+
+    test.runIf(kind === "namespaces")("addresses that are nowhere fail at once", async () => {
+      expect(await tries("stranger", "code", "192.0.2.1", 443)).toBe("ENETUNREACH");
     });
 
     test.runIf(kind === "namespaces")("UDP: answers pass, strangers do not, whatever port they come from", async () => {

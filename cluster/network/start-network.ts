@@ -14,7 +14,9 @@ import { installCrdFolder } from "./crds/install-crds.ts";
 import { dialThrough, type DialOptions } from "./dial.ts";
 import { bareEgressEnv, egressEnv } from "./egress/env.ts";
 import { HostResolver } from "./egress/host-resolver.ts";
-import { serveEgress } from "./egress/proxy.ts";
+import { serveEgress, type MappedAddress } from "./egress/proxy.ts";
+import type { FindSibling } from "./egress/sibling-clusters.ts";
+import { SiblingDoors } from "./egress/sibling-doors.ts";
 import type { NetworkHost } from "./network-host.ts";
 import { installOpenShiftCrds } from "../openshift/furniture.ts";
 
@@ -41,8 +43,10 @@ export interface StartNetworkOptions {
   readonly socketPath: string;
   /** Bare sandbox: where the API server really listens. */
   readonly apiServer?: { readonly host: string; readonly port: number };
-  /** Names outside the cluster that stand for addresses of this machine (other clusters), for the egress proxy. */
-  readonly egressMap?: (host: string, port: number) => { host: string; port: number } | undefined;
+  /** Names outside the cluster that stand for ports of this machine, for the egress proxy. */
+  readonly egressMap?: (host: string, port: number) => MappedAddress | undefined;
+  /** Where the clusters of this machine are, for pods. */
+  readonly siblings?: FindSibling;
   readonly clock?: Clock;
   readonly log?: Logger;
   readonly signal?: AbortSignal;
@@ -88,12 +92,20 @@ export async function startNetwork(options: StartNetworkOptions): Promise<Networ
     drop: (id) => link.unlisten(id),
     log: (message) => log.warn(message),
   });
+  const bare = host.sandbox === "bare";
+  const find = options.siblings ?? (() => undefined);
+  const doors = new SiblingDoors({
+    find,
+    listen: bare ? undefined : (address, port) => host.listen(address, port),
+    log: (message) => log.warn(message),
+  });
   const link: DataplaneLink = new DataplaneLink({
     host,
     settings,
     clock,
     log,
     forward: (query) => resolver.ask(query),
+    sibling: (name) => doors.open(name),
     onPolicies: (enforcement) => controller.policiesEnforced(enforcement),
     onRestart: () => void listeners.reopen().then(() => controller.relook()),
   });
@@ -115,11 +127,10 @@ export async function startNetwork(options: StartNetworkOptions): Promise<Networ
     listeners.adopt("http", { kind: "http" }, opened.http);
     listeners.adopt("https", { kind: "https" }, opened.https);
     const listener = await host.listen(addresses.gateway, EGRESS_PORT);
-    const bare = host.sandbox === "bare";
     // In the bare sandbox every caller is this machine: there is no source to tell.
     egress = serveEgress(listener, {
       dial: (to, port, source) => dial(to, port, bare ? {} : { source }),
-      map: options.egressMap,
+      map: (name, port) => mapSibling(find, name, port) ?? options.egressMap?.(name, port),
     });
     environment = bare ? bareEgressEnv((listener.address() as net.AddressInfo).port) : egressEnv(cluster);
   } catch (error) {
@@ -141,11 +152,21 @@ export async function startNetwork(options: StartNetworkOptions): Promise<Networ
     async close() {
       stop.abort();
       egress?.close();
+      doors.close();
       controller.close();
       link.close();
       await crds.catch(() => {});
     },
   };
+}
+
+/** What the proxy makes of a name that cluster DNS knows, too: the same place, judged by the same address. */
+function mapSibling(find: FindSibling, host: string, port: number): MappedAddress | undefined {
+  const sibling = find(host);
+  const there = sibling?.ports[port];
+  return sibling === undefined || there === undefined
+    ? undefined
+    : { host: "127.0.0.1", port: there, judgedAs: sibling.address };
 }
 
 /** CRDs of the Gateway API and of OpenShift, where they are missing. */

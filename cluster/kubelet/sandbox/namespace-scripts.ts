@@ -2,19 +2,20 @@
  * The shell scripts of the namespaces sandbox. They are fixed texts: whatever varies is an argument, never part of a
  * script, so that no name of a pod can become code. Tools stand in them by absolute path.
  */
+import { RANGE_OPTIONS } from "./id-ranges.ts";
 import { EXEC_SCRIPT } from "./command-scripts.ts";
 import type { Tools } from "./tools.ts";
 
 export interface NamespaceScripts {
   /** PID 1: starts podhost, reaps orphans, hands SIGTERM on. */
   readonly init: string;
-  /** `DIR GATEWAY/LEN SERVICE_RANGE ETC_NAMES_FILE FSTAB [NODE_ADDRESS …]`. */
+  /** `DIR GATEWAY/LEN SERVICE_RANGE SIBLING_RANGE ETC_NAMES_FILE FSTAB [NODE_ADDRESS …]`. */
   readonly setUp: string;
-  /** `DIR UID INTERFACE|host ADDRESS/LEN GATEWAY MAC HOSTNAME [MEMORY_VOLUME OPTIONS …]`. */
+  /** `DIR UID INTERFACE|host ADDRESS GATEWAY MAC HOSTNAME [MEMORY_VOLUME OPTIONS …]`. What pods send goes by the gateway. */
   readonly podUp: string;
   /** `DIR UID INTERFACE`. */
   readonly podDown: string;
-  /** `FSTAB ROOT UID GID ROOT_OPTIONS PRIVILEGES PROCESS_LIMIT|- WORKING_DIR COUNT [NAME=value …] COMMAND …`. */
+  /** `FSTAB ROOT UID GID ID_MAPPERS|- ROOT_OPTIONS|- PRIVILEGES PROCESS_LIMIT|- WORKING_DIR COUNT [NAME=value …] COMMAND …`. */
   readonly container: string;
   /** Stays outside the new process namespace and ends as its first process: `unshare --fork` loses the signal. */
   readonly wait: string;
@@ -56,17 +57,20 @@ cd etc
 while IFS= read -r name; do
   [ -L "/etc/$name" ] && continue
   if [ -d "/etc/$name" ]; then mkdir "$name"; elif [ -f "/etc/$name" ]; then : > "$name"; fi
-done <"$4"
+done <"$5"
 cd ..
-${mount} -a -T "$5"
+${mount} -a -T "$6"
 ${ip} -batch - <<END
 link set lo up
 link add br0 address 02:00:00:00:00:01 type bridge
 addr add $2 dev br0
 link set br0 up
 route add local $3 dev lo
+route add local $4 dev lo
 END
-shift 5
+# Of an address that is nowhere a pod hears at once, instead of waiting for an answer.
+{ echo 1 > /proc/sys/net/ipv4/ip_forward; } 2>/dev/null || true
+shift 6
 for address; do ${ip} addr add "$address/32" dev br0; done`,
     podUp: `
 set -e
@@ -84,13 +88,15 @@ else
   ${ip} -batch - <<END
 link add $link type veth peer name eth0 address $6 netns ./net/$uid
 link set $link master br0 up
+link set $link type bridge_slave isolated on
 END
   ${nsenter} "--net=net/$uid" ${sh} -c '
     { echo 0 > /proc/sys/net/ipv4/ip_unprivileged_port_start; echo 1 > /proc/sys/net/ipv6/conf/eth0/disable_ipv6; } 2>/dev/null
     exec "$@"' sh ${ip} -batch - <<END
 link set lo up
-addr add $4 dev eth0
+addr add $4/32 dev eth0
 link set eth0 up
+route add $5 dev eth0 scope link
 route add default via $5
 END
 fi
@@ -114,12 +120,17 @@ while IFS=' ' read -r target options; do
 done < "$1.remount"
 cd "$2" && ${pivotRoot} . .travelops/old || fail "entering the container's root"
 cd / && ${umount} -l /.travelops/old || fail "leaving the host's root"
-[ "$5" = - ] || ${mount} -o "remount,bind,$5" / || fail "making the root read-only"
-uid=$3 gid=$4 privileges=$6 processes=$7
-shift 7
+[ "$6" = - ] || ${mount} -o "remount,bind,$6" / || fail "making the root read-only"
+uid=$3 gid=$4 mappers=$5 privileges=$7 processes=$8
+shift 8
 set -- ${sh} -c "$TRAVELOPS_ENTER" sh "$@"
 [ -z "$privileges" ] || set -- ${setpriv} $privileges "$@"
 [ "$processes" = - ] || set -- ${tools.prlimit ?? "prlimit"} "$processes" "$@"
+if [ "$mappers" != - ]; then
+  TRAVELOPS_PATH=$PATH PATH=$mappers
+  export TRAVELOPS_PATH PATH
+  exec ${unshare} -U ${RANGE_OPTIONS.join(" ")} -m -- ${sh} -c "$TRAVELOPS_AS_ROOT" sh "$uid:$gid" "$@"
+fi
 exec ${unshare} -U "--map-user=$uid" "--map-group=$gid" -m -- "$@"`,
     wait: `
 exec 4>&2 2>/dev/null

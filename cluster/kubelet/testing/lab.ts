@@ -9,6 +9,7 @@ import type { Clock } from "@travelops/kube/api/clock.ts";
 import { createLogger } from "@travelops/kube/api/logger.ts";
 import type { Pod } from "@travelops/kube/api/types/index.ts";
 import { NAMESPACES, PODS, SERVICE_ACCOUNTS } from "@travelops/kube/client/resources.ts";
+import type { FindSibling } from "../../network/egress/sibling-clusters.ts";
 import { startNetwork, type Network } from "../../network/start-network.ts";
 import { testCertificate } from "../../network/testing/certificate.ts";
 import { startApiUnderTest, type ApiUnderTest } from "../../../test/api-under-test.ts";
@@ -49,6 +50,8 @@ export interface LabOptions {
   readonly api?: ApiUnderTest;
   /** With DNS, Services and dials. */
   readonly network?: boolean;
+  /** Clusters beside this one, for pods of the lab's network. */
+  readonly siblings?: FindSibling;
   readonly podPidsLimit?: number;
   readonly clock?: Clock;
   readonly diskSpace?: () => Promise<DiskSpace>;
@@ -78,6 +81,7 @@ export async function startLab(kind: "namespaces" | "bare", options: LabOptions 
       masked: [directory],
       gateway: "10.128.0.1/16",
       serviceRange: "10.64.0.0/16",
+      siblingRange: "10.127.0.0/16",
       nodeAddresses: [],
       clusterId: `test-${directory.slice(-6)}`,
       ...(options.network === true ? { preload: PRELOAD, dataplaneSocket: socketPath } : {}),
@@ -91,6 +95,7 @@ export async function startLab(kind: "namespaces" | "bare", options: LabOptions 
             ingress: { http: [0], https: [0] },
             certificate: testCertificate(["*.apps.hub.travelops.localhost"]),
             socketPath,
+            ...(options.siblings === undefined ? {} : { siblings: options.siblings }),
           })
         : undefined;
     network?.ingressReady.catch(() => {});

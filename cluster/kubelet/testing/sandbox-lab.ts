@@ -44,6 +44,7 @@ export async function startSandboxLab(
     masked: [directory],
     gateway: "10.128.0.1/16",
     serviceRange: "10.64.0.0/16",
+    siblingRange: "10.127.0.0/16",
     nodeAddresses: ["10.128.1.1"],
     clusterId,
   });

@@ -34,6 +34,7 @@ function fakeHost() {
     clock: { ...systemClock, setTimeout: (run) => systemClock.setTimeout(run, 0) },
     log: silentLogger,
     forward: () => Promise.resolve(undefined),
+    sibling: () => Promise.resolve(undefined),
     onPolicies: () => {},
     onRestart: () => {},
   });

@@ -11,6 +11,7 @@ import type {
   PolicyConfig,
   PolicyEnforcement,
   ServiceConfig,
+  SiblingAddress,
   ToDataplane,
 } from "../config.ts";
 import type { HostSocket } from "./host-listeners.ts";
@@ -34,6 +35,7 @@ export interface DataplaneLinkOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly forward: (query: Buffer) => Promise<Buffer | undefined>;
+  readonly sibling: (host: string) => Promise<SiblingAddress | undefined>;
   /** How far NetworkPolicies are enforced. */
   readonly onPolicies: (enforcement: PolicyEnforcement) => void;
   /** The sockets of the host are gone with the old process. */
@@ -54,6 +56,7 @@ export class DataplaneLink {
   #daemon: NetworkDaemon | undefined;
   /** A policy went out once: what the kernel made of it outlives the dataplane, as long as the pods' network does. */
   #policiesKnown = false;
+  #startedBefore = false;
   #restarts = 0;
   #cancelRestart: (() => void) | undefined;
   #closed = false;
@@ -86,8 +89,15 @@ export class DataplaneLink {
       this.#ended(daemon, code);
     });
     this.#pending = {};
-    send(daemon, { type: "start", settings, snapshot: this.#snapshot(), rulesMayStand: this.#policiesKnown });
+    send(daemon, {
+      type: "start",
+      settings,
+      snapshot: this.#snapshot(),
+      rulesMayStand: this.#policiesKnown,
+      servicesMayStand: this.#startedBefore,
+    });
     this.#policiesKnown ||= this.#rows.policies.size > 0;
+    this.#startedBefore = true;
     this.#daemon = daemon;
     await ready.promise;
     log.debug("dataplane ready", { services: this.#rows.services.size });
@@ -152,6 +162,11 @@ export class DataplaneLink {
           () => send(daemon, { type: "forwarded", id: message.id, answer: null }),
         );
         return;
+      case "sibling": {
+        const answer = (found: SiblingAddress | undefined): void =>
+          send(daemon, { type: "sibling", id: message.id, answer: found ?? null });
+        return void this.#options.sibling(message.host).then(answer, () => answer(undefined));
+      }
       case "policies":
         return this.#options.onPolicies(message.enforcement);
       case "listening":

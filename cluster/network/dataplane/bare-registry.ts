@@ -5,6 +5,7 @@
 import net from "node:net";
 import type { ConnectionSource, Locate } from "./connector.ts";
 import type { PolicyGate } from "./policy-gate.ts";
+import type { Siblings } from "./siblings.ts";
 import type { DataplaneState, ServicePort } from "./state.ts";
 
 /** Where a pod has to connect to reach an address. */
@@ -41,6 +42,8 @@ export interface BareRegistryOptions {
   readonly state: DataplaneState;
   /** NetworkPolicies, as far as programs ask. */
   readonly gate: Pick<PolicyGate, "mayReach" | "holdsBack">;
+  /** Where a cluster beside this one is on this machine. */
+  readonly siblings: Pick<Siblings, "covers" | "onThisMachine">;
   /** Serves a connection that `source` made to a ClusterIP or to the gateway's ingress. */
   readonly accept: (socket: net.Socket, source: ConnectionSource, ip: string, port: number) => void;
 }
@@ -92,11 +95,12 @@ export class BareRegistry {
 
   /** Where `podIP` has to connect to reach `ip:port`. */
   async route(podIP: string, ip: string, port: number): Promise<Way> {
-    const { state, gate } = this.#options;
+    const { state, gate, siblings } = this.#options;
     if (ip === podIP) return wayTo(this.own(podIP, port));
     // Services are judged by the endpoint, when the connection is made.
     const isService = ip !== state.addresses.api && this.#target(ip, port) !== undefined;
     if (!isService && !gate.mayReach(podIP, ip, port)) return { kind: "denied" };
+    if (siblings.covers(ip)) return wayTo(siblings.onThisMachine(ip, port));
     if (!this.covers(ip)) return { kind: "outside" };
     const isIngress = ip === state.addresses.gateway && (port === 80 || port === 443);
     if (isIngress || isService) return wayTo(await this.#sourceListener(podIP, ip, port));

@@ -19,9 +19,11 @@ import { startDnsServer, type DnsServer, type ForwardQuery } from "./dns-server.
 import { FrontServer } from "./ingress/front-server.ts";
 import { SessionPool, UpstreamAgent } from "./ingress/upstream.ts";
 import type { Firewall } from "../policy/firewall.ts";
-import { resolveInCluster } from "./resolve.ts";
+import { resolveForPod, resolveInCluster } from "./resolve.ts";
 import { PolicyGate } from "./policy-gate.ts";
 import { ServiceProxy, sourceOf } from "./service-proxy.ts";
+import { ServiceTranslation } from "./service-translation.ts";
+import { Siblings, type AskSibling } from "./siblings.ts";
 import { startSocketServer, type SocketServer } from "./socket-server.ts";
 import { DataplaneState } from "./state.ts";
 import { UdpProxy } from "./udp-proxy.ts";
@@ -30,11 +32,13 @@ export interface DataplaneOptions {
   readonly settings: DataplaneSettings;
   readonly snapshot: Delta;
   readonly forward: ForwardQuery;
+  readonly sibling: AskSibling;
   readonly log: (message: string) => void;
   /** Told how far NetworkPolicies are enforced, when there are any. */
   readonly onPolicies?: (enforcement: PolicyEnforcement) => void;
   /** The pods' network may hold rules of a dataplane before this one. */
   readonly rulesMayStand?: boolean;
+  readonly servicesMayStand?: boolean;
   readonly now?: () => number;
   readonly random?: () => number;
   /** Where a mesh takes connections over. */
@@ -65,15 +69,27 @@ export async function startDataplane(options: DataplaneOptions): Promise<Datapla
     report: options.onPolicies ?? (() => {}),
   });
   const mayConnect: MayConnect = (source, endpoint) => gate.mayConnect(source, endpoint);
+  const siblings = new Siblings(options.sibling);
   const registry = new BareRegistry({
     state,
     gate,
+    siblings,
     accept: (socket, source, ip, port) => acceptBare(socket, source, ip, port),
   });
   const locate: Locate = bareMode ? registry.locate : (host, port) => ({ host, port });
   const connect = (options.connect ?? directConnect)(locate);
   const balancer = new Balancer(options.now ?? Date.now);
   const proxy = new ServiceProxy({ state, balancer, connect, mayConnect, log });
+  // A mesh has to see every connection; and where nothing is routed there is nothing to translate.
+  const translation =
+    bareMode || options.connect !== undefined
+      ? undefined
+      : new ServiceTranslation({
+          state,
+          openNetlink: async () => (await import("../netfilter/netlink-socket.ts")).openNetlink(),
+          rulesMayStand: options.servicesMayStand === true,
+          log,
+        });
   const udp = new UdpProxy({
     state,
     balancer,
@@ -108,6 +124,7 @@ export async function startDataplane(options: DataplaneOptions): Promise<Datapla
     if (delta.services !== undefined) {
       proxy.reconcile();
       udp.reconcile();
+      translation?.refresh(delta.services);
     }
   };
   front.refresh();
@@ -134,7 +151,13 @@ export async function startDataplane(options: DataplaneOptions): Promise<Datapla
 
   const inside: (DnsServer | net.Server)[] = [];
   if (!bareMode) {
-    inside.push(await startDnsServer({ state, forward: options.forward, random, log }, state.addresses.dns, 53));
+    inside.push(
+      await startDnsServer(
+        { state, forward: options.forward, sibling: siblings.find, random, log },
+        state.addresses.dns,
+        53,
+      ),
+    );
     for (const port of [80, 443] as const) inside.push(insideIngress(front, state.addresses.gateway, port, log));
   }
   const sockets: SocketServer = await startSocketServer({
@@ -142,11 +165,9 @@ export async function startDataplane(options: DataplaneOptions): Promise<Datapla
     dial,
     bare: bareMode ? registry : undefined,
     resolve: (name, type, namespace, podIP) =>
-      Promise.resolve(
-        gate.mayReach(podIP, state.addresses.dns, 53, "UDP")
-          ? resolveInCluster(state, name, type, namespace)
-          : { kind: "denied" },
-      ),
+      gate.mayReach(podIP, state.addresses.dns, 53, "UDP")
+        ? resolveForPod(state, siblings.find, name, type, namespace)
+        : Promise.resolve({ kind: "denied" }),
     log,
   });
 
@@ -178,6 +199,7 @@ export async function startDataplane(options: DataplaneOptions): Promise<Datapla
       proxy.close();
       udp.close();
       gate.close();
+      translation?.close();
       registry.close();
       front.close();
     },
@@ -192,7 +214,7 @@ const isNode = (ip: string): boolean =>
 async function openFirewall(rulesMayStand: boolean): Promise<Firewall> {
   const [{ Firewall: Made }, { openNetlink }] = await Promise.all([
     import("../policy/firewall.ts"),
-    import("../policy/netlink-socket.ts"),
+    import("../netfilter/netlink-socket.ts"),
   ]);
   return new Made(await openNetlink(), rulesMayStand);
 }
@@ -221,7 +243,13 @@ function addressFor(
   }
   const namespace = (sourceIP === undefined ? undefined : state.pods.get(sourceIP)?.namespace) ?? "default";
   const result = resolveInCluster(state, host, "A", namespace);
+  // The proxy knows the names and ports of clusters beside this one, and has not found this.
+  if (result.kind === "sibling")
+    throw connectionError("ENOTFOUND", `no cluster here has the name ${host}, or it serves nothing on port ${port}`);
   const first = result.kind === "records" ? result.records[0] : undefined;
+  // Names below localhost: what they mean is for the proxy to refuse.
+  if (typeof first === "string" && first.startsWith("127."))
+    throw connectionError("EOUTSIDE", `${host} is no name of the cluster`);
   if (typeof first === "string") return first;
   // Policies know addresses: whoever asked has to find the name's, and ask again.
   if ((result.kind === "outside" || first !== undefined) && heldPod !== undefined)

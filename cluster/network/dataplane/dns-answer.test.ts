@@ -145,6 +145,11 @@ describe("cluster DNS", () => {
     ["10-128-0-5.shop.pod.cluster.local", "A", "A 10.128.0.5"],
     ["10-128-0-5-1.shop.pod.cluster.local", "A", "nxdomain"],
     ["web.apps.hub.travelops.localhost", "A", "A 10.128.0.1"],
+    ["a.web.apps.hub.travelops.internal", "A", "A 10.128.0.1"],
+    ["web.apps.hub.travelops.internal", "AAAA", "nodata"],
+    ["api.hub.travelops.internal", "A", "sibling"],
+    ["web.apps.east.travelops.localhost", "AAAA", "sibling"],
+    ["host.travelops.internal", "A", "outside"],
     ["localhost", "A", "A 127.0.0.1"],
     ["dns-version.cluster.local", "TXT", "TXT 1.1.0"],
     ["example.org", "A", "outside"],
@@ -210,6 +215,7 @@ describe("DNS packets", () => {
   const options: DnsServerOptions = {
     state,
     forward: () => Promise.resolve(undefined),
+    sibling: (host) => Promise.resolve(host.includes(".east.") ? { address: "10.127.1.1", ports: {} } : undefined),
     random: () => 0,
     log: () => {},
   };
@@ -239,6 +245,18 @@ describe("DNS packets", () => {
     const negative = { name: "cluster.local", ttl: 5, data: { mname: "ns.dns.cluster.local", minimum: 5 } };
     expect((await answered(query("nope.shop.svc.cluster.local", "A"))).authorities).toMatchObject([negative]);
     expect((await answered(query("cluster.local", "SOA"))).answers).toMatchObject([negative]);
+  });
+
+  it("know other clusters as long as they are there", async () => {
+    const seen = async (name: string, type: RecordType): Promise<unknown[]> => {
+      const { rcode, answers } = await answered(query(name, type));
+      return [rcode, ...(answers ?? []).map(short)];
+    };
+    expect(await seen("API.east.travelops.internal", "A")).toEqual(["NOERROR", "A 10.127.1.1"]);
+    expect(await seen("api.east.travelops.internal", "AAAA")).toEqual(["NOERROR"]);
+    expect(await seen("api.east.travelops.localhost", "A")).toEqual(["NOERROR", "A 10.127.1.1"]);
+    expect(await seen("api.west.travelops.internal", "A")).toEqual(["NXDOMAIN"]);
+    expect(await seen("api.west.travelops.localhost", "A")).toEqual(["NOERROR", "A 127.0.0.1"]);
   });
 
   it("are cut off over UDP and whole over TCP", async () => {

@@ -3,6 +3,7 @@ import type { Answer, RecordType } from "dns-packet";
 import type { EndpointConfig, ServiceConfig } from "../config.ts";
 import { endpointLabel, type DataplaneState } from "./state.ts";
 import { parseIPv4 } from "../address.ts";
+import { internalDomain, parseSiblingName } from "../sibling-names.ts";
 
 export const TTL = 5;
 const VERSION_TTL = 28_800;
@@ -14,6 +15,8 @@ export type DnsResult =
   | { readonly kind: "nxdomain" }
   /** An ExternalName whose target is outside: resolve it and add the answer. */
   | { readonly kind: "cname"; readonly answers: readonly Answer[]; readonly target: string }
+  /** A host of a cluster beside this one: its address if there is such a cluster, else `unknown`. */
+  | { readonly kind: "sibling"; readonly host: string; readonly unknown: DnsResult }
   | { readonly kind: "outside" };
 
 const NXDOMAIN: DnsResult = { kind: "nxdomain" };
@@ -32,11 +35,17 @@ export function answerQuestion(state: DataplaneState, name: string, type: Record
     const labels = lower === clusterDomain ? [] : lower.slice(0, -clusterDomain.length - 1).split(".");
     return clusterName(state, asked, labels, type, depth);
   }
-  if (lower.endsWith(`.${appsDomain}`)) return type === "A" ? answer([a(asked, state.addresses.gateway)]) : NODATA;
-  if (lower === "localhost" || lower.endsWith(".localhost"))
-    return type === "A" ? answer([a(asked, "127.0.0.1")]) : NODATA;
-  return { kind: "outside" };
+  if (lower.endsWith(`.${appsDomain}`) || lower.endsWith(`.${internalDomain(appsDomain)}`))
+    return addressed(asked, type, state.addresses.gateway);
+  const isLocal = lower === "localhost" || lower.endsWith(".localhost");
+  const local = isLocal ? addressed(asked, type, "127.0.0.1") : undefined;
+  if (parseSiblingName(lower) !== undefined) return { kind: "sibling", host: lower, unknown: local ?? NXDOMAIN };
+  return local ?? { kind: "outside" };
 }
+
+/** What a name with one address answers. */
+export const addressed = (name: string, type: RecordType, address: string): DnsResult =>
+  type === "A" ? answer([a(name.replace(/\.$/, ""), address)]) : NODATA;
 
 function clusterName(
   state: DataplaneState,

@@ -2,7 +2,8 @@
 import dgram from "node:dgram";
 import net from "node:net";
 import dnsPacket, { type Answer, type Packet, type Question } from "dns-packet";
-import { answerQuestion, soa, type DnsResult } from "./dns-answer.ts";
+import { addressed, answerQuestion, soa, type DnsResult } from "./dns-answer.ts";
+import type { AskSibling } from "./siblings.ts";
 import type { DataplaneState } from "./state.ts";
 
 /** Asks the resolvers of the host; `undefined` when none answers. */
@@ -11,6 +12,7 @@ export type ForwardQuery = (query: Buffer) => Promise<Buffer | undefined>;
 export interface DnsServerOptions {
   readonly state: DataplaneState;
   readonly forward: ForwardQuery;
+  readonly sibling: AskSibling;
   readonly random: () => number;
   readonly log: (message: string) => void;
 }
@@ -58,6 +60,11 @@ async function respond(
     case "cname": {
       const next = await resolveOutside(options, result.target, question);
       return encode(query, [...result.answers, ...next], [], 0, maxSize, options);
+    }
+    case "sibling": {
+      const found = await options.sibling(result.host);
+      const known = found && addressed(question.name, question.type, found.address);
+      return respond(options, query, question, raw, known ?? result.unknown, maxSize);
     }
     case "outside": {
       // A bare label is nobody's business outside.

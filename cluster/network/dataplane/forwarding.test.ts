@@ -147,6 +147,7 @@ describe("the ingress", () => {
         fronts: Object.fromEntries(all.map((each) => [each.owner, each])),
       },
       forward: () => Promise.resolve(undefined),
+      sibling: () => Promise.resolve(undefined),
       log: () => {},
     });
     await register(7000, await listening(http.createServer(answering("web"))));

@@ -2,7 +2,7 @@
 import { flushCompileCache } from "node:module";
 import dgram from "node:dgram";
 import net from "node:net";
-import type { FromDataplane, ToDataplane } from "../config.ts";
+import type { FromDataplane, SiblingAddress, ToDataplane } from "../config.ts";
 import { startDataplane, type Dataplane } from "./dataplane.ts";
 
 const send = (message: FromDataplane): void => {
@@ -19,6 +19,14 @@ const forward = (query: Buffer): Promise<Buffer | undefined> =>
     send({ type: "forward", id, query: query.toString("base64") });
   });
 
+const asked = new Map<number, (answer: SiblingAddress | undefined) => void>();
+const sibling = (host: string): Promise<SiblingAddress | undefined> =>
+  new Promise((resolve) => {
+    const id = nextForward++;
+    asked.set(id, resolve);
+    send({ type: "sibling", id, host });
+  });
+
 let dataplane: Promise<Dataplane> | undefined;
 
 async function handle(message: ToDataplane, handle: unknown): Promise<void> {
@@ -28,7 +36,9 @@ async function handle(message: ToDataplane, handle: unknown): Promise<void> {
         settings: message.settings,
         snapshot: message.snapshot,
         rulesMayStand: message.rulesMayStand === true,
+        servicesMayStand: message.servicesMayStand === true,
         forward,
+        sibling,
         log,
         onPolicies: (enforcement) => send({ type: "policies", enforcement }),
       });
@@ -51,6 +61,9 @@ async function handle(message: ToDataplane, handle: unknown): Promise<void> {
       pending.delete(message.id);
       return resolve?.(message.answer === null ? undefined : Buffer.from(message.answer, "base64"));
     }
+    case "sibling":
+      asked.get(message.id)?.(message.answer ?? undefined);
+      return void asked.delete(message.id);
   }
 }
 

@@ -99,6 +99,7 @@ describe("what passes", () => {
         },
       },
       forward: () => Promise.resolve(undefined),
+      sibling: () => Promise.resolve(undefined),
       log: () => {},
     });
     const echo = net.createServer({ allowHalfOpen: true }, (socket) => {

@@ -18,6 +18,7 @@ export function egressEnv(cluster: {
     ".svc",
     `.${cluster.domain}`,
     `.apps.${cluster.name}.travelops.localhost`,
+    `.apps.${cluster.name}.travelops.internal`,
   ].join(",");
   return variables(proxy, direct);
 }

@@ -24,7 +24,8 @@ beforeAll(async () => {
       dials.push(host);
       return Promise.reject(Object.assign(new Error(`no ${host}`), { code: verdicts[host] ?? "EOUTSIDE" }));
     },
-    map: (host) => (host === "other.cluster" ? { host: "127.0.0.1", port: portOf(away) } : undefined),
+    map: (host) =>
+      host === "other.cluster" ? { host: "127.0.0.1", port: portOf(away), judgedAs: "10.127.1.1" } : undefined,
   });
 });
 afterAll(() => {
@@ -48,7 +49,8 @@ function get(url: string): Promise<{ status: number; body: string }> {
 it("reaches another cluster of this machine, unless a policy keeps the pod in", async () => {
   verdicts = {};
   expect(await get("http://other.cluster/")).toEqual({ status: 200, body: "from away" });
-  verdicts = { "192.0.2.1": "EPOLICY" };
+  expect(dials).toEqual(["10.127.1.1"]);
+  verdicts = { "10.127.1.1": "EPOLICY" };
   expect((await get("http://other.cluster/")).status).toBe(403);
 });
 

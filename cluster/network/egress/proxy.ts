@@ -8,11 +8,21 @@ import net from "node:net";
 import type { Duplex } from "node:stream";
 import { nodeHttp } from "@travelops/kube/api/node-http";
 
+/** Where on this machine a name leads, and the address that NetworkPolicies know it by. */
+export interface MappedAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly judgedAs: string;
+}
+
+/** Stands for this machine where NetworkPolicies ask for an address: only a rule that lets out everywhere has it. */
+export const ELSEWHERE = "192.0.2.1";
+
 export interface EgressOptions {
   /** Connects inside the cluster; rejects with code EOUTSIDE for what is not of it. */
   readonly dial: (host: string, port: number, source: string | undefined) => Promise<Duplex>;
   /** Addresses on this machine that pods may reach after all: other clusters' APIs and hosts. */
-  readonly map?: (host: string, port: number) => { host: string; port: number } | undefined;
+  readonly map?: (host: string, port: number) => MappedAddress | undefined;
 }
 
 const isLoopback = (address: string): boolean =>
@@ -30,7 +40,7 @@ async function connectTo(
 ): Promise<Duplex> {
   const mapped = options.map?.(host, port);
   try {
-    return await options.dial(mapped === undefined ? host : ELSEWHERE, port, source);
+    return await options.dial(mapped?.judgedAs ?? host, port, source);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ERESOLVE") return connectAllowed(options, host, port, source);
@@ -38,9 +48,6 @@ async function connectTo(
   }
   return mapped === undefined ? connectOutside(host, port, false) : connectOutside(mapped.host, mapped.port, true);
 }
-
-/** Stands for another cluster where NetworkPolicies ask for an address: only a rule that lets out everywhere has it. */
-const ELSEWHERE = "192.0.2.1";
 
 /** For a pod that NetworkPolicies hold back: to the first of the name's addresses that they let it reach. */
 async function connectAllowed(

@@ -1,4 +1,7 @@
-/** Clusters of this machine by the names they have outside, so that pods of one reach the API and hosts of another. */
+/** Clusters of this machine by the names they have for pods: where pods of one find the API and the hosts of another. */
+import { parseRange, SIBLING_RANGE } from "../address.ts";
+import type { SiblingAddress } from "../config.ts";
+import { parseSiblingName } from "../sibling-names.ts";
 
 /** Where a cluster is served on 127.0.0.1. */
 export interface ClusterPorts {
@@ -7,35 +10,35 @@ export interface ClusterPorts {
   readonly https: number;
 }
 
-export type AddressMap = (host: string, port: number) => { host: string; port: number } | undefined;
+export interface KnownCluster {
+  /** Decides the addresses it has for pods. */
+  readonly index: number;
+  readonly ports: ClusterPorts;
+}
 
-const API = /^api\.(?<cluster>[a-z0-9-]+)\.travelops\.(?:internal|localhost)$/;
-const HOST = /^(?:[a-z0-9-]+\.)+apps\.(?<cluster>[a-z0-9-]+)\.travelops\.localhost$/;
-const API_PORT = 6443;
+export type FindSibling = (host: string) => SiblingAddress | undefined;
+
+const range = parseRange(SIBLING_RANGE);
+const PER_CLUSTER = 256;
+const [API_ADDRESS, APPS_ADDRESS] = [1, 2];
+const [HTTP, HTTPS, API] = [80, 443, 6443];
 
 /**
- * `api.NAME.travelops.internal` at 6443, and, for clients that send names below `localhost` to a proxy at all, hosts below
- * `apps.NAME.travelops.localhost` at 80 and 443; or each at the port it has on this machine. `portsOf` is asked at each
- * connection: clusters come and go.
+ * The API at 6443 and 443, hosts at 80 and 443; or each at the port it has on this machine, which redirects may name.
+ * `clusterOf` is asked each time: clusters come and go.
  */
-export function siblingClusters(portsOf: (cluster: string) => ClusterPorts | undefined): AddressMap {
-  const there = (cluster: string | undefined, served: (ports: ClusterPorts) => number[][], port: number) => {
-    const ports = cluster === undefined ? undefined : portsOf(cluster);
-    const found = ports === undefined ? undefined : served(ports).find((known) => known.includes(port))?.[1];
-    return found === undefined ? undefined : { host: "127.0.0.1", port: found };
-  };
-  return (name, port) => {
-    const host = name.toLowerCase();
-    return (
-      there(API.exec(host)?.groups?.["cluster"], ({ api }) => [[API_PORT, api]], port) ??
-      there(
-        HOST.exec(host)?.groups?.["cluster"],
-        ({ http, https }) => [
-          [80, http],
-          [443, https],
-        ],
-        port,
-      )
-    );
+export function siblingClusters(clusterOf: (name: string) => KnownCluster | undefined): FindSibling {
+  return (host) => {
+    const name = parseSiblingName(host.toLowerCase().replace(/\.$/, ""));
+    const known = name === undefined ? undefined : clusterOf(name.cluster);
+    if (name === undefined || known === undefined) return undefined;
+    const { api, http, https } = known.ports;
+    const base = known.index * PER_CLUSTER;
+    return name.part === "api"
+      ? { address: range.at(base + API_ADDRESS), ports: { [api]: api, [HTTPS]: api, [API]: api } }
+      : {
+          address: range.at(base + APPS_ADDRESS),
+          ports: { [http]: http, [https]: https, [HTTP]: http, [HTTPS]: https },
+        };
   };
 }

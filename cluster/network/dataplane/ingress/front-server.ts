@@ -2,6 +2,7 @@
  * The ingress's servers. A connection's first bytes say what it speaks: TLS (passed through by SNI, or ended
  * here), HTTP/2 with prior knowledge, or HTTP/1.1; so every port may take any of them.
  */
+import { X509Certificate } from "node:crypto";
 import type http from "node:http";
 import http2 from "node:http2";
 import type net from "node:net";
@@ -31,6 +32,14 @@ export interface EntryPoint {
   readonly httpsPort: number;
   readonly tls: "only" | "never" | "either";
   readonly hostname?: string;
+}
+
+function isFor({ cert }: { cert: string }, name: string): boolean {
+  try {
+    return new X509Certificate(cert).checkHost(name) !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 export class FrontServer {
@@ -193,9 +202,10 @@ export class FrontServer {
   }
 
   #contextFor(name: string): tls.SecureContext | undefined {
-    const certificate = this.#table.certificate(name.toLowerCase());
-    if (certificate === undefined) return undefined;
     const key = name.toLowerCase();
+    const certificate = this.#table.certificate(key);
+    // Only the cluster's own has the name that pods say, unless the host's was made for it.
+    if (certificate === undefined || (this.#table.saidByPods(key) && !isFor(certificate, key))) return undefined;
     let context = this.#contexts.get(key);
     if (context === undefined) {
       try {

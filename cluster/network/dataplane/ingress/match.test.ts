@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { HttpMatch, HttpRule } from "../../config.ts";
-import { front, host, match, rule } from "../../testing/fixtures.ts";
+import { front, host, match, rule, to } from "../../testing/fixtures.ts";
 import {
   compareRules,
   hostCandidates,
@@ -11,6 +11,7 @@ import {
   type RankedRule,
   type RequestHead,
 } from "./match.ts";
+import { planRequest } from "./request-plan.ts";
 import { RouteTable } from "./route-table.ts";
 
 const head = (path: string, extra: Partial<RequestHead> = {}): RequestHead => ({
@@ -150,6 +151,41 @@ describe("precedence among rules", () => {
         },
       ),
     );
+  });
+});
+
+describe("hosts as pods say them", () => {
+  const rules = [rule([to("shop/web", 80)])];
+  const table = new RouteTable(
+    [
+      front("Route/ns/web", [host("web.apps.hub.travelops.localhost", rules, { http: "redirect" })]),
+      front("Route/ns/said", [host("said.apps.hub.travelops.internal", rules)]),
+      front("HTTPRoute/ns/any", [host("*", rules)]),
+    ],
+    "apps.hub.travelops.localhost",
+  );
+  const plan = (authority: string, scheme: "http" | "https") => {
+    const found = planRequest(
+      { table, clusterName: "hub", random: () => 0 },
+      { method: "GET", url: "/x?y", authority, headers: {}, remoteAddress: "127.0.0.1" },
+      { scheme, publicPort: scheme === "http" ? 18080 : 18443, httpsPort: 18443 },
+    );
+    return found.kind === "forward"
+      ? `${found.owner} ${String(found.headers["x-forwarded-port"])}`
+      : found.kind === "redirect"
+        ? found.location
+        : found.kind;
+  };
+  it.each([
+    ["web.apps.hub.travelops.internal", "https", "Route/ns/web 443"],
+    ["WEB.apps.hub.travelops.internal:443", "https", "Route/ns/web 443"],
+    ["web.apps.hub.travelops.localhost", "https", "Route/ns/web 18443"],
+    ["said.apps.hub.travelops.localhost", "https", "Route/ns/said 18443"],
+    ["web.apps.hub.travelops.internal", "http", "https://web.apps.hub.travelops.internal/x?y"],
+    ["typo.apps.hub.travelops.internal", "https", "page"],
+    ["web.apps.east.travelops.internal", "https", "HTTPRoute/ns/any 18443"],
+  ] as const)("%s by %s → %s", (authority, scheme, expected) => {
+    expect(plan(authority, scheme)).toBe(expected);
   });
 });
 

@@ -75,10 +75,14 @@ export interface PlanOptions {
   readonly random: () => number;
 }
 
-export function planRequest(options: PlanOptions, incoming: IncomingHead, entry: Entry): Plan {
+export function planRequest(options: PlanOptions, incoming: IncomingHead, reached: Entry): Plan {
   const { table } = options;
   const { path, search } = splitUrl(incoming.url);
-  const hostname = requestedHost(incoming.authority, entry);
+  const hostname = requestedHost(incoming.authority, reached);
+  // Pods, of other clusters too, know the well-known ports only.
+  const entry = table.saidByPods(hostname)
+    ? { ...reached, publicPort: defaultPort(reached.scheme), httpsPort: defaultPort("https") }
+    : reached;
   const head: RequestHead = {
     method: incoming.method,
     path,

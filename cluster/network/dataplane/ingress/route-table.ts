@@ -1,5 +1,6 @@
 /** All hosts that the ingress serves, looked up by request. Rebuilt when a front changes; reads are map lookups. */
 import type { FrontConfig, HostConfig, WeightedBackend } from "../../config.ts";
+import { internalDomain } from "../../sibling-names.ts";
 import { compareRules, hostCandidates, matches, type RankedRule, type RequestHead } from "./match.ts";
 
 export type Scheme = "http" | "https";
@@ -29,9 +30,11 @@ interface HostEntry {
 export class RouteTable {
   readonly #hosts = new Map<string, HostEntry>();
   readonly #appsDomain: string;
+  readonly #internalDomain: string;
 
   constructor(fronts: Iterable<FrontConfig>, appsDomain: string) {
     this.#appsDomain = `.${appsDomain}`;
+    this.#internalDomain = `.${internalDomain(appsDomain)}`;
     for (const front of fronts) for (const host of front.hosts) this.#add(front, host);
     for (const entry of this.#hosts.values()) {
       entry.rules.sort(compareRules);
@@ -40,15 +43,26 @@ export class RouteTable {
   }
 
   #add(front: FrontConfig, host: HostConfig): void {
-    const name = host.hostname.toLowerCase();
+    const name = this.#canonical(host.hostname.toLowerCase());
     const entry = this.#hosts.get(name) ?? { rules: [], hosts: [] };
     this.#hosts.set(name, entry);
     entry.hosts.push({ front, host });
     host.rules.forEach((rule, index) => entry.rules.push({ front, host, rule, index }));
   }
 
+  /** Whether a host is said as pods say it. */
+  saidByPods(hostname: string): boolean {
+    return hostname.endsWith(this.#internalDomain);
+  }
+
+  /** `X.apps.CLUSTER.travelops.internal` is the host that people know below `localhost`. */
+  #canonical(hostname: string): string {
+    return this.saidByPods(hostname) ? hostname.slice(0, -this.#internalDomain.length) + this.#appsDomain : hostname;
+  }
+
   /** Candidates, the most specific first. Names of our own apps domain never fall to a catch-all: a typo gets a 404 that helps. */
-  #entries(hostname: string): HostEntry[] {
+  #entries(said: string): HostEntry[] {
+    const hostname = this.#canonical(said);
     const found: HostEntry[] = [];
     for (const candidate of hostCandidates(hostname)) {
       if (candidate === "*" && hostname.endsWith(this.#appsDomain)) continue;
@@ -104,7 +118,9 @@ export class RouteTable {
 
   /** Whether somebody asked for this very host, be it by a wildcard; who takes just any does not count. */
   serves(hostname: string): boolean {
-    return hostCandidates(hostname).some((candidate) => candidate !== "*" && this.#hosts.has(candidate));
+    return hostCandidates(this.#canonical(hostname)).some(
+      (candidate) => candidate !== "*" && this.#hosts.has(candidate),
+    );
   }
 
   /** Host names to show to whoever asked for one that does not exist. */
