@@ -2,7 +2,6 @@
  * The shell scripts of the namespaces sandbox. They are fixed texts: whatever varies is an argument, never part of a
  * script, so that no name of a pod can become code. Tools stand in them by absolute path.
  */
-import { RANGE_OPTIONS } from "./id-ranges.ts";
 import { EXEC_SCRIPT } from "./command-scripts.ts";
 import type { Tools } from "./tools.ts";
 
@@ -11,11 +10,11 @@ export interface NamespaceScripts {
   readonly init: string;
   /** `DIR GATEWAY/LEN SERVICE_RANGE SIBLING_RANGE ETC_NAMES_FILE FSTAB [NODE_ADDRESS …]`. */
   readonly setUp: string;
-  /** `DIR UID INTERFACE|host ADDRESS GATEWAY MAC HOSTNAME [MEMORY_VOLUME OPTIONS …]`. What pods send goes by the gateway. */
+  /** `DIR UID INTERFACE|host ADDRESS/LEN GATEWAY MAC HOSTNAME [MEMORY_VOLUME OPTIONS …]`. */
   readonly podUp: string;
   /** `DIR UID INTERFACE`. */
   readonly podDown: string;
-  /** `FSTAB ROOT UID GID ID_MAPPERS|- ROOT_OPTIONS|- PRIVILEGES PROCESS_LIMIT|- WORKING_DIR COUNT [NAME=value …] COMMAND …`. */
+  /** `FSTAB ROOT UID GID ROOT_OPTIONS PRIVILEGES PROCESS_LIMIT|- WORKING_DIR COUNT [NAME=value …] COMMAND …`. */
   readonly container: string;
   /** Stays outside the new process namespace and ends as its first process: `unshare --fork` loses the signal. */
   readonly wait: string;
@@ -88,15 +87,13 @@ else
   ${ip} -batch - <<END
 link add $link type veth peer name eth0 address $6 netns ./net/$uid
 link set $link master br0 up
-link set $link type bridge_slave isolated on
 END
   ${nsenter} "--net=net/$uid" ${sh} -c '
     { echo 0 > /proc/sys/net/ipv4/ip_unprivileged_port_start; echo 1 > /proc/sys/net/ipv6/conf/eth0/disable_ipv6; } 2>/dev/null
     exec "$@"' sh ${ip} -batch - <<END
 link set lo up
-addr add $4/32 dev eth0
+addr add $4 dev eth0
 link set eth0 up
-route add $5 dev eth0 scope link
 route add default via $5
 END
 fi
@@ -120,17 +117,12 @@ while IFS=' ' read -r target options; do
 done < "$1.remount"
 cd "$2" && ${pivotRoot} . .travelops/old || fail "entering the container's root"
 cd / && ${umount} -l /.travelops/old || fail "leaving the host's root"
-[ "$6" = - ] || ${mount} -o "remount,bind,$6" / || fail "making the root read-only"
-uid=$3 gid=$4 mappers=$5 privileges=$7 processes=$8
-shift 8
+[ "$5" = - ] || ${mount} -o "remount,bind,$5" / || fail "making the root read-only"
+uid=$3 gid=$4 privileges=$6 processes=$7
+shift 7
 set -- ${sh} -c "$TRAVELOPS_ENTER" sh "$@"
 [ -z "$privileges" ] || set -- ${setpriv} $privileges "$@"
 [ "$processes" = - ] || set -- ${tools.prlimit ?? "prlimit"} "$processes" "$@"
-if [ "$mappers" != - ]; then
-  TRAVELOPS_PATH=$PATH PATH=$mappers
-  export TRAVELOPS_PATH PATH
-  exec ${unshare} -U ${RANGE_OPTIONS.join(" ")} -m -- ${sh} -c "$TRAVELOPS_AS_ROOT" sh "$uid:$gid" "$@"
-fi
 exec ${unshare} -U "--map-user=$uid" "--map-group=$gid" -m -- "$@"`,
     wait: `
 exec 4>&2 2>/dev/null

@@ -56,7 +56,6 @@ export class DataplaneLink {
   #daemon: NetworkDaemon | undefined;
   /** A policy went out once: what the kernel made of it outlives the dataplane, as long as the pods' network does. */
   #policiesKnown = false;
-  #startedBefore = false;
   #restarts = 0;
   #cancelRestart: (() => void) | undefined;
   #closed = false;
@@ -89,15 +88,8 @@ export class DataplaneLink {
       this.#ended(daemon, code);
     });
     this.#pending = {};
-    send(daemon, {
-      type: "start",
-      settings,
-      snapshot: this.#snapshot(),
-      rulesMayStand: this.#policiesKnown,
-      servicesMayStand: this.#startedBefore,
-    });
+    send(daemon, { type: "start", settings, snapshot: this.#snapshot(), rulesMayStand: this.#policiesKnown });
     this.#policiesKnown ||= this.#rows.policies.size > 0;
-    this.#startedBefore = true;
     this.#daemon = daemon;
     await ready.promise;
     log.debug("dataplane ready", { services: this.#rows.services.size });
