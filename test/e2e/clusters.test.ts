@@ -75,6 +75,21 @@ test("two are created at once, with ranges, certificates and contexts of their o
   expect((await run("kubectl", "get", "nodes", "-o", "name")).stdout).toContain("node/hub-node-1");
 });
 
+/** What a pod of `east` hears of another cluster's API, by its name there and without a proxy. */
+async function heardBy(pod: string, cluster: string, ca: string): Promise<string> {
+  const program = `const [host, ca] = process.argv.slice(1);
+    require("https").get({ host, port: 6443, path: "/healthz", ca: Buffer.from(ca, "base64"), agent: false },
+      (answer) => answer.pipe(process.stdout)).on("error", (error) => console.log(error.code))`;
+  const host = `api.${cluster}.travelops.internal`;
+  return (await kubectl("east", "exec", pod, "--", "node", "-e", program, host, ca)).trim();
+}
+const authorityOf = (name: string): Promise<string> =>
+  kubectl(
+    name,
+    ...["config", "view", "--raw", "-o"],
+    `jsonpath={.clusters[?(@.name=="${name}")].cluster.certificate-authority-data}`,
+  );
+
 test("a pod runs in one, and nowhere else", async () => {
   await until("the default service account is there", () => kubectl("east", "get", "serviceaccount", "default"));
   await kubectl("east", "run", "sleeper", "--image=busybox", "--", "sleep", "1000");
@@ -82,6 +97,13 @@ test("a pod runs in one, and nowhere else", async () => {
   expect(await kubectl("west", "get", "pods", "-o", "name")).toBe("");
   const report = JSON.parse((await run("status", "-o", "json")).stdout) as StatusReport;
   expect(report.pods).toContainEqual({ cluster: "east", running: 1, ready: 1, total: 1 });
+});
+
+test("a pod reaches the other clusters, whose own certificates answer", async () => {
+  const [hub, west] = await Promise.all([authorityOf("hub"), authorityOf("west")]);
+  expect(await heardBy("sleeper", "hub", hub)).toBe("ok");
+  expect(await heardBy("sleeper", "west", west)).toBe("ok");
+  expect(await heardBy("sleeper", "west", hub)).toMatch(/CERT|VERIFY/);
 });
 
 test("one that is killed takes its own pods along, and nothing else; it is told, and can be started again", async () => {
@@ -122,6 +144,7 @@ test("a deleted one is gone with its state and its context", async () => {
   await until("nothing of it is left", () => survivors(tree, path.join(dataDir, "clusters", "west")).length === 0);
   expect(await states()).toEqual(["hub running", "east running"]);
   expect(existsSync(path.join(dataDir, "clusters", "west"))).toBe(false);
+  expect(await heardBy("sleeper", "west", "")).toBe("ENOTFOUND");
   expect((await run("kubectl", "config", "get-contexts", "-o", "name")).stdout.trim().split("\n").toSorted()).toEqual([
     "east",
     "hub",
