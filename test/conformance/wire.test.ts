@@ -1,19 +1,13 @@
 /** What HTTP clients see of lists, watches and media types, on either API server. */
-import { readFileSync } from "node:fs";
-import https from "node:https";
 import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ApiUnderTest, startApiUnderTest } from "../api-under-test.ts";
+import { type Answer, type Ask, jsonOf, wireClient } from "./wire-client.ts";
 
 const NAMESPACE = "/api/v1/namespaces/wire";
 const MAPS = `${NAMESPACE}/configmaps`;
 const FUTURE = "999999999";
 
-interface Answer {
-  readonly code: number;
-  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
-  readonly bytes: Buffer;
-}
 interface Listed {
   readonly kind: string;
   readonly apiVersion: string;
@@ -39,50 +33,18 @@ interface Frame {
   };
 }
 
-const jsonOf = <T>({ bytes }: Answer): T => JSON.parse(bytes.toString("utf8")) as T;
 const namesOf = ({ items }: Listed): string => items.map(({ metadata }) => metadata.name).join(" ");
 const as = (form: string): Record<string, string> => ({ accept: `application/json;as=${form};v=v1;g=meta.k8s.io` });
 
 describe("over the wire", () => {
   let api: ApiUnderTest;
-  let ask: (method: string, path: string, headers?: Record<string, string>, body?: object) => Promise<Answer>;
+  let ask: Ask;
   /** Resource versions by the name of what was created. */
   const versions: Record<string, string> = {};
 
   beforeAll(async () => {
     api = await startApiUnderTest();
-    const config = JSON.parse(readFileSync(api.kubeconfig, "utf8")) as {
-      clusters: [{ cluster: { server: string; "certificate-authority-data": string } }];
-      users: [{ user: { token: string } }];
-    };
-    const { cluster } = config.clusters[0];
-    const ca = Buffer.from(cluster["certificate-authority-data"], "base64");
-    ask = (method, path, headers = {}, body) =>
-      new Promise((resolve, reject) => {
-        const text = body === undefined ? undefined : JSON.stringify(body);
-        const request = https.request(
-          `${cluster.server}${path}`,
-          {
-            method,
-            ca,
-            headers: {
-              authorization: `Bearer ${config.users[0].user.token}`,
-              ...(text === undefined ? {} : { "content-type": "application/json", "content-length": text.length }),
-              ...headers,
-            },
-          },
-          (response) => {
-            const parts: Buffer[] = [];
-            response.on("data", (part: Buffer) => parts.push(part));
-            response.on("error", reject);
-            response.on("end", () =>
-              resolve({ code: response.statusCode ?? 0, headers: response.headers, bytes: Buffer.concat(parts) }),
-            );
-          },
-        );
-        request.on("error", reject);
-        request.end(text);
-      });
+    ask = wireClient(api);
     await ask("POST", "/api/v1/namespaces", {}, { apiVersion: "v1", kind: "Namespace", metadata: { name: "wire" } });
     for (const name of ["a", "b", "c", "d", "e"]) await make(name, { n: name });
     await ask("DELETE", `${MAPS}/b`);
@@ -343,6 +305,42 @@ describe("over the wire", () => {
       );
     });
 
+    test.each([
+      [
+        `${MAPS}/a`,
+        "PartialObjectMetadataList",
+        406,
+        "you requested PartialObjectMetadataList, but the requested object is not a list (*core.ConfigMap)",
+      ],
+      [
+        MAPS,
+        "PartialObjectMetadata",
+        406,
+        "you requested PartialObjectMetadata, but the requested object is a list (*core.ConfigMapList)",
+      ],
+      [
+        "/apis/rbac.authorization.k8s.io/v1/clusterroles",
+        "PartialObjectMetadata",
+        406,
+        "you requested PartialObjectMetadata, but the requested object is a list (*rbac.ClusterRoleList)",
+      ],
+      [
+        "/apis/apiregistration.k8s.io/v1/apiservices/v1.",
+        "PartialObjectMetadataList",
+        406,
+        "you requested PartialObjectMetadataList, but the requested object is not a list (*apiregistration.APIService)",
+      ],
+    ])("%s is not %s", async (path, form, code, message) => {
+      const answer = await ask("GET", path, as(form));
+      expect([answer.code, jsonOf<Refused>(answer).message]).toEqual([code, message]);
+    });
+
+    test("a watch is never YAML", async () => {
+      const answer = await ask("GET", `${MAPS}?watch=1&timeoutSeconds=1`, { accept: "application/yaml" });
+      expect([answer.code, answer.headers["content-type"]]).toEqual([406, "application/yaml"]);
+      expect(answer.bytes.toString("utf8")).toContain("application/vnd.kubernetes.protobuf;stream=watch");
+    });
+
     test("a client without a name is an unknown manager", async () => {
       const made = jsonOf<{ metadata: { managedFields: { manager: string }[] } }>(await make("late", {}));
       expect(made.metadata.managedFields[0]?.manager).toBe("unknown");
@@ -362,9 +360,13 @@ describe("over the wire", () => {
         expect([answer.headers["content-encoding"], answer.headers["vary"]]).toEqual(["gzip", "Accept-Encoding"]);
         expect(gunzipSync(answer.bytes).includes("xxxxxxxxxx")).toBe(true);
       }
+      // A weight, whichever, makes the name one that upstream does not know.
       for (const [path, encoding] of [
         [MAPS, undefined],
         [MAPS, "deflate"],
+        [MAPS, "gzip;q=0"],
+        [MAPS, "gzip;q=0.5, identity"],
+        [MAPS, "identity"],
         [`${MAPS}/a`, "gzip"],
       ] as const)
         expect((await got(path, encoding)).headers["content-encoding"]).toBeUndefined();

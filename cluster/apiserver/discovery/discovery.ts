@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { formatApiVersion, notAcceptable } from "@travelops/kube";
 import { header, type ApiCall } from "../request/api-call.ts";
-import { parseAccept } from "../request/negotiation.ts";
+import { parseAccept, PROTOBUF } from "../request/negotiation.ts";
 import { objectReply, type Reply } from "../request/reply.ts";
 import type { Registry, ServedResource } from "../registry/registry.ts";
 import type { ServerCore } from "../server-options.ts";
@@ -140,6 +140,7 @@ function formOf(call: ApiCall): Form {
   const accept = header(call.headers, "accept");
   if (accept === "") return { kind: "legacy" };
   for (const { type, parameters } of parseAccept(accept)) {
+    if (type === PROTOBUF && !parameters.has("as")) return { kind: "legacy" };
     if (type !== "application/json" && type !== "*/*" && type !== "application/*") continue;
     const as = parameters.get("as");
     if (as === undefined) return { kind: "legacy" };

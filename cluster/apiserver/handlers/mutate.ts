@@ -57,7 +57,7 @@ export async function handleCreate(
   if (resource.row.namespaced && info.namespace === "") {
     throw methodNotAllowed();
   }
-  presenterOf(call);
+  presenterOf(call, resource);
   const context = writeContext(core, call, info);
   const object = await decodeObject(call, resource);
   checkNamespace(resource, object, info.namespace);
@@ -80,7 +80,7 @@ export async function handleUpdate(
   info: ResourceRequest,
   resource: ServedResource,
 ): Promise<Reply> {
-  presenterOf(call);
+  presenterOf(call, resource);
   const context = writeContext(core, call, info);
   const object = await decodeObject(call, resource);
   checkNamespace(resource, object, info.namespace);
@@ -152,7 +152,7 @@ export async function handleDelete(
   info: ResourceRequest,
   resource: ServedResource,
 ): Promise<Reply> {
-  presenterOf(call);
+  presenterOf(call, resource);
   const context = writeContext(core, call, info);
   const options = await deleteOptions(call);
   const key = { table: resource.table, namespace: info.namespace, name: info.name };
@@ -166,7 +166,7 @@ export async function handleDeleteCollection(
   info: ResourceRequest,
   resource: ServedResource,
 ): Promise<Reply> {
-  const presenter = presenterOf(call);
+  const presenter = presenterOf(call, resource);
   const context = writeContext(core, call, info);
   const options = await deleteOptions(call);
   const selected = selectAll(core, info, resource, parseListOptions(call.query, false));

@@ -169,7 +169,7 @@ export async function handlePatch(
   info: ResourceRequest,
   resource: ServedResource,
 ): Promise<Reply> {
-  presenterOf(call);
+  presenterOf(call, resource);
   const body = await call.readBody();
   const type = patchTypeOf(body, resource);
   const force = checkOptions(call, type === APPLY_PATCH);

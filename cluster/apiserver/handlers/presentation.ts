@@ -1,8 +1,8 @@
 /** Brings stored objects into the form that was negotiated: themselves, a table, or their metadata. */
-import type { KubeObject } from "@travelops/kube";
+import { notAcceptable, StatusError, type KubeObject } from "@travelops/kube";
 import type { StoredObject } from "../../store/store.ts";
 import { header, type ApiCall } from "../request/api-call.ts";
-import { ALL_FORMS, negotiate, type Presentation } from "../request/negotiation.ts";
+import { BUILTIN, CUSTOM, negotiate, type Presentation } from "../request/negotiation.ts";
 import { LazyEncoded, type EncodedFrame, type Encoded, type Reply } from "../request/reply.ts";
 import { viewOf, type ServedResource } from "../registry/registry.ts";
 import { parseIncludeObject, partialMetadata, tableOf, type IncludeObject } from "../registry/tables.ts";
@@ -15,16 +15,36 @@ export interface Presenter {
   readonly include: IncludeObject;
 }
 
-/** Negotiates the form of an answer. Throws `StatusError` 406 or 400. */
-export function presenterOf(call: ApiCall): Presenter {
-  const presentation = negotiate(header(call.headers, "accept"), ALL_FORMS);
+/** Negotiates the form of an answer. Throws `StatusError` 406 or 400. `collection`: of a list or a watch. */
+export function presenterOf(call: ApiCall, resource: ServedResource, collection = false): Presenter {
+  const offer = resource.origin === "custom" ? CUSTOM : BUILTIN;
+  const presentation = negotiate(header(call.headers, "accept"), offer, collection);
   return { presentation, include: presentation.form === "Table" ? parseIncludeObject(call.query) : "Metadata" };
+}
+
+/** The type upstream holds a kind's objects in, as its refusals name it. */
+function goType({ row }: ServedResource, kind: string): string {
+  const name = row.group === "" || row.group === "events.k8s.io" ? "core" : row.group.replace(/\..*/, "");
+  return `*${name}.${kind}`;
+}
+
+function noList(resource: ServedResource): StatusError {
+  if (resource.origin === "custom") return new StatusError(500, "", "content is not a list");
+  const type = goType(resource, resource.row.kind);
+  return notAcceptable(`you requested PartialObjectMetadataList, but the requested object is not a list (${type})`);
+}
+
+function isList(resource: ServedResource): StatusError {
+  const type =
+    resource.origin === "custom" ? "*unstructured.UnstructuredList" : goType(resource, resource.row.listKind);
+  return notAcceptable(`you requested PartialObjectMetadata, but the requested object is a list (${type})`);
 }
 
 function present(core: ServerCore, resource: ServedResource, view: Encoded, presenter: Presenter): Encoded {
   const { presentation, include } = presenter;
   if (presentation.form === "object") return view;
   const object = view.object as KubeObject;
+  if (presentation.form === "PartialObjectMetadataList") throw noList(resource);
   if (presentation.form === "PartialObjectMetadata") {
     return new LazyEncoded(partialMetadata(object, presentation.metaVersion));
   }
@@ -41,7 +61,11 @@ export function presentStored(
   stored: StoredObject,
   code = 200,
 ): Reply {
-  return { kind: "object", code, value: present(core, resource, viewOf(resource, stored), presenterOf(call)) };
+  return {
+    kind: "object",
+    code,
+    value: present(core, resource, viewOf(resource, stored), presenterOf(call, resource)),
+  };
 }
 
 /** The answer that holds an object which is not stored (dry run). */
@@ -53,7 +77,11 @@ export function presentObject(
   code = 200,
 ): Reply {
   const converted = resource.fromStorage === undefined ? object : resource.fromStorage(object);
-  return { kind: "object", code, value: present(core, resource, new LazyEncoded(converted), presenterOf(call)) };
+  return {
+    kind: "object",
+    code,
+    value: present(core, resource, new LazyEncoded(converted), presenterOf(call, resource)),
+  };
 }
 
 export interface ListMetadata {
@@ -78,7 +106,9 @@ export function presentList(
       const envelope = { kind: row.listKind, apiVersion, metadata };
       return { kind: "list", envelope, items: items.map((item) => viewOf(resource, item)) };
     }
-    case "PartialObjectMetadata": {
+    case "PartialObjectMetadata":
+      throw isList(resource);
+    case "PartialObjectMetadataList": {
       const envelope = {
         kind: "PartialObjectMetadataList",
         apiVersion: `meta.k8s.io/${presentation.metaVersion}`,
@@ -112,6 +142,7 @@ export function watchShape(core: ServerCore, resource: ServedResource, presenter
       case "object":
         return view;
       case "PartialObjectMetadata":
+      case "PartialObjectMetadataList":
         return new LazyEncoded(partialMetadata(view.object, presentation.metaVersion));
       case "Table": {
         const style = { metaVersion: presentation.metaVersion, include, columns: false };
@@ -131,6 +162,7 @@ export function watchShape(core: ServerCore, resource: ServedResource, presenter
       case "object":
         return frameOf("BOOKMARK", new LazyEncoded(object));
       case "PartialObjectMetadata":
+      case "PartialObjectMetadataList":
         return frameOf("BOOKMARK", new LazyEncoded(partialMetadata(object, presentation.metaVersion)));
       case "Table": {
         const style = { metaVersion: presentation.metaVersion, include, columns: false };

@@ -103,7 +103,7 @@ function select(
 }
 
 export function handleList(core: ServerCore, call: ApiCall, info: ResourceRequest, resource: ServedResource): Reply {
-  const presenter = presenterOf(call);
+  const presenter = presenterOf(call, resource, true);
   const options = parseListOptions(call.query, false);
   const selection = selectionOf(resource, options.labelSelector, options.fieldSelector);
   if (info.namespace !== "" && selection.namespace !== undefined && selection.namespace !== info.namespace) {

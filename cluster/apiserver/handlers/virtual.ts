@@ -25,7 +25,7 @@ export async function handleVirtual(
     return presentObject(core, call, resource, await virtual.get(source.object, now));
   }
   if (info.verb !== "list") throw methodNotAllowed();
-  const { presentation, include } = presenterOf(call);
+  const { presentation, include } = presenterOf(call, resource, true);
   const options = parseListOptions(call.query, false);
   // Says what is wrong with a selector before anything is measured.
   selectionOf(resource, options.labelSelector, options.fieldSelector);

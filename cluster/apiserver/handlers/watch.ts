@@ -2,6 +2,7 @@
 import { expired, notFound, resourceVersionTooLarge, type StatusError } from "@travelops/kube";
 import { Compacted, type StoredObject } from "../../store/store.ts";
 import type { ApiCall } from "../request/api-call.ts";
+import { PROTOBUF, requireStream } from "../request/negotiation.ts";
 import { parseListOptions, parseResourceVersion, type ListOptions } from "../request/list-options.ts";
 import { LazyEncoded, type EncodedFrame, type Reply, type WatchSink } from "../request/reply.ts";
 import type { ResourceRequest } from "../request/request-info.ts";
@@ -97,7 +98,8 @@ export function handleWatch(
   resource: ServedResource,
   adapter?: WatchAdapter,
 ): Reply {
-  const presenter = presenterOf(call);
+  const presenter = presenterOf(call, resource, true);
+  requireStream(presenter.presentation);
   const options = parseListOptions(call.query, true);
   const selection = selectionOf(resource, options.labelSelector, options.fieldSelector);
   const start = startOf(core, options);
@@ -122,6 +124,7 @@ export function handleWatch(
   const seconds = options.timeoutSeconds ?? Math.floor(SHORTEST_TIMEOUT_S * (1 + core.random()));
   return {
     kind: "watch",
+    protobuf: presenter.presentation.mediaType === PROTOBUF,
     open: (target) => {
       const shown = presenter.presentation.form === "Table" ? columnsFirst(resource, target) : target;
       const sink = adapter === undefined ? shown : adapter.sink(shown, adapted ? selects : undefined);

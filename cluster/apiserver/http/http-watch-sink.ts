@@ -11,14 +11,30 @@ export interface HttpWatchSink extends WatchSink {
   start(stop: () => void): void;
 }
 
+/** How events become bytes. */
+export interface Framing {
+  readonly contentType: string;
+  /** Called when the event is written, not before. */
+  bytes(frame: EncodedFrame): Buffer;
+  /** How much an event counts for while it waits. */
+  weight(frame: EncodedFrame): number;
+}
+
+export const JSON_LINES: Framing = {
+  contentType: "application/json",
+  bytes: (frame) => frame.line,
+  weight: (frame) => frame.line.length,
+};
+
 /** `onCutOff` is called when the client has been too slow. */
 export function httpWatchSink(
   response: ServerResponse | Http2ServerResponse,
   limitBytes: number,
   onCutOff: () => void = () => {},
+  framing: Framing = JSON_LINES,
 ): HttpWatchSink {
   // HTTP/2's own stream: its compatible response is one more layer on every write to every watcher.
-  return new ResponseSink(isHttp2(response) ? response.stream : response, limitBytes, onCutOff);
+  return new ResponseSink(isHttp2(response) ? response.stream : response, limitBytes, onCutOff, framing);
 }
 
 /** What is written to. */
@@ -31,7 +47,8 @@ class ResponseSink implements HttpWatchSink {
   readonly #response: Body;
   readonly #limit: number;
   readonly #onCutOff: () => void;
-  #queue: Buffer[] = [];
+  readonly #framing: Framing;
+  #queue: EncodedFrame[] = [];
   #queued = 0;
   /** What the watch started with may be any size: patience is counted from there. */
   #allowance = 0;
@@ -41,9 +58,10 @@ class ResponseSink implements HttpWatchSink {
   #closed = false;
   #stop: (() => void) | undefined;
 
-  constructor(response: Body, limitBytes: number, onCutOff: () => void) {
+  constructor(response: Body, limitBytes: number, onCutOff: () => void, framing: Framing) {
     this.#response = response;
     this.#onCutOff = onCutOff;
+    this.#framing = framing;
     this.#limit = limitBytes;
     response.on("close", () => this.#close());
     response.on("drain", () => {
@@ -66,9 +84,8 @@ class ResponseSink implements HttpWatchSink {
   send(frames: readonly EncodedFrame[]): void {
     if (this.#closed || this.#ending) return;
     for (const frame of frames) {
-      const { line } = frame;
-      this.#queue.push(line);
-      this.#queued += line.length;
+      this.#queue.push(frame);
+      this.#queued += this.#framing.weight(frame);
     }
     if (!this.#blocked) this.#flush();
     if (!this.#started || this.#queued <= this.#limit + this.#allowance) return;
@@ -92,9 +109,7 @@ class ResponseSink implements HttpWatchSink {
 
   #flush(): void {
     while (!this.#blocked && this.#queue.length > 0 && !this.#closed) {
-      const chunk = this.#nextChunk();
-      this.#queued -= chunk.length;
-      this.#blocked = !this.#write(chunk);
+      this.#blocked = !this.#write(this.#nextChunk());
     }
     if (this.#queue.length > 0) return;
     this.#allowance = 0;
@@ -112,14 +127,21 @@ class ResponseSink implements HttpWatchSink {
     const first = this.#queue[0];
     if (this.#queue.length === 1 && first !== undefined) {
       this.#queue = [];
-      return first;
+      this.#queued = 0;
+      return this.#framing.bytes(first);
     }
+    const parts: Buffer[] = [];
     let size = 0;
-    let count = 0;
-    while (count < this.#queue.length && size < CHUNK_BYTES) size += this.#queue[count++]?.length ?? 0;
-    const chunk = Buffer.concat(this.#queue.slice(0, count), size);
-    this.#queue = this.#queue.slice(count);
-    return chunk;
+    while (parts.length < this.#queue.length && size < CHUNK_BYTES) {
+      const frame = this.#queue[parts.length];
+      if (frame === undefined) break;
+      const bytes = this.#framing.bytes(frame);
+      parts.push(bytes);
+      size += bytes.length;
+      this.#queued -= this.#framing.weight(frame);
+    }
+    this.#queue = this.#queue.slice(parts.length);
+    return Buffer.concat(parts, size);
   }
 
   #close(): void {

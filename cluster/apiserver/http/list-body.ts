@@ -22,12 +22,15 @@ export function listBody(envelope: Readonly<Record<string, unknown>>, items: rea
     (sum, item) => sum + item.bytes.length,
     head.length + OPEN.length + commas + CLOSE.length,
   );
-  return {
-    length,
-    chunks: () => gathered(parts(head, items)),
-    whole: () => Buffer.concat([...parts(head, items)], length),
-  };
+  return bodyOf(length, () => parts(head, items));
 }
+
+/** A body of `length` bytes in all. */
+export const bodyOf = (length: number, pieces: () => Iterable<Buffer>): ListBody => ({
+  length,
+  chunks: () => gathered(pieces()),
+  whole: () => Buffer.concat([...pieces()], length),
+});
 
 function* parts(head: Buffer, items: readonly Encoded[]): Generator<Buffer> {
   yield head;

@@ -3,10 +3,10 @@ import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import type { ApiCall } from "../request/api-call.ts";
 import { header } from "../request/api-call.ts";
-import { negotiate, ALL_FORMS } from "../request/negotiation.ts";
+import { BUILTIN, CUSTOM, OBJECT_ONLY, PROTOBUF, presentationFor, type Offer } from "../request/negotiation.ts";
 import type { Reply } from "../request/reply.ts";
 import type { Limits } from "../server-options.ts";
-import { httpWatchSink } from "./http-watch-sink.ts";
+import { httpWatchSink, JSON_LINES } from "./http-watch-sink.ts";
 import { listBody, type ListBody } from "./list-body.ts";
 
 export type HttpRequest = IncomingMessage | Http2ServerRequest;
@@ -61,18 +61,15 @@ function wantsPretty(call: ApiCall): boolean {
   return asked === null ? isPerson(call) : asked !== "false" && asked !== "0";
 }
 
-async function encodeValue<T>(
-  call: ApiCall,
-  bytes: () => T,
-  object: () => unknown,
-): Promise<{ body: Buffer | T; contentType: string }> {
-  const accept = header(call.headers, "accept");
-  let mediaType: string = "application/json";
-  try {
-    mediaType = negotiate(accept, ALL_FORMS).mediaType;
-  } catch {
-    // An error that nobody accepts is still told, in JSON.
-  }
+/** What is sent: the JSON at hand, or the answer encoded otherwise. */
+interface Body<T> {
+  readonly body: Buffer | T;
+  readonly contentType: string;
+}
+
+async function encodeText<T>(call: ApiCall, offer: Offer, bytes: () => T, object: () => unknown): Promise<Body<T>> {
+  // An error that nobody accepts is still told, in JSON.
+  const mediaType = presentationFor(header(call.headers, "accept"), offer)?.mediaType ?? "application/json";
   if (mediaType === "application/yaml") {
     const { stringify } = await import("yaml");
     return { body: Buffer.from(stringify(object(), { aliasDuplicateObjects: false })), contentType: mediaType };
@@ -81,8 +78,45 @@ async function encodeValue<T>(
   return { body: bytes(), contentType: mediaType };
 }
 
+/** Nothing is loaded for clients that do not ask for it. */
+const wantsProtobuf = (call: ApiCall, offer: Offer): boolean =>
+  presentationFor(header(call.headers, "accept"), offer)?.mediaType === PROTOBUF;
+
+async function encodeObject(call: ApiCall, reply: Extract<Reply, { kind: "object" }>): Promise<Body<Buffer>> {
+  const { value, code } = reply;
+  // A refusal is no object of the resource: what is asked of those does not concern it.
+  const refused = code >= 400;
+  if (wantsProtobuf(call, refused ? OBJECT_ONLY : BUILTIN)) {
+    const { protobufObject } = await import("./protobuf-body.ts");
+    const body = protobufObject(value.object);
+    if (body !== undefined) return { body, contentType: PROTOBUF };
+  }
+  return encodeText(
+    call,
+    refused ? { ...OBJECT_ONLY, protobuf: false } : CUSTOM,
+    () => value.bytes,
+    () => value.object,
+  );
+}
+
+async function encodeList(call: ApiCall, reply: Extract<Reply, { kind: "list" }>): Promise<Body<ListBody>> {
+  const { envelope, items } = reply;
+  if (wantsProtobuf(call, BUILTIN)) {
+    const { protobufList } = await import("./protobuf-body.ts");
+    const body = await protobufList(envelope, items);
+    if (body !== undefined) return { body, contentType: PROTOBUF };
+  }
+  return encodeText<ListBody>(
+    call,
+    CUSTOM,
+    () => listBody(envelope, items),
+    () => ({ ...envelope, items: items.map((item) => item.object) }),
+  );
+}
+
+/** As upstream reads it: the bare word, so that `gzip;q=0` is none, and nor is any other weight. */
 const takesGzip = (call: ApiCall, limits: Limits, length: number): boolean =>
-  length >= limits.gzipFromBytes && /(^|[\s,])gzip($|[\s,;])/.test(header(call.headers, "accept-encoding"));
+  length >= limits.gzipFromBytes && /(^|,)\s*gzip\s*($|,)/.test(header(call.headers, "accept-encoding"));
 
 async function compressed(call: ApiCall, limits: Limits, body: Buffer): Promise<Buffer | undefined> {
   if (!takesGzip(call, limits, body.length)) return undefined;
@@ -194,21 +228,11 @@ export async function writeReply(
   if (res.destroyed) return;
   switch (reply.kind) {
     case "object": {
-      const { value } = reply;
-      const { body, contentType } = await encodeValue(
-        call,
-        () => value.bytes,
-        () => value.object,
-      );
+      const { body, contentType } = await encodeObject(call, reply);
       return send(call, res, limits, reply.code, contentType, body, reply.headers);
     }
     case "list": {
-      const { envelope, items } = reply;
-      const { body, contentType } = await encodeValue<ListBody>(
-        call,
-        () => listBody(envelope, items),
-        () => ({ ...envelope, items: items.map((item) => item.object) }),
-      );
+      const { body, contentType } = await encodeList(call, reply);
       return Buffer.isBuffer(body)
         ? send(call, res, limits, 200, contentType, body)
         : sendList(call, res, limits, contentType, body);
@@ -220,9 +244,10 @@ export async function writeReply(
     case "stream":
       return pump(call, res, reply.contentType, reply.chunks);
     case "watch": {
-      res.writeHead(200, headersOf(call, "application/json", undefined));
+      const framing = reply.protobuf === true ? (await import("./protobuf-body.ts")).PROTOBUF_FRAMES : JSON_LINES;
+      res.writeHead(200, headersOf(call, framing.contentType, undefined));
       res.flushHeaders();
-      const sink = httpWatchSink(response, limits.watchBacklogBytes, onCutOff);
+      const sink = httpWatchSink(response, limits.watchBacklogBytes, onCutOff, framing);
       sink.start(reply.open(sink));
       return;
     }

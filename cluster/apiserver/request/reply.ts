@@ -40,7 +40,12 @@ export type Reply =
       readonly items: readonly Encoded[];
     }
   /** `open` starts the watch and returns what stops it. */
-  | { readonly kind: "watch"; open(sink: WatchSink): () => void }
+  | {
+      readonly kind: "watch";
+      /** The client wants protobuf, and its objects have that form. */
+      readonly protobuf?: boolean;
+      open(sink: WatchSink): () => void;
+    }
   | { readonly kind: "stream"; readonly contentType: string; readonly chunks: AsyncIterable<Uint8Array> }
   | {
       readonly kind: "raw";

@@ -9,6 +9,7 @@ import type { StructNode } from "./node.ts";
 import { normalize } from "./normalize.ts";
 import { readStruct } from "./protobuf/message-decode.ts";
 import { writeStruct } from "./protobuf/message-encode.ts";
+import { messagePlan } from "./protobuf/message-plan.ts";
 import { BYTES, WireError, WireReader } from "./protobuf/wire-reader.ts";
 import { WireWriter } from "./protobuf/wire-writer.ts";
 import { kindNode } from "./table.ts";
@@ -51,9 +52,14 @@ function readEnvelope(reader: WireReader): Envelope {
   return envelope;
 }
 
-function nodeOf(apiVersion: string, kind: string): StructNode {
+function knownNode(apiVersion: string, kind: string): StructNode | undefined {
   const { group, version } = parseApiVersion(apiVersion);
-  const node = kindNode(group, version, kind);
+  // The metadata kinds have one shape in both versions; the list's numbers differ (protobuf-list.ts).
+  return kindNode(group, group === "meta.k8s.io" ? "v1" : version, kind);
+}
+
+function nodeOf(apiVersion: string, kind: string): StructNode {
+  const node = knownNode(apiVersion, kind);
   if (node === undefined)
     throw new WireError(
       `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)} in the built-in table`,
@@ -84,19 +90,46 @@ export function decodeProtobuf(bytes: Uint8Array): DecodedProtobuf {
   }
 }
 
+/** Whether objects of this kind have a protobuf form. */
+export function hasProtobuf(apiVersion: unknown, kind: unknown): boolean {
+  if (typeof apiVersion !== "string" || typeof kind !== "string") return false;
+  const node = knownNode(apiVersion, kind);
+  return node !== undefined && messagePlan(node).byNumber.size > 0;
+}
+
+/** The schema of a kind by which its protobuf form is written. Throws for a kind that is not built in. */
+export const protobufNode: (apiVersion: string, kind: string) => StructNode = nodeOf;
+
+/** A message by itself, without the envelope. */
+export function encodeMessage(node: StructNode, object: Readonly<JsonObject>): Buffer {
+  const out = new WireWriter();
+  writeStruct(node, object, out);
+  return out.finish();
+}
+
+/** The first bytes of a body of this kind; what follows them is the envelope. */
+export function typeMetaPrefix(apiVersion: string, kind: string): Buffer {
+  const out = new WireWriter();
+  writeTypeMeta(apiVersion, kind, out);
+  out.raw(MAGIC);
+  return out.finish();
+}
+
+function writeTypeMeta(apiVersion: string, kind: string, out: WireWriter): void {
+  const before = out.length;
+  out.text(2, kind);
+  out.text(1, apiVersion);
+  out.close(1, before);
+}
+
 /** Writes a built-in object as a protobuf body. Throws `StatusError` 400 for a kind that is not built in. */
 export function encodeProtobuf(object: Readonly<JsonObject>): Uint8Array {
   const { apiVersion, kind } = object;
   if (typeof apiVersion !== "string" || typeof kind !== "string")
     throw badRequest("Object 'apiVersion' or 'kind' is missing");
   const out = new WireWriter();
-  const text = (value: string, number: number): void => {
-    const before = out.length;
-    out.string(value);
-    out.close(number, before);
-  };
-  text("", 4);
-  text("", 3);
+  out.text(4, "");
+  out.text(3, "");
   const raw = out.length;
   try {
     writeStruct(nodeOf(apiVersion, kind), object, out);
@@ -105,10 +138,7 @@ export function encodeProtobuf(object: Readonly<JsonObject>): Uint8Array {
     throw error;
   }
   out.close(2, raw);
-  const meta = out.length;
-  text(kind, 2);
-  text(apiVersion, 1);
-  out.close(1, meta);
+  writeTypeMeta(apiVersion, kind, out);
   out.raw(MAGIC);
   return out.finish();
 }

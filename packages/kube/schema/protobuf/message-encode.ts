@@ -22,17 +22,11 @@ function writeTime(value: unknown, micro: boolean, number: number, out: WireWrit
 function writeIntOrString(value: unknown, number: number, out: WireWriter): void {
   const before = out.length;
   const text = typeof value === "string";
-  writeText(text ? value : "", 3, out);
+  out.text(3, text ? value : "");
   out.integer(typeof value === "number" ? value : 0);
   out.tag(2, 0);
   out.integer(text ? 1 : 0);
   out.tag(1, 0);
-  out.close(number, before);
-}
-
-function writeText(value: string, number: number, out: WireWriter): void {
-  const before = out.length;
-  out.string(value);
   out.close(number, before);
 }
 
@@ -45,7 +39,7 @@ function writeScalar(node: ScalarNode, value: unknown, number: number, out: Wire
   switch (node.type) {
     case "string":
     case "duration":
-      return writeText(typeof value === "string" ? value : "", number, out);
+      return out.text(number, typeof value === "string" ? value : "");
     case "integer":
       return writeInteger(typeof value === "number" ? value : 0, number, out);
     case "boolean":
@@ -65,7 +59,7 @@ function writeScalar(node: ScalarNode, value: unknown, number: number, out: Wire
       return writeIntOrString(value, number, out);
     case "quantity": {
       const before = out.length;
-      writeText(typeof value === "number" ? String(value) : typeof value === "string" ? value : "0", 1, out);
+      out.text(1, typeof value === "number" ? String(value) : typeof value === "string" ? value : "0");
       return out.close(number, before);
     }
   }
@@ -80,14 +74,14 @@ function writeSchemaOr(node: AnyNode, value: unknown, out: WireWriter): void {
   if (!Array.isArray(value)) return writeValue(schema, value, 1, out);
   for (const item of value.toReversed() as unknown[]) {
     if (node.wire === "schema-or-array") writeValue(schema, item, 2, out);
-    else writeText(String(item), 2, out);
+    else out.text(2, String(item));
   }
 }
 
 function writeAny(node: AnyNode, value: unknown, number: number, out: WireWriter): void {
   const before = out.length;
   if (node.wire?.startsWith("schema-or-") === true) writeSchemaOr(node, value, out);
-  else if (value !== null && value !== undefined) writeText(JSON.stringify(value), 1, out);
+  else if (value !== null && value !== undefined) out.text(1, JSON.stringify(value));
   out.close(number, before);
 }
 
@@ -101,7 +95,7 @@ function writeMap(node: MapNode, value: JsonObject, number: number, out: WireWri
   for (const key of Object.keys(value).sort(byteOrder).reverse()) {
     const before = out.length;
     writeValue(node.values, value[key], 2, out);
-    writeText(key, 1, out);
+    out.text(1, key);
     out.close(number, before);
   }
 }

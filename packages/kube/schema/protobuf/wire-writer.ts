@@ -45,7 +45,18 @@ export class WireWriter {
     if (value >= 0 && value < 0x80) {
       this.#room(1);
       this.#buffer[--this.#at] = value;
-    } else this.varint(BigInt(Math.trunc(value)));
+    } else if (value > 0 && value <= 0x7fff_ffff) this.#small(value);
+    else this.varint(BigInt(Math.trunc(value)));
+  }
+
+  #small(value: number): void {
+    const bytes = value < 0x4000 ? 2 : value < 0x20_0000 ? 3 : value < 0x1000_0000 ? 4 : 5;
+    this.#room(bytes);
+    this.#at -= bytes;
+    let at = this.#at;
+    let rest = value | 0;
+    for (; rest >= 0x80; rest >>>= 7) this.#buffer[at++] = (rest & 0x7f) | 0x80;
+    this.#buffer[at] = rest;
   }
 
   double(value: number): void {
@@ -55,7 +66,10 @@ export class WireWriter {
   }
 
   string(value: string): void {
-    this.raw(Buffer.from(value, "utf8"));
+    const bytes = Buffer.byteLength(value, "utf8");
+    this.#room(bytes);
+    this.#at -= bytes;
+    this.#buffer.write(value, this.#at, bytes, "utf8");
   }
 
   tag(number: number, type: number): void {
@@ -66,5 +80,12 @@ export class WireWriter {
   close(number: number, before: number): void {
     this.integer(this.length - before);
     this.tag(number, 2);
+  }
+
+  /** A field that holds a text. */
+  text(number: number, value: string): void {
+    const before = this.length;
+    this.string(value);
+    this.close(number, before);
   }
 }
