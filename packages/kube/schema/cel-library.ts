@@ -1,4 +1,5 @@
 /** The function libraries that Kubernetes adds to CEL, for rules of custom resources. */
+import type { Environment } from "@marcbachmann/cel-js";
 import { addQuantity, compareQuantity, parseQuantity, subQuantity, tryParseQuantity } from "../api/quantity.ts";
 import type { Quantity } from "../api/quantity.ts";
 import { FORMAT_NAMES, namedFormat } from "./cel-format.ts";
@@ -15,11 +16,10 @@ import {
   parseIp,
   parseUrl,
 } from "./cel-network.ts";
-import { compareValues, equal } from "./cel-compare.ts";
-import type { Registry } from "./cel-functions.ts";
-import { CelDuration, CelOptional, fault as fail, Uint } from "./cel-kinds.ts";
-import { BINARY } from "./cel-operators.ts";
 import { addStrings } from "./cel-strings.ts";
+import { equalJson } from "./json-value.ts";
+
+type Optionals = { of(value: unknown): unknown; none(): unknown };
 
 /** A quantity as a type of its own, so that the engine can tell it from a map. */
 class CelQuantity {
@@ -27,17 +27,11 @@ class CelQuantity {
   constructor(value: Quantity) {
     this.value = value;
   }
-  equals(other: CelQuantity): boolean {
-    return compareQuantity(this.value, other.value) === 0;
-  }
 }
 class CelFormat {
   readonly format: NamedFormat;
   constructor(format: NamedFormat) {
     this.format = format;
-  }
-  equals(other: CelFormat): boolean {
-    return this.format.name === other.format.name;
   }
 }
 class SemanticVersion {
@@ -45,58 +39,104 @@ class SemanticVersion {
   constructor(parts: readonly (string | bigint)[]) {
     this.parts = parts;
   }
-  equals(other: SemanticVersion): boolean {
-    return compareSemver(this, other) === 0;
-  }
 }
 class SetsNamespace {}
 class ListsNamespace {}
 class FormatNamespace {}
 class IpNamespace {}
 
-export function addLibraries(env: Registry): void {
-  addLists(env);
+const fail = (text: string): never => {
+  throw new Error(text);
+};
+
+/** The order that `sort` and `sortBy` go by. */
+export const compareValues = compare;
+
+export function addLibraries(env: Environment, optional: Optionals): void {
+  addLists(env, optional);
   addSets(env);
   addStrings(env);
   addQuantities(env);
   addNetwork(env);
   addUrls(env);
-  addFormats(env);
+  addFormats(env, optional);
   addSemver(env);
+}
+
+/** Order of values of one type; of different types there is none. */
+function compare(a: unknown, b: unknown): number {
+  if ((typeof a === "bigint" || typeof a === "number") && (typeof b === "bigint" || typeof b === "number"))
+    return a < b ? -1 : a > b ? 1 : 0;
+  if (typeof a === "string" && typeof b === "string") return a < b ? -1 : a > b ? 1 : 0;
+  if (typeof a === "boolean" && typeof b === "boolean") return Number(a) - Number(b);
+  if (a instanceof Date && b instanceof Date) return a.getTime() - b.getTime();
+  if (typeof a === "object" && typeof b === "object" && a !== null && b !== null) {
+    const [left, right] = [Number(a), Number(b)];
+    if (!Number.isNaN(left) && !Number.isNaN(right)) return left - right;
+  }
+  return fail("no such overload");
+}
+
+/** Equality in lists: whole numbers and others are compared by value. */
+function same(a: unknown, b: unknown): boolean {
+  const numbers = (typeof a === "bigint" || typeof a === "number") && (typeof b === "bigint" || typeof b === "number");
+  if (numbers) return compare(a, b) === 0;
+  if (a instanceof Map && b instanceof Map)
+    return a.size === b.size && [...a].every(([key, value]) => b.has(key) && same(value, b.get(key)));
+  if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((item, i) => same(item, b[i]));
+  if (
+    typeof a === "object" &&
+    typeof b === "object" &&
+    a !== null &&
+    b !== null &&
+    !(a instanceof Map) &&
+    !(b instanceof Map)
+  ) {
+    const [left, right] = [Object.entries(a), b as Record<string, unknown>];
+    return left.length === Object.keys(right).length && left.every(([key, value]) => same(value, right[key]));
+  }
+  return a === b || equalJson(a, b);
 }
 
 const ends = (list: readonly unknown[], sign: 1 | -1, name: string): unknown =>
   list.length === 0
     ? fail(`${name} called on empty list`)
-    : list.reduce((best, item) => (compareValues(item, best) * sign < 0 ? item : best));
+    : list.reduce((best, item) => (compare(item, best) * sign < 0 ? item : best));
 
-const sum = (list: readonly unknown[]): unknown =>
-  list.length === 0 ? 0n : list.reduce((total, item) => BINARY["+"]?.(total, item));
+function sum(list: readonly unknown[]): unknown {
+  let total: bigint | number = 0n;
+  for (const item of list) {
+    if (typeof item === "bigint" && typeof total === "bigint") total += item;
+    else if (typeof item === "number" || typeof item === "bigint") total = Number(total) + Number(item);
+    else return fail("no such overload");
+  }
+  return total;
+}
 
 const flatten = (list: readonly unknown[], depth: number): unknown[] =>
   list.flatMap((item) => (Array.isArray(item) && depth > 0 ? flatten(item, depth - 1) : [item]));
 
 const MAX_RANGE = 100_000n;
 
-function addLists(env: Registry): void {
+function addLists(env: Environment, optional: Optionals): void {
   const distinct = (list: readonly unknown[]): unknown[] =>
-    list.filter((item, i) => list.findIndex((other) => equal(item, other)) === i);
+    list.filter((item, i) => list.findIndex((other) => same(item, other)) === i);
   env
     .registerFunction("list.isSorted(): bool", (list: unknown[]) =>
-      list.every((item, i) => i === 0 || compareValues(list[i - 1], item) <= 0),
+      list.every((item, i) => i === 0 || compare(list[i - 1], item) <= 0),
     )
     .registerFunction("list.sum(): dyn", sum)
     .registerFunction("list.min(): dyn", (list: unknown[]) => ends(list, 1, "min"))
     .registerFunction("list.max(): dyn", (list: unknown[]) => ends(list, -1, "max"))
     .registerFunction("list.indexOf(dyn): int", (list: unknown[], item: unknown) =>
-      BigInt(list.findIndex((other) => equal(other, item))),
+      BigInt(list.findIndex((other) => same(other, item))),
     )
     .registerFunction("list.lastIndexOf(dyn): int", (list: unknown[], item: unknown) =>
-      BigInt(list.findLastIndex((other) => equal(other, item))),
+      BigInt(list.findLastIndex((other) => same(other, item))),
     )
     .registerFunction("list.distinct(): list", distinct)
     .registerFunction("list.reverse(): list", (list: unknown[]) => list.toReversed())
-    .registerFunction("list.sort(): list", (list: unknown[]) => list.toSorted(compareValues))
+    .registerFunction("list.sort(): list", (list: unknown[]) => list.toSorted(compare))
     .registerFunction("list.flatten(): list", (list: unknown[]) => flatten(list, 1))
     .registerFunction("list.flatten(int): list", (list: unknown[], depth: bigint) =>
       depth < 0n ? fail("level must be non-negative") : flatten(list, Number(depth)),
@@ -107,10 +147,10 @@ function addLists(env: Registry): void {
         : list.slice(Number(from), Number(to)),
     )
     .registerFunction("list.first(): optional<dyn>", (list: unknown[]) =>
-      list.length === 0 ? CelOptional.none() : CelOptional.of(list[0]),
+      list.length === 0 ? optional.none() : optional.of(list[0]),
     )
     .registerFunction("list.last(): optional<dyn>", (list: unknown[]) =>
-      list.length === 0 ? CelOptional.none() : CelOptional.of(list.at(-1)),
+      list.length === 0 ? optional.none() : optional.of(list.at(-1)),
     )
     .registerType("ListsNamespace", ListsNamespace)
     .registerConstant("lists", "ListsNamespace", new ListsNamespace())
@@ -121,8 +161,8 @@ function addLists(env: Registry): void {
     );
 }
 
-function addSets(env: Registry): void {
-  const has = (list: readonly unknown[], item: unknown): boolean => list.some((other) => equal(other, item));
+function addSets(env: Environment): void {
+  const has = (list: readonly unknown[], item: unknown): boolean => list.some((other) => same(other, item));
   env
     .registerType("SetsNamespace", SetsNamespace)
     .registerConstant("sets", "SetsNamespace", new SetsNamespace())
@@ -143,7 +183,7 @@ const INT64 = 1n << 63n;
 const ofInteger = (value: bigint): Quantity => ({ nano: value * NANO, format: "DecimalSI" });
 const isInt64 = ({ nano }: Quantity): boolean => nano % NANO === 0n && nano / NANO < INT64 && nano / NANO >= -INT64;
 
-function addQuantities(env: Registry): void {
+function addQuantities(env: Environment): void {
   const made = (value: Quantity): CelQuantity => new CelQuantity(value);
   env
     .registerType("kubernetes.Quantity", CelQuantity)
@@ -185,10 +225,13 @@ function addQuantities(env: Registry): void {
     .registerFunction("kubernetes.Quantity.compareTo(kubernetes.Quantity): int", (a: CelQuantity, b: CelQuantity) =>
       BigInt(compareQuantity(a.value, b.value)),
     )
-    .registerOperator("kubernetes.Quantity == kubernetes.Quantity");
+    .registerOperator(
+      "kubernetes.Quantity == kubernetes.Quantity",
+      (a: CelQuantity, b: CelQuantity) => compareQuantity(a.value, b.value) === 0,
+    );
 }
 
-function addNetwork(env: Registry): void {
+function addNetwork(env: Environment): void {
   const ip = (text: string): IpAddress =>
     parseIp(text) ??
     fail(
@@ -213,7 +256,7 @@ function addNetwork(env: Registry): void {
     .registerFunction("net.IP.isLinkLocalUnicast(): bool", isLinkLocalUnicast)
     .registerFunction("net.IP.isGlobalUnicast(): bool", isGlobalUnicast)
     .registerFunction("string(net.IP): string", (address: IpAddress) => address.toString())
-    .registerOperator("net.IP == net.IP")
+    .registerOperator("net.IP == net.IP", (a: IpAddress, b: IpAddress) => a.equals(b))
     .registerFunction("cidr(string): net.CIDR", cidr)
     .registerFunction("isCIDR(string): bool", (text: string) => parseCidr(text) !== undefined)
     .registerFunction("net.CIDR.containsIP(net.IP): bool", (net: Cidr, address: IpAddress) => net.containsIp(address))
@@ -224,10 +267,10 @@ function addNetwork(env: Registry): void {
     .registerFunction("net.CIDR.masked(): net.CIDR", (net: Cidr) => net.masked)
     .registerFunction("net.CIDR.prefixLength(): int", (net: Cidr) => BigInt(net.length))
     .registerFunction("string(net.CIDR): string", (net: Cidr) => net.toString())
-    .registerOperator("net.CIDR == net.CIDR");
+    .registerOperator("net.CIDR == net.CIDR", (a: Cidr, b: Cidr) => a.equals(b));
 }
 
-function addUrls(env: Registry): void {
+function addUrls(env: Environment): void {
   env
     .registerType("net.URL", CelUrl)
     .registerFunction(
@@ -245,7 +288,7 @@ function addUrls(env: Registry): void {
     .registerFunction("net.URL.getQuery(): map", (url: CelUrl) => url.parameters);
 }
 
-function addFormats(env: Registry): void {
+function addFormats(env: Environment, optional: Optionals): void {
   const named = (name: string): CelFormat => {
     const format = namedFormat(name);
     return format === undefined ? fail(`unknown format ${name}`) : new CelFormat(format);
@@ -258,13 +301,13 @@ function addFormats(env: Registry): void {
     env.registerFunction(`FormatNamespace.${name}(): kubernetes.NamedFormat`, () => named(name));
   env
     .registerFunction("FormatNamespace.named(string): optional<kubernetes.NamedFormat>", (_: unknown, name: string) =>
-      namedFormat(name) === undefined ? CelOptional.none() : CelOptional.of(named(name)),
+      namedFormat(name) === undefined ? optional.none() : optional.of(named(name)),
     )
     .registerFunction(
       "kubernetes.NamedFormat.validate(string): optional<list>",
       ({ format }: CelFormat, text: string) => {
         const faults = format.faults(text);
-        return faults.length === 0 ? CelOptional.none() : CelOptional.of(faults);
+        return faults.length === 0 ? optional.none() : optional.of(faults);
       },
     );
 }
@@ -282,19 +325,19 @@ function parseSemver(text: string): SemanticVersion | undefined {
 
 function compareSemver(a: SemanticVersion, b: SemanticVersion): number {
   for (let i = 0; i < 3; i++) {
-    const order = compareValues(a.parts[i], b.parts[i]);
+    const order = compare(a.parts[i], b.parts[i]);
     if (order !== 0) return order;
   }
   if (a.parts.length === 3 || b.parts.length === 3) return b.parts.length - a.parts.length;
   for (let i = 3; i < Math.min(a.parts.length, b.parts.length); i++) {
     const [left, right] = [a.parts[i], b.parts[i]];
-    const order = typeof left === typeof right ? compareValues(left, right) : typeof left === "bigint" ? -1 : 1;
+    const order = typeof left === typeof right ? compare(left, right) : typeof left === "bigint" ? -1 : 1;
     if (order !== 0) return order;
   }
   return a.parts.length - b.parts.length;
 }
 
-function addSemver(env: Registry): void {
+function addSemver(env: Environment): void {
   const sign = (value: number): bigint => (value > 0 ? 1n : value < 0 ? -1n : 0n);
   env
     .registerType("kubernetes.Semver", SemanticVersion)
@@ -317,5 +360,8 @@ function addSemver(env: Registry): void {
     .registerFunction("kubernetes.Semver.compareTo(kubernetes.Semver): int", (a: SemanticVersion, b: SemanticVersion) =>
       sign(compareSemver(a, b)),
     )
-    .registerOperator("kubernetes.Semver == kubernetes.Semver");
+    .registerOperator(
+      "kubernetes.Semver == kubernetes.Semver",
+      (a: SemanticVersion, b: SemanticVersion) => compareSemver(a, b) === 0,
+    );
 }

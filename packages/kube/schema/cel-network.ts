@@ -13,11 +13,6 @@ export class IpAddress {
     return this.family === 4 ? 32 : 128;
   }
 
-  /** In bytes, as costs go by it. */
-  get celSize(): number {
-    return this.bits / 8;
-  }
-
   equals(other: IpAddress): boolean {
     return this.family === other.family && this.value === other.value;
   }
@@ -70,10 +65,6 @@ export class Cidr {
   constructor(address: IpAddress, length: number) {
     this.address = address;
     this.length = length;
-  }
-
-  get celSize(): number {
-    return Math.ceil(this.length / 8);
   }
 
   equals(other: Cidr): boolean {
@@ -130,10 +121,6 @@ export class CelUrl {
     this.host = host;
     this.path = path;
     this.query = query;
-  }
-
-  equals(other: CelUrl): boolean {
-    return this.scheme === other.scheme && this.host === other.host && this.path === other.path && this.query === other.query;
   }
 
   get hostname(): string {
