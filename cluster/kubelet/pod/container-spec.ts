@@ -102,7 +102,7 @@ function userOf(pod: Pod, container: Container): { uid: number; gid: number; gro
   return {
     uid,
     gid: own.runAsGroup ?? all.runAsGroup ?? 0,
-    groups: [...(all.supplementalGroups ?? []), ...(all.fsGroup === undefined ? [] : [all.fsGroup])],
+    groups: [...new Set([...(all.supplementalGroups ?? []), ...(all.fsGroup === undefined ? [] : [all.fsGroup])])],
   };
 }
 

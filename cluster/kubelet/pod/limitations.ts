@@ -3,7 +3,7 @@ import type { Container, Pod } from "@travelops/kube/api/types/index.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import { DEFAULT_TERMINATION_PATH, terminationPath } from "./termination-message.ts";
 
-export function podLimitations(pod: Pod, sandbox: Pick<Sandbox, "kind" | "limits">): string[] {
+export function podLimitations(pod: Pod, sandbox: Pick<Sandbox, "kind" | "limits" | "users">): string[] {
   const { spec } = pod;
   const containers = [...(spec.initContainers ?? []), ...spec.containers];
   const said: string[] = [];
@@ -25,9 +25,9 @@ export function podLimitations(pod: Pod, sandbox: Pick<Sandbox, "kind" | "limits
     "added capabilities hold inside the container alone",
   );
   const groups = [...(spec.securityContext?.supplementalGroups ?? []), ...fsGroupOf(pod)];
-  if (groups.length > 0)
+  if (groups.length > 0 && sandbox.users.kind !== "range")
     said.push(
-      `groups ${groups.join(", ")} are not joined: a container has one user and one group, who own all volumes of the pod`,
+      `groups ${groups.join(", ")} are not joined: a container has one user and one group, who own all volumes of the pod, where the cluster does not run as root`,
     );
   if (sandbox.limits.cpu === "none")
     add(

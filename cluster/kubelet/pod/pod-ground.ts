@@ -46,7 +46,7 @@ export class PodGround {
     this.#context = context;
     this.#addresses = addresses;
     this.#owner = owner;
-    this.volumes = new PodVolumes(owner.directory, context.hostPaths);
+    this.volumes = new PodVolumes(owner.directory, context.hostPaths, context.sandbox.users);
     this.#tokens = new PodTokens(context.client, context.clock, owner.pod(), () => owner.wake());
   }
 

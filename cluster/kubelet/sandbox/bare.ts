@@ -88,6 +88,7 @@ const quoteNodeOption = (path: string): string => (/[\s"\\]/.test(path) ? `"${pa
 
 class BareSandbox implements Sandbox {
   readonly kind = "bare";
+  readonly users = { kind: "none" } as const;
   readonly note: string;
   readonly network;
   readonly limits: LimitEnforcement;

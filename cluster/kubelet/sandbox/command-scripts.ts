@@ -34,6 +34,14 @@ ${CHANGE_DIRECTORY}
 unset OLDPWD PWD
 ${SAY_AND_START}`;
 
+/** Before a container of many users becomes its own: a terminal is given to that one. `UID:GID COMMAND …`. */
+export const AS_ROOT_SCRIPT = `
+PATH=$TRAVELOPS_PATH
+unset TRAVELOPS_PATH TRAVELOPS_AS_ROOT
+[ ! -t 0 ] || chown "$1" /proc/self/fd/0 2>/dev/null
+shift
+exec "$@"`;
+
 /** A command beside a container's own: `WORKING_DIR COMMAND …`. */
 export const EXEC_SCRIPT = `
 cd "$1" 2>/dev/null || cd /

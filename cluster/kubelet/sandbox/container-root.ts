@@ -3,6 +3,7 @@ import { chmodSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from "no
 import { basename, dirname, join } from "node:path";
 import { makeInside } from "../volumes/inside.ts";
 import type { MountTable } from "./host-tree.ts";
+import { writePrograms } from "./id-ranges.ts";
 import type { RootPlan } from "./root-plan.ts";
 
 export interface FstabLine {
@@ -33,6 +34,8 @@ export interface RootOnDisk {
   readonly plan: RootPlan;
   readonly mountTable: MountTable;
   readonly masked: readonly string[];
+  /** By directory. */
+  readonly programs: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** Host paths inside the sandbox. */
   readonly devices: string;
   readonly sharedMemory: string;
@@ -53,6 +56,7 @@ export function writeRoot(input: RootOnDisk): { root: string; fstab: string } {
     mkdirSync(dirname(join(root, path)), { recursive: true });
     writeFileSync(join(root, path), content, { mode: 0o644 });
   }
+  for (const [path, programs] of Object.entries(input.programs)) writePrograms(join(root, path), programs);
   for (const point of plan.inVolumes) makeInVolume(point);
   const lines: FstabLine[] = [{ source: root, target: root, type: "none", options: ["bind"] }];
   const remounts: string[] = [];

@@ -2,6 +2,7 @@
  * The shell scripts of the namespaces sandbox. They are fixed texts: whatever varies is an argument, never part of a
  * script, so that no name of a pod can become code. Tools stand in them by absolute path.
  */
+import { RANGE_OPTIONS } from "./id-ranges.ts";
 import { EXEC_SCRIPT } from "./command-scripts.ts";
 import type { Tools } from "./tools.ts";
 
@@ -14,7 +15,7 @@ export interface NamespaceScripts {
   readonly podUp: string;
   /** `DIR UID INTERFACE`. */
   readonly podDown: string;
-  /** `FSTAB ROOT UID GID ROOT_OPTIONS PRIVILEGES PROCESS_LIMIT|- WORKING_DIR COUNT [NAME=value …] COMMAND …`. */
+  /** `FSTAB ROOT UID GID ID_MAPPERS|- ROOT_OPTIONS|- PRIVILEGES PROCESS_LIMIT|- WORKING_DIR COUNT [NAME=value …] COMMAND …`. */
   readonly container: string;
   /** Stays outside the new process namespace and ends as its first process: `unshare --fork` loses the signal. */
   readonly wait: string;
@@ -117,12 +118,17 @@ while IFS=' ' read -r target options; do
 done < "$1.remount"
 cd "$2" && ${pivotRoot} . .travelops/old || fail "entering the container's root"
 cd / && ${umount} -l /.travelops/old || fail "leaving the host's root"
-[ "$5" = - ] || ${mount} -o "remount,bind,$5" / || fail "making the root read-only"
-uid=$3 gid=$4 privileges=$6 processes=$7
-shift 7
+[ "$6" = - ] || ${mount} -o "remount,bind,$6" / || fail "making the root read-only"
+uid=$3 gid=$4 mappers=$5 privileges=$7 processes=$8
+shift 8
 set -- ${sh} -c "$TRAVELOPS_ENTER" sh "$@"
 [ -z "$privileges" ] || set -- ${setpriv} $privileges "$@"
 [ "$processes" = - ] || set -- ${tools.prlimit ?? "prlimit"} "$processes" "$@"
+if [ "$mappers" != - ]; then
+  TRAVELOPS_PATH=$PATH PATH=$mappers
+  export TRAVELOPS_PATH PATH
+  exec ${unshare} -U ${RANGE_OPTIONS.join(" ")} -m -- ${sh} -c "$TRAVELOPS_AS_ROOT" sh "$uid:$gid" "$@"
+fi
 exec ${unshare} -U "--map-user=$uid" "--map-group=$gid" -m -- "$@"`,
     wait: `
 exec 4>&2 2>/dev/null

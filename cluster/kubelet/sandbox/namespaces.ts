@@ -8,7 +8,8 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { realHostTree, readMountTable, type HostTree, type MountTable } from "./host-tree.ts";
 import { writeFstab, writeRoot, type FstabLine } from "./container-root.ts";
-import { ENTER_SCRIPT, shellEnvironment } from "./command-scripts.ts";
+import { AS_ROOT_SCRIPT, ENTER_SCRIPT, shellEnvironment } from "./command-scripts.ts";
+import { hostId, idMappers, pathWith, RANGE_OPTIONS, writePrograms } from "./id-ranges.ts";
 import { namespaceScripts, type NamespaceScripts } from "./namespace-scripts.ts";
 import { launchContainer, type WrappedCommand } from "./podhost-container.ts";
 import { PodhostClient, PodhostError } from "./podhost-client.ts";
@@ -16,6 +17,7 @@ import { PODHOST } from "./podhost-file.ts";
 import { podhostNetwork } from "./podhost-network.ts";
 import { openLimits, type OpenLimits } from "./open-limits.ts";
 import { planRoot, SHOWN_ETC } from "./root-plan.ts";
+import { becoming, privileges } from "./privileges.ts";
 import {
   type ContainerSpec,
   type LimitEnforcement,
@@ -23,12 +25,15 @@ import {
   type PodSandboxSpec,
   type Sandbox,
   type SandboxContainer,
+  type SandboxUsers,
 } from "./sandbox.ts";
 import type { Tools } from "./tools.ts";
 import { isWithin } from "../volumes/inside.ts";
 
 export interface NamespacesOptions {
   readonly tools: Tools;
+  /** Whether containers can have all users and groups, or one each. */
+  readonly users: "range" | "single";
   /** The kubelet's directory below the cluster's data directory; absolute. */
   readonly directory: string;
   /** Never shown to a pod: the cluster's data directory. */
@@ -50,10 +55,15 @@ export async function startNamespaces(options: NamespacesOptions): Promise<Sandb
   const scripts = namespaceScripts(tools);
   const inside = join(options.directory, "inside");
   mkdirSync(inside, { recursive: true, mode: 0o700 });
+  const isRange = options.users === "range";
+  const mappers = isRange
+    ? writePrograms(join(options.directory, "id-mappers"), idMappers(tools.sh, "outer"))
+    : undefined;
   const child = spawn(
     tools.setpriv,
     [
-      ...["--pdeathsig", "KILL", tools.unshare, "--user", "--map-root-user", "--mount", "--net", "--pid", "--fork"],
+      ...["--pdeathsig", "KILL", tools.unshare, "--user", ...(isRange ? RANGE_OPTIONS : ["--map-root-user"])],
+      ...["--mount", "--net", "--pid", "--fork"],
       ...["--kill-child=SIGKILL", "--mount-proc", tools.sh, "-c", scripts.init, "sh", process.execPath, PODHOST],
     ],
     // A session of its own: a terminal's Ctrl-C is for the cluster process alone.
@@ -61,7 +71,7 @@ export async function startNamespaces(options: NamespacesOptions): Promise<Sandb
       detached: true,
       serialization: "advanced",
       stdio: ["ignore", "ignore", "inherit", "ipc"],
-      env: { PATH: process.env["PATH"] ?? "" },
+      env: { PATH: pathWith(mappers) },
     },
   );
   const client = await PodhostClient.connect(child);
@@ -85,6 +95,7 @@ class NamespacesSandbox implements Sandbox {
   readonly note: string;
   readonly network;
   readonly limits: LimitEnforcement;
+  readonly users: SandboxUsers;
   readonly exited: Promise<string>;
   readonly options: NamespacesOptions;
   readonly scripts: NamespaceScripts;
@@ -108,6 +119,7 @@ class NamespacesSandbox implements Sandbox {
     this.scripts = scripts;
     this.client = client;
     this.limits = limits.enforced;
+    this.users = options.users === "range" ? { kind: "range", hostId } : { kind: "single" };
     this.#limits = limits;
     this.inside = inside;
     this.note = options.note;
@@ -152,9 +164,9 @@ class NamespacesSandbox implements Sandbox {
       .split(".")
       .map((part) => Number(part).toString(16).padStart(2, "0"))
       .join(":")}`;
-    const memory = spec.memoryVolumes.flatMap(({ name, sizeBytes }) => [
+    const memory = spec.memoryVolumes.flatMap(({ name, sizeBytes, group }) => [
       name,
-      `mode=1777,nosuid,nodev${sizeBytes === undefined ? "" : `,size=${sizeBytes}`}`,
+      `${group === undefined || this.users.kind !== "range" ? "mode=1777" : `mode=2777,gid=${group}`},nosuid,nodev${sizeBytes === undefined ? "" : `,size=${sizeBytes}`}`,
     ]);
     await this.script(
       this.scripts.podUp,
@@ -183,6 +195,9 @@ class NamespacesSandbox implements Sandbox {
     await this.#limits.release();
   }
 }
+
+/** Where a container finds what maps its users. */
+const IN_RANGE = "/.travelops/ids";
 
 class NamespacesPod implements PodSandbox {
   readonly #sandbox: NamespacesSandbox;
@@ -293,6 +308,7 @@ class NamespacesPod implements PodSandbox {
       plan: { ...plan, inVolumes: plan.inVolumes.filter((point) => !isInMemory(point)) },
       mountTable,
       masked: options.masked,
+      programs: this.#isRange ? { [IN_RANGE]: idMappers(sh, "inner") } : {},
       devices: `${inside}/dev`,
       sharedMemory: join(inside, "pods", this.#spec.uid, "shm"),
       empty: `${inside}/empty`,
@@ -325,10 +341,11 @@ class NamespacesPod implements PodSandbox {
           root,
           String(spec.user.uid),
           String(spec.user.gid),
+          this.#isRange ? IN_RANGE : "-",
         ],
         ...[
           spec.readOnlyRoot ? ["ro", ...mountTable.flagsOf(root)].join(",") : "-",
-          privileges(spec),
+          [...(this.#isRange ? becoming(spec) : []), ...privileges(spec)].join(" "),
           this.#processLimit ?? "-",
         ],
         ...[spec.workingDir, count, ...this.#onTerminal(spec.tty), ...spec.argv],
@@ -336,9 +353,14 @@ class NamespacesPod implements PodSandbox {
       env: {
         ...env,
         TRAVELOPS_ENTER: ENTER_SCRIPT,
+        ...(this.#isRange ? { TRAVELOPS_AS_ROOT: AS_ROOT_SCRIPT } : {}),
         ...(this.#holder === undefined ? {} : { TRAVELOPS_CONTAINER_ID: spec.id }),
       },
     };
+  }
+
+  get #isRange(): boolean {
+    return this.#sandbox.options.users === "range";
   }
 
   /** Where no group counts the pod's processes, each container counts its own. */
@@ -364,19 +386,10 @@ class NamespacesPod implements PodSandbox {
       argv: [
         ...[nsenter, "-t", String(inner), "-U", "-m", "-n", "-u", "-i", "-p", "--preserve-credentials"],
         ...(limit === undefined || prlimit === undefined ? [] : [prlimit, limit]),
-        ...[setpriv, "--pdeathsig", "KILL", ...privileges(spec).split(" ").filter(Boolean), sh, "-c"],
+        ...[setpriv, "--pdeathsig", "KILL", ...(this.#isRange ? becoming(spec) : []), ...privileges(spec), sh, "-c"],
         ...[this.#sandbox.scripts.exec, "sh", spec.workingDir, ...argv],
       ],
       env,
     };
   }
-}
-
-/** For setpriv; words of ours alone. A process of another user than root has none anyhow, once it is the command. */
-function privileges({ noNewPrivileges, capabilities }: ContainerSpec): string {
-  const bound =
-    capabilities === undefined
-      ? []
-      : [`--bounding-set=${["-all", ...capabilities.map((name) => `+${name}`)].join(",")}`];
-  return [...(noNewPrivileges ? ["--no-new-privs"] : []), ...bound].join(" ");
 }

@@ -9,6 +9,7 @@ export interface Sandbox {
   readonly note: string;
   readonly network: PodNetworkHost;
   readonly limits: LimitEnforcement;
+  readonly users: SandboxUsers;
   /** Resolves when podhost has ended by itself: every pod in it is gone. */
   readonly exited: Promise<string>;
   createPod(spec: PodSandboxSpec): Promise<PodSandbox>;
@@ -17,6 +18,14 @@ export interface Sandbox {
   /** Ends every pod and podhost itself; nothing outlives it. */
   close(): Promise<void>;
 }
+
+/**
+ * `range`: containers have any users and groups; `hostId` is their number on the machine. `single`: a container has one of
+ * each, who owns all its files. `none`: everything is the user's who runs the cluster.
+ */
+export type SandboxUsers =
+  | { readonly kind: "range"; readonly hostId: (id: number) => number }
+  | { readonly kind: "single" | "none" };
 
 /** By what limits hold. `watch`: a look now and then, and what is above is killed; `rlimit`: each container for itself. */
 export interface LimitEnforcement {
@@ -44,9 +53,16 @@ export interface PodSandboxSpec {
   /** A directory of this pod alone (volumes, logs, root file systems); made by the kubelet. */
   readonly directory: string;
   /** emptyDirs in memory; a mount of type `tmpfs` names one as its source. */
-  readonly memoryVolumes: ReadonlyArray<{ name: string; sizeBytes?: number }>;
+  readonly memoryVolumes: readonly MemoryVolume[];
   /** Of the whole pod, and how many processes it may have. */
   readonly limits?: ResourceLimits & { readonly pids?: number };
+}
+
+export interface MemoryVolume {
+  readonly name: string;
+  readonly sizeBytes?: number;
+  /** Whose it is, where containers have groups of their own. */
+  readonly group?: number;
 }
 
 export interface PodSandbox {

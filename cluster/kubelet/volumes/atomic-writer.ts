@@ -4,6 +4,7 @@
  */
 import {
   chmodSync,
+  chownSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -15,10 +16,20 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join, normalize } from "node:path";
+import { giveToGroup, groupMode } from "./ownership.ts";
 
 export interface ProjectedFile {
   readonly content: Uint8Array;
   readonly mode: number;
+  /** Whose it is, as containers count users; root's where absent. */
+  readonly user?: number;
+}
+
+/** Whose the files of a volume become, where containers have users and groups of their own. */
+export interface PayloadOwner {
+  readonly hostId: (id: number) => number;
+  /** As containers count groups. */
+  readonly group: number | undefined;
 }
 
 export type Payload = ReadonlyMap<string, ProjectedFile>;
@@ -30,8 +41,9 @@ export class PayloadPathError extends Error {
 const DATA = "..data";
 
 /** Makes `directory` show `payload`; returns whether anything changed. */
-export function writeAtomically(directory: string, payload: Payload, now: number): boolean {
-  for (const path of payload.keys()) checkPath(path);
+export function writeAtomically(directory: string, asked: Payload, now: number, owner?: PayloadOwner): boolean {
+  for (const path of asked.keys()) checkPath(path);
+  const payload = owner?.group === undefined ? asked : readableByGroup(asked);
   mkdirSync(directory, { recursive: true, mode: 0o755 });
   const current = currentTarget(directory);
   if (current !== undefined && isSame(join(directory, current), payload)) return false;
@@ -44,14 +56,21 @@ export function writeAtomically(directory: string, payload: Payload, now: number
     writeFileSync(full, file.content, { mode: file.mode });
     // The process's umask must not take bits away.
     chmodSync(full, file.mode);
+    if (owner !== undefined && file.user !== undefined) chownSync(full, owner.hostId(file.user), 0);
   }
+  const group = owner?.group === undefined ? undefined : owner.hostId(owner.group);
+  if (group !== undefined) giveToGroup(target, { group, readOnly: true });
   rmSync(join(directory, `${DATA}_tmp`), { force: true });
   symlinkSync(dated, join(directory, `${DATA}_tmp`));
   renameSync(join(directory, `${DATA}_tmp`), join(directory, DATA));
   linkTopEntries(directory, payload);
   if (current !== undefined) rmSync(join(directory, current), { recursive: true, force: true });
+  if (group !== undefined) giveToGroup(directory, { group, readOnly: true });
   return true;
 }
+
+const readableByGroup = (payload: Payload): Payload =>
+  new Map([...payload].map(([path, file]) => [path, { ...file, mode: file.mode | groupMode(true) }]));
 
 function checkPath(path: string): void {
   const clean = normalize(path);

@@ -109,13 +109,23 @@ function projectedPart(pod: Pod, source: ProjectedSource, mode: number | undefin
   if (source.downwardAPI !== undefined) return downwardPayload(pod, source.downwardAPI.items, mode, sources);
   if (source.serviceAccountToken !== undefined) {
     const { audience, expirationSeconds, path } = source.serviceAccountToken;
-    return new Map([
-      [path, { content: Buffer.from(sources.token(audience, expirationSeconds)), mode: mode ?? DEFAULT_MODE }],
-    ]);
+    const content = Buffer.from(sources.token(audience, expirationSeconds));
+    return new Map([[path, { content, ...tokenOwner(pod, mode ?? DEFAULT_MODE) }]]);
   }
   throw new VolumeError(
     `a projected source of the kind ${Object.keys(source).join(", ") || "none"} is not supported by the embedded cluster`,
   );
+}
+
+/** A token is for one user alone where all containers are that one's, or for the pod's fsGroup. */
+function tokenOwner({ spec }: Pod, mode: number): Omit<ProjectedFile, "content"> {
+  const all = spec.securityContext ?? {};
+  const users = [...(spec.initContainers ?? []), ...spec.containers].map(
+    ({ securityContext }) => securityContext?.runAsUser ?? all.runAsUser,
+  );
+  const user = users.every((one) => one === users[0]) ? users[0] : undefined;
+  if (user === undefined) return { mode: all.fsGroup === undefined ? mode : 0o600 };
+  return { mode: 0o600, user };
 }
 
 function pick(

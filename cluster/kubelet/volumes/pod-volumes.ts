@@ -5,7 +5,9 @@ import { tryParseQuantity, quantityValue } from "@travelops/kube/api/quantity.ts
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from "@travelops/kube/api/types/index.ts";
 import type { Volume } from "@travelops/kube/api/types/volume.ts";
 import { PayloadPathError, writeAtomically, type Payload } from "./atomic-writer.ts";
+import type { MemoryVolume, SandboxUsers } from "../sandbox/sandbox.ts";
 import { resolveHostPath, type HostPathRule } from "./host-path.ts";
+import { giveToGroup } from "./ownership.ts";
 import {
   configMapPayload,
   downwardPayload,
@@ -34,10 +36,12 @@ export class PodVolumes {
   readonly places = new Map<string, VolumePlace>();
   readonly #directory: string;
   readonly #rule: HostPathRule;
+  readonly #users: SandboxUsers;
 
-  constructor(directory: string, rule: HostPathRule) {
+  constructor(directory: string, rule: HostPathRule, users: SandboxUsers) {
     this.#directory = directory;
     this.#rule = rule;
+    this.#users = users;
   }
 
   /** Sets up what is missing and brings projected files up to date; returns what cannot be done (yet). */
@@ -56,13 +60,15 @@ export class PodVolumes {
   }
 
   /** Memory volumes, which the sandbox makes with the pod. */
-  static memoryVolumes(pod: Pod): { name: string; sizeBytes?: number }[] {
+  static memoryVolumes(pod: Pod): MemoryVolume[] {
+    const group = pod.spec.securityContext?.fsGroup;
     return (pod.spec.volumes ?? []).flatMap((volume) => {
       if (volume.emptyDir?.medium !== "Memory") return [];
       const limit = tryParseQuantity(volume.emptyDir.sizeLimit);
       return [
         {
           name: volume.name,
+          ...(group === undefined ? {} : { group }),
           ...(limit === undefined || limit.nano === 0n ? {} : { sizeBytes: Number(quantityValue(limit)) }),
         },
       ];
@@ -71,9 +77,12 @@ export class PodVolumes {
 
   #place(pod: Pod, volume: Volume, sources: VolumeSources, now: number): VolumePlace {
     if (volume.emptyDir !== undefined)
-      return volume.emptyDir.medium === "Memory" ? { kind: "memory", name: volume.name } : this.#emptyDir(volume.name);
+      return volume.emptyDir.medium === "Memory"
+        ? { kind: "memory", name: volume.name }
+        : this.#emptyDir(pod, volume.name);
     if (volume.configMap !== undefined)
       return this.#projected(
+        pod,
         "configmap",
         volume,
         configMapPayload(pod, volume.configMap, volume.configMap.defaultMode, sources),
@@ -82,6 +91,7 @@ export class PodVolumes {
     if (volume.secret !== undefined) {
       const { secretName, items, optional, defaultMode } = volume.secret;
       return this.#projected(
+        pod,
         "secret",
         volume,
         secretPayload(pod, { name: secretName, items, optional }, defaultMode, sources),
@@ -90,6 +100,7 @@ export class PodVolumes {
     }
     if (volume.projected !== undefined)
       return this.#projected(
+        pod,
         "projected",
         volume,
         projectedPayload(pod, volume.projected.sources ?? [], volume.projected.defaultMode, sources),
@@ -97,6 +108,7 @@ export class PodVolumes {
       );
     if (volume.downwardAPI !== undefined)
       return this.#projected(
+        pod,
         "downward-api",
         volume,
         downwardPayload(pod, volume.downwardAPI.items, volume.downwardAPI.defaultMode, sources),
@@ -110,29 +122,54 @@ export class PodVolumes {
       };
     if (volume.persistentVolumeClaim !== undefined)
       return this.#claim(
-        volume.persistentVolumeClaim.claimName,
-        volume.persistentVolumeClaim.readOnly === true,
+        pod,
+        volume,
+        {
+          name: volume.persistentVolumeClaim.claimName,
+          readOnly: volume.persistentVolumeClaim.readOnly === true,
+        },
         sources,
       );
-    if (volume.ephemeral !== undefined) return this.#claim(`${pod.metadata.name}-${volume.name}`, false, sources);
+    if (volume.ephemeral !== undefined)
+      return this.#claim(pod, volume, { name: `${pod.metadata.name}-${volume.name}`, readOnly: false }, sources);
     const kind = Object.keys(volume).find((key) => key !== "name") ?? "none";
     throw new VolumeError(`volumes of the kind ${kind} are not supported by the embedded cluster`);
   }
 
-  #emptyDir(name: string): VolumePlace {
+  /** Where the pod has an fsGroup that can be had: as the machine knows it. */
+  #groupOf(pod: Pod): number | undefined {
+    const group = pod.spec.securityContext?.fsGroup;
+    return this.#users.kind !== "range" || group === undefined ? undefined : this.#users.hostId(group);
+  }
+
+  #emptyDir(pod: Pod, name: string): VolumePlace {
     const path = join(this.#directory, "volumes", "empty-dir", name);
+    if (this.places.has(name)) return { kind: "path", path, file: false, readOnly: false };
     mkdirSync(path, { recursive: true, mode: 0o777 });
     chmodSync(path, 0o777);
+    const group = this.#groupOf(pod);
+    if (group !== undefined) giveToGroup(path, { group, readOnly: false });
     return { kind: "path", path, file: false, readOnly: false };
   }
 
-  #projected(kind: string, volume: Volume, payload: Payload, now: number): VolumePlace {
+  #projected(pod: Pod, kind: string, volume: Volume, payload: Payload, now: number): VolumePlace {
     const path = join(this.#directory, "volumes", kind, volume.name);
-    writeAtomically(path, payload, now);
+    const group = pod.spec.securityContext?.fsGroup;
+    writeAtomically(
+      path,
+      payload,
+      now,
+      this.#users.kind === "range" ? { hostId: this.#users.hostId, group } : undefined,
+    );
     return { kind: "path", path, file: false, readOnly: true };
   }
 
-  #claim(name: string, readOnly: boolean, sources: VolumeSources): VolumePlace {
+  #claim(
+    pod: Pod,
+    { name: ownName }: Volume,
+    { name, readOnly }: { name: string; readOnly: boolean },
+    sources: VolumeSources,
+  ): VolumePlace {
     const claim = sources.claim(name);
     if (claim === undefined) throw new VolumeError(`persistentvolumeclaim "${name}" not found`);
     const volumeName = claim.spec.volumeName;
@@ -150,13 +187,20 @@ export class PodVolumes {
       const kind = Object.keys(volume.spec).find((key) => !KNOWN_PV_FIELDS.has(key)) ?? "none";
       throw new VolumeError(`persistent volumes of the kind ${kind} are not supported by the embedded cluster`);
     }
-    return {
-      kind: "path",
-      readOnly,
-      ...resolveHostPath(this.#rule, path, local === undefined ? hostPath?.type : "DirectoryOrCreate"),
-    };
+    const place = resolveHostPath(this.#rule, path, local === undefined ? hostPath?.type : "DirectoryOrCreate");
+    const group = this.#groupOf(pod);
+    // A hostPath keeps its owner, but for those that the built-in class has made.
+    const isOwn = local !== undefined || volume.metadata.annotations?.[PROVISIONED_BY] === LOCAL_PROVISIONER;
+    if (group !== undefined && isOwn && !readOnly && !this.places.has(ownName)) {
+      const policy = pod.spec.securityContext?.fsGroupChangePolicy;
+      giveToGroup(place.path, { group, readOnly }, policy === "OnRootMismatch");
+    }
+    return { kind: "path", readOnly, ...place };
   }
 }
+
+const PROVISIONED_BY = "pv.kubernetes.io/provisioned-by";
+const LOCAL_PROVISIONER = "travelops.io/local";
 
 const KNOWN_PV_FIELDS = new Set([
   "capacity",

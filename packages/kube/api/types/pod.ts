@@ -57,6 +57,7 @@ export interface PodSecurityContext {
   runAsUser?: number;
   runAsGroup?: number;
   fsGroup?: number;
+  fsGroupChangePolicy?: "Always" | "OnRootMismatch";
   supplementalGroups?: number[];
   runAsNonRoot?: boolean;
   sysctls?: { name: string; value: string }[];
