@@ -9,7 +9,30 @@ export interface Answer {
   readonly bytes: Buffer;
 }
 
-export type Ask = (method: string, path: string, headers?: Record<string, string>, body?: object) => Promise<Answer>;
+export interface Listed {
+  readonly kind: string;
+  readonly apiVersion: string;
+  readonly metadata: {
+    readonly name?: string;
+    readonly resourceVersion: string;
+    readonly continue?: string;
+    readonly remainingItemCount?: number;
+  };
+  readonly items: readonly Listed[];
+}
+
+export interface Refused {
+  readonly reason?: string;
+  readonly message: string;
+  readonly details?: object;
+}
+
+export type Ask = (
+  method: string,
+  path: string,
+  headers?: Record<string, string>,
+  body?: object | string,
+) => Promise<Answer>;
 
 interface Kubeconfig {
   readonly clusters: [{ readonly cluster: { readonly server: string; readonly "certificate-authority-data": string } }];
@@ -25,7 +48,7 @@ export function wireClient(api: ApiUnderTest): Ask {
   const ca = Buffer.from(cluster["certificate-authority-data"], "base64");
   return (method, path, headers = {}, body) =>
     new Promise((resolve, reject) => {
-      const text = body === undefined ? undefined : JSON.stringify(body);
+      const text = typeof body === "object" ? JSON.stringify(body) : body;
       const request = https.request(
         `${cluster.server}${path}`,
         {

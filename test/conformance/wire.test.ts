@@ -1,29 +1,12 @@
-/** What HTTP clients see of lists, watches and media types, on either API server. */
-import { gunzipSync } from "node:zlib";
+/** What HTTP clients see of lists and watches, on either API server. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ApiUnderTest, startApiUnderTest } from "../api-under-test.ts";
-import { type Answer, type Ask, jsonOf, wireClient } from "./wire-client.ts";
+import { type Answer, type Ask, jsonOf, type Listed, type Refused, wireClient } from "./wire-client.ts";
 
 const NAMESPACE = "/api/v1/namespaces/wire";
 const MAPS = `${NAMESPACE}/configmaps`;
 const FUTURE = "999999999";
 
-interface Listed {
-  readonly kind: string;
-  readonly apiVersion: string;
-  readonly metadata: {
-    readonly name?: string;
-    readonly resourceVersion: string;
-    readonly continue?: string;
-    readonly remainingItemCount?: number;
-  };
-  readonly items: readonly Listed[];
-}
-interface Refused {
-  readonly reason?: string;
-  readonly message: string;
-  readonly details?: object;
-}
 interface Frame {
   readonly type: string;
   readonly object: Listed & {
@@ -232,145 +215,6 @@ describe("over the wire", () => {
       ]);
       const future = await ask("GET", `${MAPS}?watch=1&${query}&resourceVersion=${FUTURE}`);
       expect([future.code, jsonOf<Refused>(future).reason]).toEqual([504, "Timeout"]);
-    });
-  });
-
-  describe("media types", () => {
-    test.each(["text/html", "application/xml", "nonsense", "image/png, text/*"])(
-      "%s is not acceptable",
-      async (accept) => {
-        const answer = await ask("GET", `${MAPS}/a`, { accept });
-        const { reason, message, details } = jsonOf<Refused>(answer);
-        expect([answer.code, reason, details]).toEqual([406, "NotAcceptable", {}]);
-        expect(message).toMatch(
-          /^406: Not Acceptable\n\nAvailable representations: application\/json, application\/yaml/,
-        );
-      },
-    );
-
-    test.each(["as=Table;v=v2;g=meta.k8s.io", "as=Table;v=v1;g=other", "as=Nothing;v=v1;g=meta.k8s.io"])(
-      "there is no %s",
-      async (form) => {
-        const answer = await ask("GET", `${MAPS}/a`, { accept: `application/json;${form}` });
-        expect(answer.code).toBe(406);
-        expect(jsonOf<Refused>(answer).message).toMatch(
-          /^only the following media types are accepted: application\/json, application\/yaml/,
-        );
-      },
-    );
-
-    test.each([
-      ["application/xml,application/json;q=0.5", "application/json"],
-      ["text/html,*/*;q=0.8", "application/json"],
-      ["application/yaml", "application/yaml"],
-    ])("%s is %s", async (accept, type) => {
-      expect((await ask("GET", `${MAPS}/a`, { accept })).headers["content-type"]).toBe(type);
-    });
-
-    test.each(["text/plain", "application/json", "application/yaml"])("no patch is %s", async (type) => {
-      const answer = await ask("PATCH", `${MAPS}/a`, { "content-type": type }, {});
-      const { reason, message, details } = jsonOf<Refused>(answer);
-      expect([answer.code, reason, message, details]).toEqual([
-        415,
-        "UnsupportedMediaType",
-        "415: Unsupported Media Type",
-        {},
-      ]);
-    });
-
-    test("metadata of one and of many; tables with as much of the objects as is asked for", async () => {
-      const one = jsonOf<Listed>(await ask("GET", `${MAPS}/a`, as("PartialObjectMetadata")));
-      expect(Object.keys(one).toSorted()).toEqual(["apiVersion", "kind", "metadata"]);
-      const many = jsonOf<Listed>(await ask("GET", `${MAPS}?limit=1`, as("PartialObjectMetadataList")));
-      expect([many.kind, many.apiVersion, Object.keys(many.items[0] ?? {}).toSorted()]).toEqual([
-        "PartialObjectMetadataList",
-        "meta.k8s.io/v1",
-        ["apiVersion", "kind", "metadata"],
-      ]);
-      const body = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "x" } };
-      const made = await ask("POST", `${MAPS}?dryRun=All`, as("PartialObjectMetadata"), body);
-      expect([made.code, jsonOf<Listed>(made).kind]).toEqual([201, "PartialObjectMetadata"]);
-      const missing = await ask("GET", `${MAPS}/none`, as("PartialObjectMetadata"));
-      expect([missing.code, jsonOf<Listed>(missing).kind]).toEqual([404, "Status"]);
-      const row = async (include: string): Promise<unknown> =>
-        jsonOf<{ rows: { object: Listed | null }[] }>(
-          await ask("GET", `${MAPS}/a?includeObject=${include}`, as("Table")),
-        ).rows[0]?.object;
-      expect(await row("None")).toBeNull();
-      expect(await row("Object")).toMatchObject({ kind: "ConfigMap", data: { n: "a" } });
-      expect(await row("")).toMatchObject({ kind: "PartialObjectMetadata" });
-      const wrong = await ask("GET", `${MAPS}/a?includeObject=Some`, as("Table"));
-      expect(jsonOf<Refused>(wrong).message).toBe(
-        "Unable to convert to Table as requested: includeObject: Invalid value: \"Some\": must be 'Metadata', 'Object', 'None', or empty",
-      );
-    });
-
-    test.each([
-      [
-        `${MAPS}/a`,
-        "PartialObjectMetadataList",
-        406,
-        "you requested PartialObjectMetadataList, but the requested object is not a list (*core.ConfigMap)",
-      ],
-      [
-        MAPS,
-        "PartialObjectMetadata",
-        406,
-        "you requested PartialObjectMetadata, but the requested object is a list (*core.ConfigMapList)",
-      ],
-      [
-        "/apis/rbac.authorization.k8s.io/v1/clusterroles",
-        "PartialObjectMetadata",
-        406,
-        "you requested PartialObjectMetadata, but the requested object is a list (*rbac.ClusterRoleList)",
-      ],
-      [
-        "/apis/apiregistration.k8s.io/v1/apiservices/v1.",
-        "PartialObjectMetadataList",
-        406,
-        "you requested PartialObjectMetadataList, but the requested object is not a list (*apiregistration.APIService)",
-      ],
-    ])("%s is not %s", async (path, form, code, message) => {
-      const answer = await ask("GET", path, as(form));
-      expect([answer.code, jsonOf<Refused>(answer).message]).toEqual([code, message]);
-    });
-
-    test("a watch is never YAML", async () => {
-      const answer = await ask("GET", `${MAPS}?watch=1&timeoutSeconds=1`, { accept: "application/yaml" });
-      expect([answer.code, answer.headers["content-type"]]).toEqual([406, "application/yaml"]);
-      expect(answer.bytes.toString("utf8")).toContain("application/vnd.kubernetes.protobuf;stream=watch");
-    });
-
-    test("a client without a name is an unknown manager", async () => {
-      const made = jsonOf<{ metadata: { managedFields: { manager: string }[] } }>(await make("late", {}));
-      expect(made.metadata.managedFields[0]?.manager).toBe("unknown");
-      await ask("DELETE", `${MAPS}/late`);
-    });
-
-    test("large answers are compressed for those who say that they take it", async () => {
-      await make("big", { text: "x".repeat(140_000) });
-      const got = async (path: string, encoding?: string): Promise<Answer> =>
-        ask("GET", path, encoding === undefined ? {} : { "accept-encoding": encoding });
-      for (const [path, encoding] of [
-        [MAPS, "gzip"],
-        [`${MAPS}/big`, "gzip, deflate"],
-        [MAPS, "br, gzip"],
-      ] as const) {
-        const answer = await got(path, encoding);
-        expect([answer.headers["content-encoding"], answer.headers["vary"]]).toEqual(["gzip", "Accept-Encoding"]);
-        expect(gunzipSync(answer.bytes).includes("xxxxxxxxxx")).toBe(true);
-      }
-      // A weight, whichever, makes the name one that upstream does not know.
-      for (const [path, encoding] of [
-        [MAPS, undefined],
-        [MAPS, "deflate"],
-        [MAPS, "gzip;q=0"],
-        [MAPS, "gzip;q=0.5, identity"],
-        [MAPS, "identity"],
-        [`${MAPS}/a`, "gzip"],
-      ] as const)
-        expect((await got(path, encoding)).headers["content-encoding"]).toBeUndefined();
-      await ask("DELETE", `${MAPS}/big`);
     });
   });
 });

@@ -81,7 +81,10 @@ export async function patcherOf(
   body: RequestBody,
   schema: ServedResource["row"]["schema"],
 ): Promise<Patcher> {
-  const { value } = await decodeBody(asJson(body), false, readingPatch);
+  return patcher(type, (await decodeBody(asJson(body), false, readingPatch)).value, schema);
+}
+
+async function patcher(type: string, value: unknown, schema: ServedResource["row"]["schema"]): Promise<Patcher> {
   switch (type) {
     case JSON_PATCH: {
       const { applyJsonPatch } = await import("@travelops/kube/schema/json-patch");
@@ -130,6 +133,7 @@ function checkPatched(
   patched: unknown,
   info: ResourceRequest,
   context: WriteContext,
+  said: readonly string[],
   strategic?: RequestBody,
 ): KubeObject {
   const { row } = resource;
@@ -142,8 +146,8 @@ function checkPatched(
     );
   }
   const { value, unknown } = prune(row.schema, patched);
-  if (unknown.length > 0 && context.fieldValidation !== "Ignore") {
-    const faults = strictFaults(strategic === undefined ? unknown : unknown.toSorted(), []);
+  if (unknown.length + said.length > 0 && context.fieldValidation !== "Ignore") {
+    const faults = [...said, ...strictFaults(strategic === undefined ? unknown : unknown.toSorted(), [])];
     if (context.fieldValidation === "Strict")
       throw patchInvalid(strategic, patched, `strict decoding error: ${faults.join(", ")}`);
     for (const fault of faults) warn(call, fault);
@@ -181,6 +185,27 @@ export async function handlePatch(
   return presentWritten(core, call, resource, await updateObject(core, resource, request, context));
 }
 
+/** Keys that stand twice in a JSON patch, and where its values carry them to. */
+function jsonPatchFaults(operations: unknown, duplicates: readonly string[]): string[] {
+  const carried = duplicates.flatMap((path) => {
+    const [, index = "", rest = ""] = /^\[(\d+)\]\.value\.(.*)$/.exec(path) ?? [];
+    const operation: unknown = rest === "" || !Array.isArray(operations) ? undefined : operations[Number(index)];
+    const target = isObject(operation) && typeof operation["path"] === "string" ? operation["path"] : undefined;
+    return target === undefined ? [] : [`${fieldPathOf(target)}${rest}`];
+  });
+  return [...strictFaults([], duplicates).map((fault) => `json patch ${fault}`), ...strictFaults([], carried)];
+}
+
+/** `/spec/list/0/x` → `spec.list[0].x.` */
+function fieldPathOf(pointer: string): string {
+  const parts = pointer
+    .split("/")
+    .slice(1)
+    .map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
+  const path = parts.map((part) => (/^\d+$/.test(part) ? `[${part}]` : `.${part}`)).join("");
+  return path === "" ? "" : `${path.replace(/^\./, "")}.`;
+}
+
 async function patchRequest(
   call: ApiCall,
   body: RequestBody,
@@ -189,7 +214,9 @@ async function patchRequest(
   resource: ServedResource,
   context: WriteContext,
 ): Promise<UpdateRequest> {
-  const patch = await patcherOf(type, body, resource.row.schema);
+  const { value, duplicates } = await decodeBody(asJson(body), context.fieldValidation !== "Ignore", readingPatch);
+  const patch = await patcher(type, value, resource.row.schema);
+  const said = type === JSON_PATCH ? jsonPatchFaults(value, duplicates) : strictFaults([], duplicates);
   return {
     namespace: info.namespace,
     name: info.name,
@@ -197,11 +224,11 @@ async function patchRequest(
     produce(current) {
       const base = served(resource, current as KubeObject);
       const patched = patch(base);
-      return patched === base
+      return patched === base && said.length === 0
         ? (current as KubeObject)
         : toStored(
             resource,
-            checkPatched(call, resource, patched, info, context, type === STRATEGIC_PATCH ? body : undefined),
+            checkPatched(call, resource, patched, info, context, said, type === STRATEGIC_PATCH ? body : undefined),
           );
     },
   };
