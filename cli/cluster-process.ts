@@ -23,6 +23,8 @@ export interface ClusterProcessOptions {
   imagesFile?: string;
   /** A port of this machine that pods may reach, by the name host.travelops.internal. */
   hostPort?: number;
+  /** For clusters that have none of their own; may be missing. */
+  auditPolicy: string;
   /** A directory that no pod may see: keys and state of all clusters. */
   mask: string;
   /** Ends with us, with another process, or only when it is stopped. */
@@ -56,6 +58,7 @@ function argumentsOf(options: ClusterProcessOptions): string[] {
     "unknown-images": options.unknownImages,
     "images-file": options.imagesFile,
     "host-port": options.hostPort,
+    "audit-policy": options.auditPolicy,
     mask: options.mask,
     owner: typeof options.endsWith === "object" ? formatOwner(options.endsWith) : undefined,
   };

@@ -12,6 +12,8 @@ export interface DataDir {
   readonly kubeconfig: string;
   /** In git's store format, for `credential.helper=store --file=…`. */
   readonly gitCredentials: string;
+  /** A user's, for all clusters that have none in their own directory. */
+  readonly auditPolicy: string;
   readonly logs: string;
   readonly clusters: string;
   cluster(name: string): string;
@@ -32,6 +34,7 @@ export function dataDirOf(flag: string | undefined, env: NodeJS.ProcessEnv, cwd:
     lockFile: path.join(root, "lock.db"),
     kubeconfig: path.join(root, "kubeconfig"),
     gitCredentials: path.join(root, "git-credentials"),
+    auditPolicy: path.join(root, "audit-policy.yaml"),
     logs,
     clusters,
     cluster: (name) => path.join(clusters, name),

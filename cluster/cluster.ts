@@ -28,6 +28,8 @@ export interface ClusterOptions {
   readonly unknownImages: "fail" | "simulate";
   /** Folders whose package.json declares images. */
   readonly imagePackages: readonly string[];
+  /** An audit policy for when `dataDir` has none; may be missing. */
+  readonly auditPolicy?: string;
   /** A user's images.yaml; may be missing. */
   readonly imagesFile?: string;
   /** Node's compile cache, which pods of ours read: without it each of them strips types anew. */
@@ -83,6 +85,7 @@ export async function createCluster(options: ClusterOptions): Promise<Cluster> {
     serviceRange: plan.serviceRange,
     host: LOOPBACK,
     apiPort: options.apiPort,
+    ...(options.auditPolicy === undefined ? {} : { auditPolicy: options.auditPolicy }),
     clock,
     random,
     log,

@@ -19,6 +19,7 @@ export interface ControlPlaneOptions {
   readonly serviceRange: string;
   readonly host: string;
   readonly apiPort: number;
+  readonly auditPolicy?: string;
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Logger;
@@ -54,7 +55,12 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       clientCa: pki.ca,
       tokenKey: pki.tokenKey,
     });
-    const audit = await openAudit({ dir: dataDir, clock, log });
+    const audit = await openAudit({
+      dir: dataDir,
+      ...(options.auditPolicy === undefined ? {} : { sharedPolicy: options.auditPolicy }),
+      clock,
+      log,
+    });
     const server = await createApiServer({
       ...(audit === undefined ? {} : { audit }),
       store,

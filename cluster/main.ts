@@ -28,6 +28,7 @@ const { values } = parseArgs({
     sandbox: { type: "string", default: "auto" },
     "unknown-images": { type: "string", default: "fail" },
     "images-file": { type: "string" },
+    "audit-policy": { type: "string" },
     "host-port": { type: "string" },
     mask: { type: "string", multiple: true, default: [] },
     detached: { type: "boolean", default: false },
@@ -85,6 +86,7 @@ async function start(dataDir: string): Promise<Cluster> {
     siblings: (name) => knownCluster(dataDir, name),
     ...(process.env["NODE_COMPILE_CACHE"] === undefined ? {} : { compileCache: process.env["NODE_COMPILE_CACHE"] }),
     ...(values["host-port"] === undefined ? {} : { hostPort: Number(values["host-port"]) }),
+    ...(values["audit-policy"] === undefined ? {} : { auditPolicy: values["audit-policy"] }),
     ...(values["images-file"] === undefined ? {} : { imagesFile: values["images-file"] }),
     log,
   });

@@ -151,6 +151,7 @@ function processOptions(start: ClusterStart, settings: ClusterSettings, run: Run
     unknownImages: run.images.unknown,
     ...(run.images.file === undefined ? {} : { imagesFile: run.images.file }),
     ...(start.hostPort === undefined ? {} : { hostPort: start.hostPort }),
+    auditPolicy: dir.auditPolicy,
     mask: maskOf(dir),
     endsWith: run.mode === "foreground" ? holder : "none",
     env: context.env,

@@ -158,9 +158,14 @@ test("without a policy there is nothing", async () => {
     path.join(directory, "audit-policy.yaml"),
     "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: All\n",
   );
-  await expect(openAudit({ dir: directory, clock: systemClock, log: silentLogger })).rejects.toThrow(
-    /audit-policy\.yaml cannot be used: rules\[0\]\.level must be one of None/,
-  );
+  const refused = /audit-policy\.yaml cannot be used: rules\[0\]\.level must be one of None/;
+  const options = { clock: systemClock, log: silentLogger };
+  await expect(openAudit({ dir: directory, ...options })).rejects.toThrow(refused);
+  // Another cluster's, which has none of its own; and one that there is not.
+  const sharedPolicy = path.join(directory, "audit-policy.yaml");
+  const other = path.join(directory, "other");
+  await expect(openAudit({ dir: other, sharedPolicy, ...options })).rejects.toThrow(refused);
+  expect(await openAudit({ dir: other, sharedPolicy: path.join(other, "none.yaml"), ...options })).toBeUndefined();
   rmSync(directory, { recursive: true });
 });
 
@@ -173,6 +178,17 @@ describe("rules", () => {
       parseRequestInfo(method, url, new URLSearchParams()),
     ).level;
   const pod = "/api/v1/namespaces/a/pods/x";
+
+  test.each([
+    ["- null", "rules[0] must be an object"],
+    ["- level: Metadata\n  users: ann", "rules[0].users must be a list"],
+    ["- level: Metadata\n  verbs: [{}]", "rules[0].verbs[0] must be a string"],
+    ["- level: Metadata\n  omitStages: Panic", "rules[0].omitStages must be a list"],
+    ["- level: Metadata\n  resources: [pods]", "rules[0].resources[0] must be an object"],
+    ["- level: Metadata\n  resources: [{groups: [apps]}]", 'rules[0].resources[0]: there is no field "groups"'],
+  ])("%s is refused", (rules, why) => {
+    expect(() => levelOf(rules, "GET", pod)).toThrow(why);
+  });
 
   test.each([
     ["- level: Request\n  users: [ann]", pod, "Request"],

@@ -52,6 +52,8 @@ const FIELDS: ReadonlySet<string> = new Set([
   "omitManagedFields",
 ]);
 
+const RESOURCE_FIELDS: ReadonlySet<string> = new Set(["group", "resources", "resourceNames"]);
+
 /** Throws an `Error` that says what is wrong with it. */
 export function parsePolicy(text: string): Policy {
   const policy = parse(text) as (Partial<Policy> & { apiVersion?: unknown; kind?: unknown }) | null;
@@ -65,14 +67,31 @@ export function parsePolicy(text: string): Policy {
   return policy as Policy;
 }
 
+const LISTS = ["users", "userGroups", "verbs", "namespaces", "nonResourceURLs", "resources", "resourceNames"];
+
+/** An object with known fields, of which those that are lists are lists. */
+function checkFields(value: unknown, known: ReadonlySet<string>, path: string): void {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new Error(`${path} must be an object`);
+  for (const [name, field] of Object.entries(value)) {
+    if (!known.has(name)) throw new Error(`${path}: there is no field ${JSON.stringify(name)}`);
+    if (!LISTS.includes(name)) continue;
+    if (!Array.isArray(field)) throw new Error(`${path}.${name} must be a list`);
+    const whole = name === "resources" && known === FIELDS;
+    field.forEach((each: unknown, n: number) => {
+      if (whole) checkFields(each, RESOURCE_FIELDS, `${path}.resources[${n}]`);
+      else if (typeof each !== "string") throw new Error(`${path}.${name}[${n}] must be a string`);
+    });
+  }
+}
+
 function checkStages(stages: readonly Stage[] | undefined, path: string): void {
+  if (stages !== undefined && !Array.isArray(stages)) throw new Error(`${path} must be a list`);
   const unknown = (stages ?? []).find((stage) => !STAGES.includes(stage));
   if (unknown !== undefined) throw new Error(`${path}: ${JSON.stringify(unknown)} is no stage (${STAGES.join(", ")})`);
 }
 
 function checkRule(rule: Rule, path: string): void {
-  const unknown = Object.keys(rule).find((key) => !FIELDS.has(key));
-  if (unknown !== undefined) throw new Error(`${path}: there is no field ${JSON.stringify(unknown)}`);
+  checkFields(rule, FIELDS, path);
   if (!LEVELS.includes(rule.level)) throw new Error(`${path}.level must be one of ${LEVELS.join(", ")}`);
   checkStages(rule.omitStages, `${path}.omitStages`);
   const urls = rule.nonResourceURLs ?? [];

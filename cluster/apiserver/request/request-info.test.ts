@@ -26,6 +26,8 @@ describe("parseRequestInfo", () => {
     ["PUT", "/api/v1/namespaces/a/status", "update||v1||namespaces|a|status|"],
     ["GET", "/api/v1/nodes/n/proxy/a/b", "get||v1||nodes|n|proxy|a/b"],
     ["GET", "/api/v1/namespaces/a/pods/b%20c", "get||v1|a|pods|b c||"],
+    ["GET", "/api/v1/namespaces/..%2fkube-system/secrets", "get||v1|..|kube-system|secrets||"],
+    ["GET", "/api/v1/namespaces/a/pods/b%2Flog", "get||v1|a|pods|b|log|"],
     ["GET", "/apis", "get /apis"],
     ["GET", "/apis/apps/v1", "get /apis/apps/v1"],
     ["GET", "/api/v1", "get /api/v1"],

@@ -42,11 +42,17 @@ const VERBS: Readonly<Record<string, ResourceVerb>> = {
   DELETE: "delete",
 };
 
+/** As upstream, an escaped slash parts like any other: no name or namespace ever holds one. */
 function segments(path: string): string[] {
-  const parts = path.split("/").filter((part) => part !== "");
-  if (!path.includes("%")) return parts;
+  return decoded(path)
+    .split("/")
+    .filter((part) => part !== "");
+}
+
+function decoded(path: string): string {
+  if (!path.includes("%")) return path;
   try {
-    return parts.map(decodeURIComponent);
+    return decodeURIComponent(path);
   } catch {
     throw badRequest(`the path ${JSON.stringify(path)} holds a malformed percent escape`);
   }
