@@ -20,13 +20,23 @@ export interface ApiUnderTest {
   close(): Promise<void>;
 }
 
-/** Starts the API under test; `close()` takes it down whole. The embedded one always asks for ServiceAccounts. */
-export async function startApiUnderTest(options: RealApiServerOptions = {}): Promise<ApiUnderTest> {
-  const assets = process.env["KUBEBUILDER_ASSETS"];
-  return assets === undefined || assets === "" ? embedded() : real(assets, options);
+export interface StartedApi extends ApiUnderTest {
+  /** Drops the history: what was is no longer known. The embedded one has to be `forgetful`, and makes Leases. */
+  forget(): Promise<void>;
 }
 
-async function real(assets: string, options: RealApiServerOptions): Promise<ApiUnderTest> {
+/** Starts the API under test; `close()` takes it down whole. The embedded one always asks for ServiceAccounts. */
+export async function startApiUnderTest(options: ApiOptions = {}): Promise<StartedApi> {
+  const assets = process.env["KUBEBUILDER_ASSETS"];
+  return assets === undefined || assets === "" ? embedded(options) : real(assets, options);
+}
+
+export interface ApiOptions extends RealApiServerOptions {
+  /** Little history is kept. */
+  readonly forgetful?: boolean;
+}
+
+async function real(assets: string, options: RealApiServerOptions): Promise<StartedApi> {
   const server = await startRealApiServer(assets, options);
   const transport = httpsTransport({ server: server.server, ca: server.ca, token: server.token });
   const kubeconfig = join(server.directory, "kubeconfig");
@@ -36,6 +46,7 @@ async function real(assets: string, options: RealApiServerOptions): Promise<ApiU
     transport,
     kubeconfig,
     real: true,
+    forget: () => server.compact(),
     async close() {
       transport.close();
       await server.close();
@@ -43,18 +54,34 @@ async function real(assets: string, options: RealApiServerOptions): Promise<ApiU
   };
 }
 
+const KEPT_REVISIONS = 10;
+const LEASES = { group: "coordination.k8s.io", version: "v1", resource: "leases", kind: "Lease", namespaced: true };
+
 /** Over HTTPS as well: a component meets its API over the wire. */
-async function embedded(): Promise<ApiUnderTest> {
+async function embedded({ forgetful = false }: ApiOptions): Promise<StartedApi> {
   const { startTestServer } = await import("@travelops/cluster/apiserver/testing/start-test-server");
-  const server = await startTestServer();
+  const server = await startTestServer(forgetful ? { revisions: KEPT_REVISIONS } : {});
   const transport = httpsTransport({ server: server.url, ca: server.caData, token: server.adminToken });
   const kubeconfig = join(server.dir, "kubeconfig");
   await writeFile(kubeconfig, kubeconfigText(server.url, server.caData, server.adminToken), { mode: 0o600 });
+  const client = createKubeClient(transport);
   return {
-    client: createKubeClient(transport),
+    client,
     transport,
     kubeconfig,
     real: false,
+    async forget() {
+      const until = server.store.revision;
+      await eventually(async () => {
+        const lease = {
+          apiVersion: "coordination.k8s.io/v1",
+          kind: "Lease",
+          metadata: { generateName: "forget-", namespace: "default" },
+        };
+        await client.create(LEASES, lease);
+        return server.store.compactedRevision >= until;
+      });
+    },
     async close() {
       transport.close();
       await server.close();

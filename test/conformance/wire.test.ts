@@ -65,6 +65,10 @@ describe("over the wire", () => {
       ["resourceVersion=${c}&resourceVersionMatch=Exact", "a b c", "c"],
       ["resourceVersion=${c}&limit=2", "a b", "c"],
       ["limit=-1", "a c d e", undefined],
+      // Whatever is in the cache comes whole, without a token; of a version it does not.
+      ["resourceVersion=0&limit=2", "a c d e", undefined],
+      ["resourceVersion=0&limit=2&resourceVersionMatch=NotOlderThan", "a c d e", undefined],
+      ["resourceVersion=${c}&limit=2&resourceVersionMatch=NotOlderThan", "a c", undefined],
       ["labelSelector=n%20in%20(a,d)", "a d", undefined],
     ])("%s", async (query, names, version) => {
       const listed = await list(query);
@@ -126,6 +130,21 @@ describe("over the wire", () => {
       });
     });
 
+    test.each([
+      ["/a?", 500, ""],
+      ["/none?", 500, ""],
+      ["?watch=1&", 500, ""],
+      ["?limit=1&", 400, "invalid resource version: "],
+    ])("configmaps%sresourceVersion=abc is refused", async (path, code, prefix) => {
+      const answer = await ask("GET", `${MAPS}${path}resourceVersion=abc`);
+      const { reason, message } = jsonOf<Refused>(answer);
+      expect([answer.code, reason, message]).toEqual([
+        code,
+        code === 400 ? "BadRequest" : undefined,
+        `${prefix}resourceVersion: Invalid value: "abc": strconv.ParseUint: parsing "abc": invalid syntax`,
+      ]);
+    });
+
     test("come in chunks of one version; a token may be turned into one of any version", async () => {
       const first = await list("limit=2");
       expect([namesOf(first), first.metadata.remainingItemCount]).toEqual(["a c", 2]);
@@ -148,6 +167,9 @@ describe("over the wire", () => {
       expect(namesOf(await list(`continue=${changed({ rv: -1 })}`))).toBe("d e");
       const invalid = "invalid continue token: continue key is not valid: ";
       for (const [query, message] of [
+        ["abc", `${invalid}invalid character 'i' looking for beginning of value`],
+        ["a", `${invalid}illegal base64 data at input byte 0`],
+        ["YWJj!", `${invalid}illegal base64 data at input byte 4`],
         [`${token}&resourceVersion=1`, "specifying resource version is not allowed when using continue"],
         [changed({ v: "x" }), `${invalid}server does not recognize this encoded version x`],
         [changed({ rv: 0 }), `${invalid}incorrect encoded start resourceVersion (version meta.k8s.io/v1)`],

@@ -3,11 +3,11 @@ import { badRequest, expired, notFound, resourceVersionTooLarge, StatusError } f
 import { Compacted, type ListResult, type StoredObject } from "../../store/store.ts";
 import type { ApiCall } from "../request/api-call.ts";
 import { decodeContinue, encodeContinue } from "../request/continue-token.ts";
-import { parseListOptions, parseResourceVersion, type ListOptions } from "../request/list-options.ts";
+import { cachedVersion, listVersion, parseListOptions, type ListOptions } from "../request/list-options.ts";
 import type { Reply } from "../request/reply.ts";
 import type { ResourceRequest } from "../request/request-info.ts";
-import type { ServedResource } from "../registry/registry.ts";
 import { EVERYTHING, selectionOf, type Selection } from "../registry/selection.ts";
+import { hasNoCache, type ServedResource } from "../registry/registry.ts";
 import type { ServerCore } from "../server-options.ts";
 import { presentList, presentStored, presenterOf } from "./presentation.ts";
 
@@ -18,8 +18,13 @@ export function requireStored(core: ServerCore, resource: ServedResource, info: 
   return stored;
 }
 
+/** The first page of any version is the whole list: upstream's cache gives what it has at once. */
+const limitOf = (resource: ServedResource, options: ListOptions): number =>
+  options.resourceVersion === "0" && options.continueToken === "" && !hasNoCache(resource.table) ? 0 : options.limit;
+
 export function handleGet(core: ServerCore, call: ApiCall, info: ResourceRequest, resource: ServedResource): Reply {
-  const wanted = parseResourceVersion(call.query.get("resourceVersion") ?? "");
+  const given = call.query.get("resourceVersion") ?? "";
+  const wanted = hasNoCache(resource.table) ? listVersion(given) : cachedVersion(given);
   if (wanted > core.store.revision) throw resourceVersionTooLarge(wanted, core.store.revision);
   return presentStored(core, call, resource, requireStored(core, resource, info));
 }
@@ -55,7 +60,7 @@ function pageOf(core: ServerCore, options: ListOptions, namespace: string): Page
     if (token.revision > current) throw resourceVersionTooLarge(token.revision, current, 0);
     return { after: token.after, revision: token.revision < 0 ? undefined : token.revision };
   }
-  const wanted = prefixed("invalid resource version: ", () => parseResourceVersion(options.resourceVersion));
+  const wanted = listVersion(options.resourceVersion);
   const legacyExact = options.resourceVersionMatch === "" && options.limit > 0 && wanted > 0;
   const exact = options.resourceVersionMatch === "Exact" || legacyExact;
   if (wanted > current) throw resourceVersionTooLarge(wanted, current, exact ? 0 : 1);
@@ -132,7 +137,7 @@ function selectOrExpire(
   selection: Selection,
 ): Selected {
   try {
-    return select(core, resource.table, namespace, options.limit, page, selection);
+    return select(core, resource.table, namespace, limitOf(resource, options), page, selection);
   } catch (error) {
     if (!(error instanceof Compacted)) throw error;
     if (page.after === undefined) throw expired("The resourceVersion for the provided list is too old.");

@@ -3,10 +3,10 @@ import { expired, notFound, resourceVersionTooLarge, type StatusError } from "@t
 import { Compacted, type StoredObject } from "../../store/store.ts";
 import type { ApiCall } from "../request/api-call.ts";
 import { PROTOBUF, requireStream } from "../request/negotiation.ts";
-import { parseListOptions, parseResourceVersion, type ListOptions } from "../request/list-options.ts";
+import { parseListOptions, cachedVersion, type ListOptions } from "../request/list-options.ts";
 import { LazyEncoded, type EncodedFrame, type Reply, type WatchSink } from "../request/reply.ts";
 import type { ResourceRequest } from "../request/request-info.ts";
-import type { ServedResource } from "../registry/registry.ts";
+import { hasNoCache, type ServedResource } from "../registry/registry.ts";
 import { selectionOf } from "../registry/selection.ts";
 import type { ServerCore } from "../server-options.ts";
 import { frameOf } from "../watch/frames.ts";
@@ -21,7 +21,7 @@ type Start =
   | { readonly kind: "after"; readonly revision: number };
 
 function startOf(core: ServerCore, options: ListOptions): Start {
-  const wanted = parseResourceVersion(options.resourceVersion);
+  const wanted = cachedVersion(options.resourceVersion);
   if (options.sendInitialEvents !== undefined) {
     if (wanted > core.store.revision) throw resourceVersionTooLarge(wanted, core.store.revision);
     if (options.sendInitialEvents) return { kind: "now", initialEvents: true, annotate: true };
@@ -53,7 +53,10 @@ function sendStart(core: ServerCore, spec: WatchSpec, start: Start, options: Lis
       return true;
     } catch (error) {
       if (!(error instanceof Compacted)) throw error;
-      sink.send([errorFrame(expired(`too old resource version: ${start.revision} (${error.oldest})`))]);
+      const told = hasNoCache(spec.table)
+        ? "The resourceVersion for the provided watch is too old."
+        : `too old resource version: ${start.revision} (${error.oldest})`;
+      sink.send([errorFrame(expired(told))]);
       sink.end();
       return false;
     }

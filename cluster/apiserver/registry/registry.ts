@@ -43,6 +43,9 @@ export interface ServedResource {
   readonly deprecation?: string;
 }
 
+/** Events alone stand in no watch cache upstream, which reads and refuses in ways of its own. */
+export const hasNoCache = (table: string): boolean => table === "events.";
+
 export interface View extends Encoded {
   readonly object: KubeObject;
 }

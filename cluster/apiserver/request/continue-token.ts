@@ -1,6 +1,7 @@
 /** The token that continues a list, in upstream's form (apiserver/pkg/storage/continue.go). */
 import path from "node:path";
 import { badRequest } from "@travelops/kube";
+import { jsonSyntaxError } from "@travelops/kube/schema/json-syntax";
 
 export interface ContinueToken {
   /** Revision of the first page; -1 for a list that no longer has to be consistent. */
@@ -18,12 +19,7 @@ export function encodeContinue({ revision, after }: ContinueToken, inNamespace: 
 
 /** Throws `StatusError` 400 for a token that is not one of ours. */
 export function decodeContinue(token: string, namespace: string): ContinueToken {
-  let value: unknown;
-  try {
-    value = JSON.parse(Buffer.from(token, "base64url").toString("utf8"));
-  } catch {
-    throw badRequest("continue key is not valid: the token is no base64url of JSON");
-  }
+  const value = opened(token);
   const { v, rv, start } = (value ?? {}) as { v?: unknown; rv?: unknown; start?: unknown };
   if (v !== "meta.k8s.io/v1") {
     throw badRequest(
@@ -46,4 +42,19 @@ export function decodeContinue(token: string, namespace: string): ContinueToken 
       ? { namespace, name: key }
       : { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
   return { revision: rv, after };
+}
+
+const BASE64URL = /^[\w-]*/;
+
+/** Says what of a token cannot be read, in Go's words. */
+function opened(token: string): unknown {
+  const read = BASE64URL.exec(token)?.[0].length ?? 0;
+  const wrong = read < token.length ? read : token.length % 4 === 1 ? token.length - 1 : undefined;
+  if (wrong !== undefined) throw badRequest(`continue key is not valid: illegal base64 data at input byte ${wrong}`);
+  const text = Buffer.from(token, "base64url").toString("utf8");
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    throw badRequest(`continue key is not valid: ${jsonSyntaxError(text) ?? String(error)}`);
+  }
 }

@@ -1,5 +1,5 @@
 /** The query of a list or a watch, checked as upstream checks it (apimachinery: internalversion/validation). */
-import { badRequest, fieldForbidden, fieldNotSupported, invalid, type FieldError } from "@travelops/kube";
+import { badRequest, fieldForbidden, fieldNotSupported, invalid, StatusError, type FieldError } from "@travelops/kube";
 
 export interface ListOptions {
   readonly labelSelector: string;
@@ -33,20 +33,23 @@ export function queryInteger(query: URLSearchParams, name: string): number | und
   return number;
 }
 
-/** A resource version of the query as a number; 0 for "". Throws `StatusError` 400. */
-export function parseResourceVersion(text: string): number {
+/** A resource version of the query as a number; 0 for "". Throws `StatusError` 400 that says what was to be read. */
+export const listVersion = (text: string): number =>
+  resourceVersion(text, (fault) => badRequest(`invalid resource version: ${fault}`));
+
+/** The same of one object and of a watch, where upstream's cache refuses it, with an error of no kind. Throws 500. */
+export const cachedVersion = (text: string): number =>
+  resourceVersion(text, (fault) => new StatusError(500, "", fault));
+
+function resourceVersion(text: string, refused: (fault: string) => StatusError): number {
   if (text === "") return 0;
-  if (!/^\d+$/.test(text)) {
-    throw badRequest(
-      `resourceVersion: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
+  const fault = (what: string): StatusError =>
+    refused(
+      `resourceVersion: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: ${what}`,
     );
-  }
+  if (!/^\d+$/.test(text)) throw fault("invalid syntax");
   const number = Number(text);
-  if (!Number.isSafeInteger(number)) {
-    throw badRequest(
-      `resourceVersion: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: value out of range`,
-    );
-  }
+  if (!Number.isSafeInteger(number)) throw fault("value out of range");
   return number;
 }
 

@@ -34,6 +34,8 @@ export interface TestServerOptions extends Partial<ApiServerOptions> {
   readonly log?: Logger;
   /** Pods need one; the controller that makes it does not run here. Made where absent. */
   readonly defaultServiceAccount?: boolean;
+  /** How many revisions are remembered; 10,000 where absent. */
+  readonly revisions?: number;
 }
 
 async function makeDefaultServiceAccount(server: ApiServer): Promise<void> {
@@ -58,7 +60,12 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     serviceAddress: "10.64.0.1",
     serverNames: ["localhost", "127.0.0.1"],
   });
-  const store = await openStore({ dir: join(dir, "store"), clock, log });
+  const store = await openStore({
+    dir: join(dir, "store"),
+    clock,
+    log,
+    ...(options.revisions === undefined ? {} : { retention: { ms: 3_600_000, revisions: options.revisions } }),
+  });
   const adminToken = randomBytes(16).toString("hex");
   const access =
     options.access ??
