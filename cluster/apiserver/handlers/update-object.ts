@@ -10,6 +10,7 @@ import type { AdmissionAttributes } from "../access.ts";
 import type { WebhookRound } from "../admission/webhooks/webhook-index.ts";
 import type { ServedResource } from "../registry/registry.ts";
 import type { Reservation } from "../registry/strategy.ts";
+import { storagePath } from "../registry/storage-path.ts";
 import { subresourcePart } from "../registry/subresource-parts.ts";
 import { metadataErrors, specChanged, updatedMetadata } from "../registry/object-metadata.ts";
 import type { ServerCore } from "../server-options.ts";
@@ -42,14 +43,9 @@ export interface AdmissionShape {
   into(object: KubeObject, changed: KubeObject): KubeObject;
 }
 
-/** Checks uid and resourceVersion that the sender believes in. Throws `StatusError` 409 or 422. */
-function checkPreconditions(
-  resource: ServedResource,
-  wanted: KubeObject,
-  current: KubeObject,
-  request: UpdateRequest,
-): void {
-  const { uid, resourceVersion } = wanted.metadata;
+/** Checks the uid that the sender believes in. Throws `StatusError` 409 or 422. */
+function checkUid(resource: ServedResource, wanted: KubeObject, current: KubeObject, request: UpdateRequest): void {
+  const { uid } = wanted.metadata;
   if (uid !== undefined && uid !== "" && uid !== current.metadata.uid) {
     // Only who sends a whole object says which one is meant; a patch asks for a change that cannot be.
     if (request.requireVersion !== true && request.ownsManagedFields !== true) {
@@ -60,10 +56,20 @@ function checkPreconditions(
     throw conflict(
       resource.groupResource,
       request.name,
-      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${current.metadata.uid ?? ""}`,
+      `StorageError: invalid object, Code: 4, Key: ${storagePath(resource, request)}, ResourceVersion: 0, ` +
+        `AdditionalErrorMsg: Precondition failed: UID in precondition: ${uid}, UID in object meta: ${current.metadata.uid ?? ""}`,
     );
   }
-  const given = resourceVersion ?? "";
+}
+
+/** The same of the resourceVersion, which upstream looks at only when all mutating admission is done. */
+export function checkVersion(
+  resource: ServedResource,
+  wanted: KubeObject,
+  current: KubeObject,
+  request: UpdateRequest,
+): void {
+  const given = wanted.metadata.resourceVersion ?? "";
   if (given === "" || given === "0") {
     if (request.requireVersion === true && !resource.strategy.allowUnconditionalUpdate) {
       throw invalid(resource.row.group, resource.row.resource, request.name, [
@@ -142,8 +148,8 @@ function bumpGeneration(
 }
 
 /**
- * The steps of an update, in order: `beginUpdate`, `mutate`, (webhooks), `completeUpdate`, `validate`, (webhooks),
- * `charge`, `outcomeOf`. Synchronous each: without webhooks they run inside the store's change.
+ * The steps of an update, in order: `beginUpdate`, `mutate`, (webhooks), `checkVersion`, `completeUpdate`, `validate`,
+ * (webhooks), `charge`, `outcomeOf`. Synchronous each: without webhooks they run inside the store's change.
  */
 export function updateAttributes(
   core: ServerCore,
@@ -172,7 +178,7 @@ export function beginUpdate(
   request: UpdateRequest,
   context: WriteContext,
 ): KubeObject {
-  checkPreconditions(resource, wanted, current, request);
+  checkUid(resource, wanted, current, request);
   const prepared = prepareUpdate(resource, wanted, current, request, context);
   if (request.ownsManagedFields === true || equalJson(prepared, current)) return prepared;
   return trackUpdate({
@@ -259,6 +265,7 @@ function admitUpdate(
 ): UpdateOutcome {
   const begun = beginUpdate(resource, wanted, current, request, context);
   const mutated = mutateUpdate(core, resource, begun, current, request, context);
+  checkVersion(resource, wanted, current, request);
   const next = completeUpdate(core, resource, mutated, current, request, context, reserved);
   if (context.admission !== "none") {
     const attributes = updateAttributes(core, resource, next, current, request, context);

@@ -14,6 +14,7 @@ import { mustStillBe, untilFresh, withReadableOwners } from "./through-webhooks.
 import {
   beginInstead,
   beginUpdate,
+  checkVersion,
   commitUpdate,
   completeUpdate,
   mutateUpdate,
@@ -91,11 +92,13 @@ async function admitUpdate(
   { mutating, validating }: WebhookRound = NO_ROUND,
   reserved: (reservation: Reservation) => void,
 ): Promise<KubeObject> {
-  const begun = beginUpdate(resource, request.produce(current), current, request, context);
+  const wanted = request.produce(current);
+  const begun = beginUpdate(resource, wanted, current, request, context);
   const mutated =
     mutating.length === 0
       ? mutateUpdate(core, resource, begun, current, request, context)
       : await mutateThroughWebhooks(core, resource, begun, current, request, context, mutating);
+  checkVersion(resource, wanted, current, request);
   const complete = completeUpdate(core, resource, mutated, current, request, context, reserved);
   const attributes = updateAttributes(core, resource, complete, current, request, context);
   core.access.admission.validate(attributes);
