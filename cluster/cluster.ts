@@ -76,7 +76,7 @@ export async function createCluster(options: ClusterOptions): Promise<Cluster> {
   const { signal } = stop;
   let apiServer = "";
   // Its processes start while this one starts the API.
-  const sandbox = openSandbox(options, plan, () => apiServer);
+  const sandbox = openSandbox(options, plan, () => apiServer, { clock, log });
   sandbox.catch(() => undefined);
   const control = await startControlPlane({
     name: options.name,
@@ -133,7 +133,6 @@ export async function createCluster(options: ClusterOptions): Promise<Cluster> {
       clock,
       signal,
     });
-    parts.add("the sandbox", nodes.sandboxEnded);
     const running = nodes;
     return {
       name: options.name,

@@ -13,7 +13,8 @@ import { startKubelet, type Kubelet } from "./kubelet/kubelet.ts";
 import { kubeletSources } from "./kubelet/kubelet-sources.ts";
 import { chooseSandbox } from "./kubelet/sandbox/probe.ts";
 import type { Sandbox } from "./kubelet/sandbox/sandbox.ts";
-import { startSandbox } from "./kubelet/sandbox/start-sandbox.ts";
+import { startSandbox, type SandboxSettings } from "./kubelet/sandbox/start-sandbox.ts";
+import { superviseSandbox } from "./kubelet/sandbox/supervised-sandbox.ts";
 import { findProgram } from "./kubelet/sandbox/tools.ts";
 import { UsageSampler } from "./kubelet/usage/usage-sampler.ts";
 import type { NodePlan } from "./kubelet/node/node-plan.ts";
@@ -36,7 +37,6 @@ export interface NodesOptions {
 
 export interface Nodes {
   readonly sandbox: { readonly kind: "namespaces" | "bare"; readonly note: string };
-  readonly sandboxEnded: Promise<string>;
   readonly network: Network;
   readonly access: NodeAccess;
   close(): Promise<void>;
@@ -115,7 +115,6 @@ export async function startNodes(options: NodesOptions): Promise<Nodes> {
   const sampler = new UsageSampler(() => sandbox.usage(), clock);
   return {
     sandbox: { kind: sandbox.kind, note: sandbox.note },
-    sandboxEnded: sandbox.exited,
     network: running,
     access: createNodeAccess({ kubelets, sampler, dial: (address, port) => running.dial(address, port) }),
     close() {
@@ -134,11 +133,20 @@ async function closeAll(kubelets: readonly Kubelet[], network: Network | undefin
 const kubeletDirectory = (cluster: ClusterOptions): string => path.join(cluster.dataDir, "kubelet");
 const dataplaneSocket = (cluster: ClusterOptions): string => path.join(kubeletDirectory(cluster), "dataplane.sock");
 
-/** Opens what pods will run in. Asks nothing of the API; `apiServer` is asked once there are containers. */
-export async function openSandbox(cluster: ClusterOptions, plan: NodePlan, apiServer: () => string): Promise<Sandbox> {
+/**
+ * Opens what pods will run in, again and again if it ends by itself. Asks nothing of the API; `apiServer` is asked once
+ * there are containers.
+ */
+export async function openSandbox(
+  cluster: ClusterOptions,
+  plan: NodePlan,
+  apiServer: () => string,
+  options: { clock: Clock; log: Logger },
+): Promise<Sandbox> {
   const directory = kubeletDirectory(cluster);
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  return startSandbox(await chooseSandbox(cluster.sandbox), {
+  const decision = await chooseSandbox(cluster.sandbox);
+  const settings: SandboxSettings = {
     directory,
     masked: maskedOf(cluster),
     gateway: plan.gateway,
@@ -149,7 +157,9 @@ export async function openSandbox(cluster: ClusterOptions, plan: NodePlan, apiSe
     preload: path.join(import.meta.dirname, "network", "bare", "preload.cjs"),
     dataplaneSocket: dataplaneSocket(cluster),
     apiServer,
-  });
+  };
+  const open = (): Promise<Sandbox> => startSandbox(decision, settings);
+  return superviseSandbox(await open(), open, options);
 }
 
 /** One that lies in another is hidden with it. */

@@ -75,6 +75,7 @@ class NodeKubelet implements Kubelet {
   #following: Promise<void> | undefined;
   #evictions: Evictions | undefined;
   #registration: Registration | undefined;
+  #runtimeDown = false;
   readonly #unsubscribe: (() => void)[] = [];
 
   constructor(options: KubeletOptions) {
@@ -122,6 +123,7 @@ class NodeKubelet implements Kubelet {
       settings: { ...node, images: catalogue.references },
       sandbox: sandbox.kind,
       diskPressure: () => this.#evictions?.pressed === true,
+      runtimeDown: () => this.#runtimeDown,
       onBeat: () => this.#watchClock(),
     });
     await Promise.all([
@@ -141,6 +143,8 @@ class NodeKubelet implements Kubelet {
       ),
     );
     this.#followSources();
+    const forget = sandbox.onChange?.((alive) => this.#sandboxChanged(alive));
+    if (forget !== undefined) this.#unsubscribe.push(forget);
     this.#evictions = new Evictions({
       directory: this.#context.podsDirectory,
       clock: this.#clock,
@@ -149,6 +153,14 @@ class NodeKubelet implements Kubelet {
       onPressure: (pressed) => this.#pressed(pressed),
       ...(this.#options.diskSpace === undefined ? {} : { space: this.#options.diskSpace }),
     });
+  }
+
+  #sandboxChanged(alive: boolean): void {
+    if (this.#runtimeDown === alive) {
+      this.#runtimeDown = !alive;
+      this.#registration?.refresh();
+    }
+    if (alive) for (const worker of this.#workers.values()) worker.wake();
   }
 
   #pressed(pressed: boolean): void {

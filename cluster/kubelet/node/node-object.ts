@@ -41,11 +41,16 @@ export function nodeLabels({ name, labels }: NodeSettings): Record<string, strin
   };
 }
 
-/** Conditions of a healthy node; lastTransitionTime of those known before is kept. */
+export interface NodeTroubles {
+  readonly diskPressure: boolean;
+  readonly runtimeDown: boolean;
+}
+
+/** lastTransitionTime of conditions known before is kept. */
 export function nodeConditions(
   before: readonly NodeCondition[] | undefined,
   now: number,
-  diskPressure = false,
+  { diskPressure, runtimeDown }: NodeTroubles,
 ): NodeCondition[] {
   const time = formatTime(now);
   const wanted: NodeCondition[] = [
@@ -74,7 +79,9 @@ export function nodeConditions(
       reason: "KubeletHasSufficientPID",
       message: "kubelet has sufficient PID available",
     },
-    { type: "Ready", status: "True", reason: "KubeletReady", message: "kubelet is posting ready status" },
+    runtimeDown
+      ? { type: "Ready", status: "False", reason: "KubeletNotReady", message: "container runtime is down" }
+      : { type: "Ready", status: "True", reason: "KubeletReady", message: "kubelet is posting ready status" },
   ];
   return wanted.map((condition) => {
     const known = before?.find((one) => one.type === condition.type);

@@ -29,6 +29,8 @@ export interface RegistrationOptions {
   /** With each sign of life. */
   readonly onBeat?: () => void;
   readonly diskPressure?: () => boolean;
+  /** There is nothing that pods could run in. */
+  readonly runtimeDown?: () => boolean;
 }
 
 /** Resolves once the Node stands and is Ready. */
@@ -104,11 +106,15 @@ async function ensureNode({ client, settings }: RegistrationOptions): Promise<vo
   }
 }
 
-async function writeStatus({ client, clock, settings, sandbox, diskPressure }: RegistrationOptions): Promise<void> {
+async function writeStatus(options: RegistrationOptions): Promise<void> {
+  const { client, clock, settings, sandbox } = options;
   const live = await client.get(NODES, "", settings.name);
   const status = {
     ...nodeStatus(settings, sandbox),
-    conditions: nodeConditions(live.status?.conditions, clock.now(), diskPressure?.()),
+    conditions: nodeConditions(live.status?.conditions, clock.now(), {
+      diskPressure: options.diskPressure?.() === true,
+      runtimeDown: options.runtimeDown?.() === true,
+    }),
   };
   await client.patch(
     NODES,

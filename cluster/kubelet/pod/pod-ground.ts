@@ -11,7 +11,7 @@ import { podLabel, type KubeletContext } from "./kubelet-context.ts";
 import { podLimitations } from "./limitations.ts";
 import { podHostname } from "./pod-files.ts";
 import { podLimits } from "./resource-limits.ts";
-import type { PodRecord } from "./pod-record.ts";
+import { initializeAgain, type PodRecord } from "./pod-record.ts";
 
 export interface AddressPool {
   /** `wanted` where it is free. Throws when there is none left. */
@@ -54,12 +54,18 @@ export class PodGround {
     return this.#sandbox;
   }
 
+  /** The sandbox has ended with its podhost: a new one has to be made. */
+  get isLost(): boolean {
+    return this.#sandbox?.gone === true;
+  }
+
   get waitsForVolumes(): boolean {
     return this.#said !== "" && this.#sandbox === undefined;
   }
 
   /** Makes what is missing and keeps volumes up to date. Not ready: something is missing, and is waited for. */
   prepare(now: number): { ready: boolean; wakeAt: number } {
+    if (this.isLost) this.#lose();
     mkdirSync(this.#owner.directory, { recursive: true, mode: 0o755 });
     if (this.#address === undefined && !this.#takeAddress()) return { ready: false, wakeAt: now + RETRY_MS };
     const failures = this.volumes.sync(this.#owner.pod(), this.#volumeSources(), this.#context.clock.now());
@@ -98,6 +104,14 @@ export class PodGround {
       this.#addresses.release(this.#address);
     this.#address = undefined;
     await rm(join(directory, "containers"), { recursive: true, force: true }).catch(() => {});
+  }
+
+  #lose(): void {
+    const { record } = this.#owner;
+    this.#sandbox = undefined;
+    record.sandboxReady = false;
+    initializeAgain(this.#owner.pod(), record);
+    this.#owner.event("Normal", "SandboxChanged", "Pod sandbox changed, it will be killed and re-created.");
   }
 
   #takeAddress(): boolean {

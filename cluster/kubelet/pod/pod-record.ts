@@ -105,10 +105,8 @@ export function recordOf(pod: Pod, now: number, steady: number = now): PodRecord
     );
   const main = take(pod.spec.containers, status.containerStatuses, () => "main");
   const init = take(pod.spec.initContainers, status.initContainerStatuses, roleOf);
-  // A new sandbox is initialized anew, as upstream does, unless the pod's work is done.
-  if (main.some((one) => !isOver(pod, one))) for (const one of init) rerun(one);
   const startTime = status.startTime === undefined ? now : Date.parse(status.startTime);
-  return {
+  const record: PodRecord = {
     init,
     main,
     ephemeral: take(pod.spec.ephemeralContainers, status.ephemeralContainerStatuses, () => "ephemeral"),
@@ -119,7 +117,17 @@ export function recordOf(pod: Pod, now: number, steady: number = now): PodRecord
     ended: undefined,
     pendingResize: undefined,
   };
+  initializeAgain(pod, record);
+  return record;
 }
+
+/** A new sandbox is initialized anew, as upstream does, unless the pod's work is done. */
+export function initializeAgain(pod: Pod, record: PodRecord): void {
+  if (!isDone(pod, record)) for (const one of record.init) rerun(one);
+}
+
+/** No main container will run again. */
+export const isDone = (pod: Pod, record: PodRecord): boolean => record.main.every((one) => isOver(pod, one));
 
 /** The container has ended and will not be started again. */
 export function isOver(pod: Pod, record: ContainerRecord): boolean {

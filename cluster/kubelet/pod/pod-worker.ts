@@ -12,7 +12,15 @@ import { Deadline } from "./deadline.ts";
 import { podLabel, type KubeletContext } from "./kubelet-context.ts";
 import { PodGround, type AddressPool } from "./pod-ground.ts";
 import { planPod } from "./pod-plan.ts";
-import { allRecords, isRunning, newRecord, recordOf, type ContainerRecord, type PodRecord } from "./pod-record.ts";
+import {
+  allRecords,
+  isDone,
+  isRunning,
+  newRecord,
+  recordOf,
+  type ContainerRecord,
+  type PodRecord,
+} from "./pod-record.ts";
 import { podReferences, type ReferenceKind } from "./references.ts";
 import { applyResize } from "./apply-resize.ts";
 import { podStatus } from "./pod-status.ts";
@@ -160,6 +168,11 @@ export class PodWorker {
   #advance(): void {
     const now = this.#now();
     if (this.#ending !== undefined || this.#mustEnd(now)) {
+      this.#end(now);
+      return;
+    }
+    // Nothing is made anew for a pod that would only end in it.
+    if (this.#ground.isLost && isDone(this.#pod, this.record)) {
       this.#end(now);
       return;
     }

@@ -152,6 +152,10 @@ class BarePod implements PodSandbox {
     this.#spec = spec;
   }
 
+  get gone(): boolean {
+    return !this.#sandbox.client.alive;
+  }
+
   async startContainer(asked: ContainerSpec): Promise<SandboxContainer> {
     const { client, options } = this.#sandbox;
     const mounted = this.#materialise(asked);

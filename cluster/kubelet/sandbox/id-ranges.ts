@@ -15,6 +15,9 @@ export const hostId = (id: number): number => (id === 0 ? 0 : FIRST + id - 1);
 /** What is asked of `unshare`; what is written stands in `idMappers`. */
 export const RANGE_OPTIONS: readonly string[] = [`--map-users=0,0,${COUNT + 1}`, `--map-groups=0,0,${COUNT + 1}`];
 
+/** Where a container finds its own. */
+export const IN_RANGE = "/.travelops/ids";
+
 /** Programs by name: of podhost's own user namespace, or (`inner`) of a container's in it. */
 export function idMappers(sh: string, where: "outer" | "inner"): Record<string, string> {
   const map = `0 0 1\\n1 ${where === "outer" ? FIRST : 1} ${COUNT}\\n`;

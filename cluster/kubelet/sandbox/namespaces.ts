@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { realHostTree, readMountTable, type HostTree, type MountTable } from "./host-tree.ts";
 import { writeFstab, writeRoot, type FstabLine } from "./container-root.ts";
 import { AS_ROOT_SCRIPT, ENTER_SCRIPT, shellEnvironment } from "./command-scripts.ts";
-import { hostId, idMappers, pathWith, RANGE_OPTIONS, writePrograms } from "./id-ranges.ts";
+import { hostId, idMappers, IN_RANGE, pathWith, RANGE_OPTIONS, writePrograms } from "./id-ranges.ts";
 import { namespaceScripts, type NamespaceScripts } from "./namespace-scripts.ts";
 import { launchContainer, type WrappedCommand } from "./podhost-container.ts";
 import { PodhostClient, PodhostError } from "./podhost-client.ts";
@@ -196,9 +196,6 @@ class NamespacesSandbox implements Sandbox {
   }
 }
 
-/** Where a container finds what maps its users. */
-const IN_RANGE = "/.travelops/ids";
-
 class NamespacesPod implements PodSandbox {
   readonly #sandbox: NamespacesSandbox;
   readonly #spec: PodSandboxSpec;
@@ -210,6 +207,10 @@ class NamespacesPod implements PodSandbox {
     this.#sandbox = sandbox;
     this.#spec = spec;
     this.#link = link;
+  }
+
+  get gone(): boolean {
+    return !this.#sandbox.client.alive;
   }
 
   /** A process that keeps the shared process namespace and reaps what is orphaned in it, as upstream's pause does. */
@@ -257,6 +258,7 @@ class NamespacesPod implements PodSandbox {
   }
 
   async remove(): Promise<void> {
+    if (this.gone) return;
     const { client, scripts, inside } = this.#sandbox;
     await Promise.all([...this.#running].map(async (container) => (await container.kill("SIGKILL"), container.exited)));
     if (this.#holder !== undefined)

@@ -12,6 +12,8 @@ export interface Sandbox {
   readonly users: SandboxUsers;
   /** Resolves when podhost has ended by itself: every pod in it is gone. */
   readonly exited: Promise<string>;
+  /** Where podhost is started again when it ends: `true` once there is a new one, empty; `false` when a try has failed. */
+  onChange?(listener: (alive: boolean) => void): () => void;
   createPod(spec: PodSandboxSpec): Promise<PodSandbox>;
   /** One look at every running container: what it has used so far, and holds now. */
   usage(): Promise<readonly UsageSample[]>;
@@ -66,6 +68,8 @@ export interface MemoryVolume {
 }
 
 export interface PodSandbox {
+  /** It has ended with its podhost. */
+  readonly gone: boolean;
   startContainer(spec: ContainerSpec): Promise<SandboxContainer>;
   /** Ends what still runs and takes the network away; the pod's directory stays. */
   remove(): Promise<void>;

@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { KubeClient } from "@travelops/kube";
-import type { Clock } from "@travelops/kube/api/clock.ts";
-import { createLogger } from "@travelops/kube/api/logger.ts";
+import { systemClock, type Clock } from "@travelops/kube/api/clock.ts";
+import { createLogger, silentLogger } from "@travelops/kube/api/logger.ts";
 import type { Pod } from "@travelops/kube/api/types/index.ts";
 import { NAMESPACES, PODS, SERVICE_ACCOUNTS } from "@travelops/kube/client/resources.ts";
 import type { FindSibling } from "../../network/egress/sibling-clusters.ts";
@@ -19,7 +19,8 @@ import { startKubelet, type Kubelet } from "../kubelet.ts";
 import { kubeletSources } from "../kubelet-sources.ts";
 import { chooseSandbox } from "../sandbox/probe.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
-import { startSandbox } from "../sandbox/start-sandbox.ts";
+import { startSandbox, type SandboxSettings } from "../sandbox/start-sandbox.ts";
+import { superviseSandbox } from "../sandbox/supervised-sandbox.ts";
 import { findProgram } from "../sandbox/tools.ts";
 
 export const NODE = "node-1";
@@ -54,6 +55,8 @@ export interface LabOptions {
   readonly siblings?: FindSibling;
   readonly podPidsLimit?: number;
   readonly clock?: Clock;
+  /** Podhost is started again when it ends. */
+  readonly supervised?: boolean;
   readonly diskSpace?: () => Promise<DiskSpace>;
 }
 
@@ -76,7 +79,7 @@ export async function startLab(kind: "namespaces" | "bare", options: LabOptions 
   });
   const socketPath = join(directory, "d.sock");
   const start = async (): Promise<{ sandbox: Sandbox; kubelet: Kubelet; network: Network | undefined }> => {
-    const sandbox = await startSandbox(decision, {
+    const settings: SandboxSettings = {
       directory,
       masked: [directory],
       gateway: "10.128.0.1/16",
@@ -85,7 +88,13 @@ export async function startLab(kind: "namespaces" | "bare", options: LabOptions 
       nodeAddresses: [],
       clusterId: `test-${directory.slice(-6)}`,
       ...(options.network === true ? { preload: PRELOAD, dataplaneSocket: socketPath } : {}),
-    });
+    };
+    const open = (): Promise<Sandbox> => startSandbox(decision, settings);
+    const first = await open();
+    const sandbox =
+      options.supervised === true
+        ? superviseSandbox(first, open, { clock: options.clock ?? systemClock, log: silentLogger })
+        : first;
     const network =
       options.network === true
         ? await startNetwork({
