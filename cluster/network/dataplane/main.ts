@@ -2,6 +2,7 @@
 import { flushCompileCache } from "node:module";
 import dgram from "node:dgram";
 import net from "node:net";
+import { returnMemoryWhenIdle } from "../../idle-memory.ts";
 import type { FromDataplane, SiblingAddress, ToDataplane } from "../config.ts";
 import { startDataplane, type Dataplane } from "./dataplane.ts";
 
@@ -43,6 +44,7 @@ async function handle(message: ToDataplane, handle: unknown): Promise<void> {
       });
       await dataplane;
       send({ type: "ready" });
+      returnMemoryWhenIdle();
       // A process that is killed writes no cache at its end.
       return flushCompileCache();
     case "delta":
