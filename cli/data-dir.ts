@@ -1,5 +1,5 @@
 /** One data directory holds all state of one `up`: its layout, in one place. */
-import { access, constants, mkdir } from "node:fs/promises";
+import { access, constants, mkdir, stat } from "node:fs/promises";
 import path from "node:path";
 import { dataDirUnusable } from "./errors.ts";
 
@@ -46,10 +46,23 @@ export function dataDirOf(flag: string | undefined, env: NodeJS.ProcessEnv, cwd:
 
 export async function prepareDataDir(dir: DataDir): Promise<void> {
   try {
-    for (const each of [dir.root, dir.logs, dir.clusters]) await mkdir(each, { recursive: true, mode: 0o700 });
+    for (const each of [dir.root, dir.logs, dir.clusters]) await makeDirectory(each);
     await access(dir.root, constants.W_OK | constants.X_OK);
   } catch (error) {
     throw dataDirUnusable(dir.root, error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** As `mkdir` with `recursive`, which never comes back where the file system has no room for names (`/proc/x`). */
+async function makeDirectory(directory: string): Promise<void> {
+  try {
+    await mkdir(directory, { mode: 0o700 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST" && (await stat(directory)).isDirectory()) return;
+    if (code !== "ENOENT" || path.dirname(directory) === directory) throw error;
+    await makeDirectory(path.dirname(directory));
+    await mkdir(directory, { mode: 0o700 });
   }
 }
 
