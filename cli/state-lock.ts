@@ -30,6 +30,14 @@ export async function withStateLock<T>(dir: DataDir, work: () => Promise<T> | T)
   }
 }
 
+const SQLITE_NOTADB = 26;
+
+function unusable(dir: DataDir, error: unknown): Error {
+  const why = error instanceof Error ? error.message : String(error);
+  const damaged = (error as { errcode?: number }).errcode === SQLITE_NOTADB;
+  return dataDirUnusable(dir.root, damaged ? `${dir.lockFile} is damaged (${why}); it holds nothing: remove it` : why);
+}
+
 async function acquire(dir: DataDir, begin: () => void): Promise<void> {
   for (let waited = 0; ; waited += RETRY_MS) {
     try {
@@ -37,7 +45,7 @@ async function acquire(dir: DataDir, begin: () => void): Promise<void> {
       return;
     } catch (error) {
       const busy = (error as { errcode?: number }).errcode === SQLITE_BUSY;
-      if (!busy) throw dataDirUnusable(dir.root, error instanceof Error ? error.message : String(error));
+      if (!busy) throw unusable(dir, error);
       if (waited > PATIENCE_MS) throw dataDirUnusable(dir.root, "another travelops command holds it for too long");
       await wait(RETRY_MS);
     }

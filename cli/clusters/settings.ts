@@ -63,7 +63,9 @@ export async function readSettings(dir: DataDir, name: string): Promise<ClusterS
       "SETTINGS_UNREADABLE",
       EXIT.general,
       `the choices of cluster "${name}" in ${file} are no JSON`,
-      "restore the file, or remove the cluster with `travelops cluster delete`",
+      name === HUB
+        ? "restore the file, or remove it: ports are then chosen anew"
+        : "restore the file, or remove the cluster with `travelops cluster delete`",
     );
   }
 }

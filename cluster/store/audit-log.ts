@@ -19,6 +19,8 @@ interface OpenFile {
   size: number;
 }
 
+export const AUDIT_FILE = "audit.log";
+
 /** Opened anew from time to time: an administrator may have moved the file away. */
 const OPEN_MS = 5_000;
 
@@ -38,7 +40,7 @@ export class AuditLog {
 
   constructor(options: AuditLogOptions) {
     this.#options = options;
-    this.#file = join(options.dir, "audit.log");
+    this.#file = join(options.dir, AUDIT_FILE);
   }
 
   record(time: number, actor: Actor, key: ObjectKey, revision: number): void {

@@ -1,7 +1,8 @@
 /** The store's SQLite file: where it lies, how it is opened, and how it says that it is not usable. */
-import { chmodSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync } from "node:fs";
+import { chmodSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { AUDIT_FILE } from "./audit-log.ts";
 import { openError, StoreOpenError } from "./store-open-error.ts";
 
 /** "TvOp": tells our files from any other SQLite file. */
@@ -67,6 +68,10 @@ function makePrivate(dir: string, file: string): void {
   for (const folder of [dir, dirname(dir)]) syncDirectory(folder);
 }
 
+/** An empty store where there was a full one is no new cluster. */
+const toldOfWrites = (dir: string): boolean =>
+  (statSync(join(dir, AUDIT_FILE), { throwIfNoEntry: false })?.size ?? 0) > 0;
+
 /** A new file survives a power cut only once its directory is on disk. */
 function syncDirectory(dir: string): void {
   const descriptor = openSync(dir, "r");
@@ -82,6 +87,11 @@ function prepareSchema(db: DatabaseSync, file: string, dir: string): boolean {
   const format = pragma(db, "user_version");
   const objects = Number(db.prepare("SELECT count(*) AS n FROM sqlite_schema").get()?.["n"]);
   if (application === 0 && format === 0 && objects === 0) {
+    if (toldOfWrites(dir))
+      throw new StoreOpenError(
+        "damaged",
+        `${file} is empty or was removed, and the audit log beside it tells of writes: restore it from a copy, or remove ${dir} to start with an empty cluster`,
+      );
     db.exec(`BEGIN IMMEDIATE; ${SCHEMA} COMMIT;`);
     return true;
   }

@@ -91,6 +91,12 @@ describe("opening", () => {
     await expect(fixture.open()).rejects.toThrow(/store\.db is damaged/);
     writeFileSync(file("store.db"), Buffer.concat([whole.subarray(0, 8192), Buffer.alloc(size - 8192, 0x5a)]));
     await expect(fixture.open()).rejects.toThrow(/store\.db is damaged/);
+    // An empty file is SQLite's empty database.
+    truncateSync(file("store.db"), 0);
+    await expect(fixture.open()).rejects.toThrow(/store\.db is empty or was removed, .* restore it from a copy/);
+    await expect(fixture.open()).rejects.toThrow(/store\.db is empty or was removed/);
+    writeFileSync(file("store.db"), whole);
+    expect((await fixture.open()).count(TABLE)).toBe(50);
   });
 
   it("refuses what another program or a later version wrote", async () => {
