@@ -2,86 +2,60 @@
  * Expressions of admission: validating policies and match conditions. The engine is loaded with the first of them.
  * What is wrong with one is told as kube-apiserver tells it.
  */
-import { createRequire } from "node:module";
 import type { Environment } from "@marcbachmann/cel-js";
 import { addAuthorizer, type CelAuthorizer } from "./cel-authorizer.ts";
-import { evaluationText, issueAt, issueText } from "./cel-issues.ts";
-import { addLibraries, compareValues } from "./cel-library.ts";
-import { addMacros, prepare } from "./cel-macros.ts";
+import { engine as base, forChecker } from "./cel-checker.ts";
+import type { EngineNode } from "./cel-evaluation.ts";
+import { type FunctionTable, inAll, typeNamed } from "./cel-functions.ts";
+import { issueAt, issueText } from "./cel-issues.ts";
+import { Cancelled, CelFault } from "./cel-kinds.ts";
+import { prepare } from "./cel-macros.ts";
+import { parseExpression } from "./cel-parse.ts";
+import { planProgram, type Program } from "./cel-program.ts";
+import { NAMESPACE_TYPE, REQUEST, REQUEST_TYPE } from "./cel-request-types.ts";
+import type { CelType } from "./cel-sizes.ts";
+import { DYN } from "./cel-type-rules.ts";
 import { toCel } from "./cel-values.ts";
 import { isObject } from "./json-value.ts";
 
-/** Steps one expression may take; all of one policy and binding together; all match conditions. */
-const EXPRESSION_STEPS = 1_000_000;
-export const POLICY_STEPS = 10_000_000;
-export const CONDITION_STEPS = 2_500_000;
+/** What the expressions of one policy and binding may cost together, and all match conditions, in upstream's units. */
+export const POLICY_BUDGET = 10_000_000;
+export const CONDITION_BUDGET = 2_500_000;
 
-/** All the steps there were are taken: nothing further is to be evaluated. */
-export class OutOfBudget extends Error {
+/** All that there was is spent: nothing further is to be evaluated. */
+export class OutOfBudget extends Cancelled {
   constructor() {
     super("validation failed due to running out of cost budget, no further validation rules will be run");
   }
 }
 
-/** Steps that are left to the expressions of one policy. */
+/** What is left to the expressions of one policy, and what variables have cost on the way of the one that runs. */
 export interface Budget {
   left: number;
+  variables: number;
 }
+export const newBudget = (left: number): Budget => ({ left, variables: 0 });
 
-const TOO_DEAR = "operation cancelled: actual cost limit exceeded";
-
-/** Counts for whatever runs now; expressions run one inside another only as variables do. */
-class Meter {
-  budget: Budget = { left: 0 };
-  expression = 0;
-
-  take(steps: number): void {
-    this.budget.left -= steps;
-    this.expression -= steps;
-    if (this.expression < 0) throw new Error(TOO_DEAR);
-  }
-}
-
-const GROUP_KIND = { group: "string", version: "string", kind: "string" };
-const GROUP_RESOURCE = { group: "string", version: "string", resource: "string" };
-const REQUEST = {
-  kind: GROUP_KIND,
-  resource: GROUP_RESOURCE,
-  subResource: "string",
-  requestKind: GROUP_KIND,
-  requestResource: GROUP_RESOURCE,
-  requestSubResource: "string",
-  name: "string",
-  namespace: "string",
-  operation: "string",
-  userInfo: { username: "string", uid: "string", groups: "list<string>", extra: "map<string, list<string>>" },
-  dryRun: "bool",
-  options: "dyn",
-};
 interface Engine {
   readonly environment: Environment;
-  readonly meter: Meter;
-  readonly functions: ReadonlySet<string>;
+  readonly functions: FunctionTable;
+  /** Whether there is a function or macro of a name. */
+  readonly knows: (name: string) => boolean;
 }
 
 let loaded: Engine | undefined;
 
+const MACROS: ReadonlySet<string> = new Set(["has", "all", "exists", "filter", "map"]);
+
 function engine(): Engine {
   if (loaded !== undefined) return loaded;
-  const require = createRequire(import.meta.url);
-  const core = require("@marcbachmann/cel-js") as {
-    Environment: typeof Environment;
-    Optional: { of(value: unknown): unknown; none(): unknown };
-  };
-  const meter = new Meter();
-  const environment = new core.Environment({ enableOptionalTypes: true, homogeneousAggregateLiterals: false });
-  addLibraries(environment, core.Optional);
-  addMacros(environment, (value) => core.Optional.of(value), compareValues, meter);
-  addAuthorizer(environment);
+  const { environment: shared, functions } = base();
+  const environment = shared.clone();
+  addAuthorizer(inAll(forChecker(environment), functions));
   // Null for what has no namespace, which the engine would take for a fault of type.
   environment.registerVariable("request", { schema: REQUEST }).registerVariable("namespaceObject", "dyn");
-  const functions = environment.getDefinitions().functions.map(({ name }) => name);
-  return (loaded = { environment, meter, functions: new Set([...functions, "has", "all", "exists", "filter", "map"]) });
+  const known = new Set(environment.getDefinitions().functions.map(({ name }) => name));
+  return (loaded = { environment, functions, knows: (name) => known.has(name) || MACROS.has(name) });
 }
 
 /** What an expression may name beside `object`, `oldObject`, `request` and `namespaceObject`. */
@@ -92,15 +66,21 @@ export interface Declarations {
   readonly variables?: Readonly<Record<string, string>>;
 }
 
-type Program = (variables: Record<string, unknown>) => unknown;
-
 export type Compiled =
   | { readonly kind: "program"; readonly expression: string; readonly program: Program; readonly type: string }
   | { readonly kind: "fault"; readonly expression: string; readonly fault: string };
 
+const AUTHORIZER: CelType = { kind: "authorizer" };
+
 /** Compiles expressions of one policy: what its variables are called is known to those that follow. */
 export class AdmissionCompiler {
   readonly #environment: Environment;
+  readonly #variables = new Map<string, CelType>([
+    ["object", DYN],
+    ["oldObject", DYN],
+    ["request", REQUEST_TYPE],
+    ["namespaceObject", NAMESPACE_TYPE],
+  ]);
 
   /** `typed` registers types and names those of `object`, `oldObject` and `params`, where they are to be checked. */
   constructor(
@@ -110,21 +90,29 @@ export class AdmissionCompiler {
     const environment = engine().environment.clone();
     const { object, paramsType } = typed?.(environment) ?? { object: "dyn", paramsType: "dyn" };
     environment.registerVariable("object", object).registerVariable("oldObject", object);
-    if (declarations.params) environment.registerVariable("params", paramsType);
-    if (declarations.authorizer) environment.registerVariable("authorizer", "kubernetes.authorization.Authorizer");
-    if (declarations.variables !== undefined)
+    if (declarations.params) {
+      environment.registerVariable("params", paramsType);
+      this.#variables.set("params", DYN);
+    }
+    if (declarations.authorizer) {
+      environment.registerVariable("authorizer", "kubernetes.authorization.Authorizer");
+      this.#variables.set("authorizer", AUTHORIZER).set("authorizer.requestResource", AUTHORIZER);
+    }
+    if (declarations.variables !== undefined) {
       environment.registerVariable("variables", { schema: { ...declarations.variables } });
+      const fields = Object.entries(declarations.variables).map(([name, type]) => [name, typeNamed(type)] as const);
+      this.#variables.set("variables", { kind: "struct", fields: new Map(fields) });
+    }
     this.#environment = environment;
   }
 
   /** `returns`: the types it may have, in the Go engine's words; undefined: any. */
   compile(expression: string, returns?: readonly string[]): Compiled {
-    const { functions, meter } = engine();
-    const known = (name: string): boolean => functions.has(name);
+    const { functions, knows } = engine();
     const failed = (error: unknown): Compiled => ({
       kind: "fault",
       expression,
-      fault: `compilation failed: ${issueText(error, expression, known)}`,
+      fault: `compilation failed: ${issueText(error, expression, knows)}`,
     });
     try {
       if (expression.trim() === "")
@@ -133,13 +121,14 @@ export class AdmissionCompiler {
           expression,
           fault: `compilation failed: ${issueAt(expression, 0, "Syntax error: mismatched input '<EOF>'")}`,
         };
-      const parsed = this.#environment.parse(expression);
+      const parsed = parseExpression(this.#environment, expression);
+      prepare(parsed.ast);
       const checked = parsed.check();
       if (!checked.valid) return failed(checked.error);
       const type = checked.type ?? "dyn";
       if (returns !== undefined && !returns.includes(type)) return wrongType(expression, returns, type);
-      prepare(parsed.ast, meter);
-      return { kind: "program", expression, program: parsed as Program, type };
+      const program = planProgram(parsed.ast as unknown as EngineNode, functions, this.#variables);
+      return { kind: "program", expression, program, type };
     } catch (error) {
       return failed(error);
     }
@@ -170,11 +159,12 @@ export interface AdmissionInput {
 }
 
 const ANY = { kind: "any" } as const;
-const value = (json: unknown): unknown => toCel(ANY, json, (nanoseconds) => nanoseconds);
+const value = (json: unknown): unknown => toCel(ANY, json);
 
 /** The variables of one evaluation; what is named by nobody is not converted. */
 export function bindings(input: AdmissionInput): Record<string, unknown> {
-  const out: Record<string, unknown> = { authorizer: input.authorizer };
+  const { authorizer } = input;
+  const out: Record<string, unknown> = { authorizer, "authorizer.requestResource": authorizer?.requestResource };
   lazily(out, "object", () => value(input.object));
   lazily(out, "oldObject", () => value(input.oldObject));
   lazily(out, "params", () => value(input.params));
@@ -203,35 +193,33 @@ export type Outcome =
 /** Runs an expression. Throws `OutOfBudget` when the policy has none left. */
 export function evaluate(compiled: Compiled, variables: Record<string, unknown>, budget: Budget): Outcome {
   if (compiled.kind === "fault") return { kind: "error", text: `compilation error: ${compiled.fault}` };
-  const result = run(compiled, variables, budget);
-  return result.kind === "value"
-    ? result
-    : { kind: "error", text: `expression '${compiled.expression}' resulted in error: ${result.text}` };
+  const result = compiled.program.evaluate(variables);
+  pay(budget, budget.variables);
+  budget.variables = 0;
+  pay(budget, result.cost);
+  if ("value" in result) return { kind: "value", value: result.value };
+  return { kind: "error", text: `expression '${compiled.expression}' resulted in error: ${said(result.error)}` };
 }
 
-/** As `evaluate`, with the bare text of an error. */
-export function run(
-  compiled: Extract<Compiled, { kind: "program" }>,
+function pay(budget: Budget, cost: number): void {
+  if (cost > budget.left) throw new OutOfBudget();
+  budget.left -= cost;
+}
+
+const said = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error)).split("\n", 1)[0] ?? "";
+
+/** What a variable of a policy is, the first time an expression asks for it; that expression pays. */
+export function variableValue(
+  name: string,
+  compiled: Compiled,
   variables: Record<string, unknown>,
   budget: Budget,
-): Outcome {
-  const { meter } = engine();
-  const outer = { budget: meter.budget, expression: meter.expression };
-  meter.budget = budget;
-  meter.expression = EXPRESSION_STEPS;
-  let outcome: Outcome;
-  try {
-    const result = compiled.program(variables);
-    // The engine may have taken the meter's error for that of one of several operands.
-    if (meter.expression < 0) throw new Error(TOO_DEAR);
-    outcome = { kind: "value", value: result };
-  } catch (error) {
-    if (error instanceof OutOfBudget) throw error;
-    outcome = { kind: "error", text: evaluationText(error) };
-  } finally {
-    meter.budget = outer.budget;
-    meter.expression = outer.expression;
-  }
-  if (budget.left < 0) throw new OutOfBudget();
-  return outcome;
+): unknown {
+  const told = JSON.stringify(name);
+  if (compiled.kind === "fault") throw new CelFault(`composited variable ${told} fails to compile: ${compiled.fault}`);
+  const result = compiled.program.evaluate(variables);
+  budget.variables += result.cost;
+  if ("value" in result) return result.value;
+  throw new CelFault(`composited variable ${told} fails to evaluate: ${said(result.error)}`);
 }

@@ -1,5 +1,6 @@
 /** `authorizer` in expressions of admission: may somebody do something? */
-import type { Environment } from "@marcbachmann/cel-js";
+import type { Registry } from "./cel-functions.ts";
+import { CelFault } from "./cel-kinds.ts";
 
 export interface CelUser {
   readonly name: string;
@@ -66,7 +67,7 @@ export class CelAuthorizer {
 }
 
 const notEmpty = (text: string, what: string): string => {
-  if (text.trim() === "") throw new Error(`${what} must not be empty`);
+  if (text.trim() === "") throw new CelFault(`${what} must not be empty`);
   return text;
 };
 
@@ -74,8 +75,8 @@ const LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 
 function serviceAccount(of: CelAuthorizer, namespace: string, name: string): CelAuthorizer {
-  if (!SUBDOMAIN.test(name) || name.length > 253) throw new Error("Invalid service account name");
-  if (!LABEL.test(namespace)) throw new Error("Invalid service account namespace");
+  if (!SUBDOMAIN.test(name) || name.length > 253) throw new CelFault("Invalid service account name");
+  if (!LABEL.test(namespace)) throw new CelFault("Invalid service account namespace");
   const user = {
     name: `system:serviceaccount:${namespace}:${name}`,
     groups: ["system:serviceaccounts", `system:serviceaccounts:${namespace}`],
@@ -86,7 +87,7 @@ function serviceAccount(of: CelAuthorizer, namespace: string, name: string): Cel
 const KIND = "kubernetes.authorization";
 
 /** Registers the types and functions; the variable `authorizer` is a `CelAuthorizer`. */
-export function addAuthorizer(env: Environment): void {
+export function addAuthorizer(env: Registry): void {
   env
     .registerType(`${KIND}.Decision`, { ctor: Decision, fields: {} })
     .registerType(`${KIND}.PathCheck`, { ctor: PathCheck, fields: {} })

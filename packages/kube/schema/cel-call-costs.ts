@@ -31,6 +31,13 @@ export interface Call {
   readonly item: { readonly size: Size; readonly type: CelType } | undefined;
 }
 
+/** A call as far as types go. */
+export interface TypedCall {
+  readonly name: string;
+  readonly target: { readonly type: CelType } | undefined;
+  readonly args: readonly { readonly type: CelType }[];
+}
+
 type Coster = (call: Call) => CallCost | undefined;
 
 const AUTHORIZATION_CHECK = 350_000;
@@ -225,7 +232,7 @@ const DYN: CelType = { kind: "dyn" };
 const TEXTS: CelType = { kind: "list", element: { kind: "string" } };
 
 /** The type of what a call gives; `dyn` where it does not matter or cannot be told. */
-export function resultType({ name, target, args: [arg] }: Call): CelType {
+export function resultType({ name, target, args: [arg] }: TypedCall): CelType {
   const held = target?.type.kind === "optional" ? target.type.of : DYN;
   const items = target?.type.kind === "list" ? target.type.element : DYN;
   switch (name) {
@@ -248,10 +255,14 @@ export function resultType({ name, target, args: [arg] }: Call): CelType {
     case "min":
     case "sum":
       return items;
+    case "first":
+    case "last":
+      return { kind: "optional", of: items };
     case "slice":
     case "reverse":
     case "distinct":
     case "sort":
+    case "sortByAssociatedKeys":
       return target?.type ?? DYN;
     case "lists.range":
       return { kind: "list", element: { kind: "int" } };

@@ -5,6 +5,7 @@ import { fieldInvalid } from "../api/field-error.ts";
 import type * as Limits from "./cel-cost-limits.ts";
 import { wordFaults } from "./cel-rule-words.ts";
 import { prepare, unknownField, usesBind } from "./cel-macros.ts";
+import { parseExpression } from "./cel-parse.ts";
 import { showFault, typedEnvironment, typeFault } from "./cel-types.ts";
 import { celName } from "./cel-values.ts";
 import { compile, firstLine, newEnvironment, text } from "./cel.ts";
@@ -124,9 +125,6 @@ function checkRule(
   else errors.push(...costs.message(schema, message, optional, `${path}.messageExpression`));
 }
 
-/** Nothing runs here, so no steps are counted. */
-const NOT_COUNTED = { take(): void {} };
-
 /** What is wrong with an expression over a schema, in upstream's words; undefined for nothing. */
 function expressionFault(
   expression: string,
@@ -141,7 +139,7 @@ function expressionFault(
   const environment = typedEnvironment(newEnvironment, schema, optionalOldSelf);
   let parsed;
   try {
-    parsed = environment.parse(expression);
+    parsed = parseExpression(environment, expression);
   } catch (error) {
     return compilation(showFault(expression, positionOf(error, expression), `Syntax error: ${firstLine(error)}`));
   }
@@ -152,7 +150,7 @@ function expressionFault(
   const unknown = unknownField(parsed.ast, (path) => hasField(schema, path));
   if (unknown !== undefined)
     return compilation(showFault(expression, fieldPosition(expression, unknown), `undefined field '${unknown}'`));
-  prepare(parsed.ast, NOT_COUNTED);
+  prepare(parsed.ast);
   const checked = parsed.check();
   if (checked.valid) {
     const type = String(checked.type);

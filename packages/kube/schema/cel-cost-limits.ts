@@ -4,6 +4,7 @@ import type { FieldError } from "../api/field-error.ts";
 import { fieldForbidden } from "../api/field-error.ts";
 import { mostCost } from "./cel-cost.ts";
 import { MOST, plus, times } from "./cel-estimate.ts";
+import { parseExpression } from "./cel-parse.ts";
 import { mostChildren, mostInOneRequest, sizedType } from "./cel-sizes.ts";
 import type { JsonObject } from "./json-value.ts";
 
@@ -81,7 +82,7 @@ export class RuleCosts {
     const type = sizedType(schema);
     if (type === undefined) return 0;
     try {
-      return mostCost(this.#environment.parse(expression).ast, type, optionalOldSelf);
+      return mostCost(parseExpression(this.#environment, expression).ast, type, optionalOldSelf);
     } catch (error) {
       // What nests too deep to be walked through has no bound.
       if (error instanceof RangeError) return MOST;

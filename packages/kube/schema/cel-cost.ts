@@ -21,6 +21,7 @@ import type { EntrySize, Estimate, Size } from "./cel-estimate.ts";
 import type { EngineNode } from "./cel-evaluation.ts";
 import { isComprehension, loop } from "./cel-loop-costs.ts";
 import type { CelType, SizedType } from "./cel-sizes.ts";
+import { common, elementType, fieldType, optional } from "./cel-type-rules.ts";
 
 /** A variable of a loop or binding. */
 export interface Local {
@@ -304,31 +305,6 @@ function literal(value: unknown): Estimate {
             ? "null"
             : "uint";
   return { ...whole, type: { kind }, size: fixed(1) };
-}
-
-const optional = (of: CelType): CelType => ({ kind: "optional", of });
-
-function fieldType(type: CelType, field: string): CelType {
-  switch (type.kind) {
-    case "struct":
-      return type.fields.get(field) ?? DYN;
-    case "map":
-      return type.element;
-    case "optional":
-      return fieldType(type.of, field);
-    default:
-      return DYN;
-  }
-}
-
-function elementType(type: CelType): CelType {
-  if (type.kind === "list" || type.kind === "map") return type.element;
-  return type.kind === "optional" ? elementType(type.of) : DYN;
-}
-
-function common(types: readonly CelType[]): CelType {
-  const [one = DYN, ...others] = types;
-  return others.every(({ kind }) => kind === one.kind) ? one : DYN;
 }
 
 const OPAQUE: ReadonlySet<string> = new Set(["quantity", "ip", "cidr", "semver", "authorizer"]);

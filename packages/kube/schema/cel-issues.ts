@@ -122,14 +122,3 @@ export function issueText(error: unknown, input: string, known: (name: string) =
 
 const noOverload = (name: string, types: string): string =>
   `found no matching overload for '${name}' applied to '${types}'`;
-
-/** An error of evaluation as the Go engine would tell it. */
-export function evaluationText(error: unknown): string {
-  const text = isEngineError(error) ? error.summary : plain(error);
-  if (text.startsWith("no such overload")) return "no such overload";
-  const conversion = /^(\w+)\(\) type error: cannot convert/.exec(text)?.[1];
-  if (conversion !== undefined) return `type conversion error from 'string' to '${conversion}'`;
-  return text
-    .replace(/^No such key: index out of bounds, index (\d+).*$/, "index out of bounds: $1")
-    .replace(/^No such key: /, "no such key: ");
-}

@@ -1,4 +1,4 @@
-/** Macros that Kubernetes' CEL has beyond the engine's own, and the counting of steps that bounds what a rule may cost. */
+/** What the engine's checker has to be told of Kubernetes' macros, and what expressions name. */
 import type { Environment } from "@marcbachmann/cel-js";
 import { correct } from "./cel-evaluation.ts";
 
@@ -11,30 +11,15 @@ interface Node {
 }
 interface Scope {
   forkWithVariable(name: string, type: unknown): Scope;
-  reuse(parent: Scope): Scope;
-  setIterValue(value: unknown, evaluator: Evaluator): Scope;
 }
 interface Checker {
   check(node: Node, scope: Scope): unknown;
   getType(name: string): unknown;
 }
-interface Evaluator {
-  run(node: Node, scope: Scope): unknown;
-}
 interface MacroCall {
   readonly ast: Node;
   readonly args: readonly Node[];
   readonly receiver: Node;
-}
-interface OptionalValue {
-  hasValue(): boolean;
-  value(): unknown;
-}
-
-/** Where the steps of the expression that runs are counted. */
-export interface StepCounter {
-  /** Throws when there are none left. */
-  take(steps: number): void;
 }
 
 const nameOf = (node: Node | undefined): string => {
@@ -43,151 +28,46 @@ const nameOf = (node: Node | undefined): string => {
   return node.args;
 };
 
-const truth = (value: unknown): boolean => {
-  if (typeof value !== "boolean") throw new Error("a predicate must answer with a bool");
-  return value;
-};
-
-type Entry = readonly [key: unknown, value: unknown];
-
-function entriesOf(range: unknown): Entry[] {
-  if (Array.isArray(range)) return range.map((value, i) => [BigInt(i), value] as const);
-  if (range instanceof Map) return [...range] as Entry[];
-  if (typeof range === "object" && range !== null) return Object.entries(range);
-  throw new Error("only lists and maps can be gone through");
-}
-
-type Combine = (
-  entries: readonly Entry[],
-  run: (entry: Entry, body: Node) => unknown,
-  bodies: readonly Node[],
-) => unknown;
-
-/** A macro with two variables: index and item of a list, key and value of a map. */
-function twoVariables(result: string, combine: Combine, counter: StepCounter) {
+/** A macro with so many variables, which can be anything; the rest is looked at with them. Nothing is run by it. */
+function checked(variables: 1 | 2, result: string) {
   return ({ ast, args, receiver }: MacroCall): object => {
-    const [key, value, ...bodies] = args;
-    const names = [nameOf(key), nameOf(value)] as const;
-    const steps = sizeOf(ast);
-    let outer: Scope;
-    let inner: Scope;
+    const names = args.slice(0, variables).map(nameOf);
     return {
       typeCheck(checker: Checker, _macro: unknown, scope: Scope): unknown {
-        const any = checker.getType("dyn");
         checker.check(receiver, scope);
-        outer = scope.forkWithVariable(names[0], any);
-        inner = outer.forkWithVariable(names[1], any);
-        for (const body of bodies) checker.check(body, inner);
+        const any = checker.getType("dyn");
+        const inner = names.reduce((outer, name) => outer.forkWithVariable(name, any), scope);
+        for (const body of args.slice(variables)) checker.check(body, inner);
         ast.setMeta("async", false);
         return checker.getType(result);
       },
-      evaluate(evaluator: Evaluator, _macro: unknown, scope: Scope): unknown {
-        const run = ([k, v]: Entry, body: Node): unknown => {
-          counter.take(steps);
-          return evaluator.run(
-            body,
-            inner.reuse(outer.reuse(scope).setIterValue(k, evaluator)).setIterValue(v, evaluator),
-          );
-        };
-        return combine(entriesOf(evaluator.run(receiver, scope)), run, bodies);
+      evaluate(): never {
+        throw new Error("only checked");
       },
     };
   };
 }
 
-const one = (bodies: readonly Node[]): Node => bodies[0] as Node;
-const count: Combine = (entries, run, bodies) => entries.filter((entry) => truth(run(entry, one(bodies)))).length === 1;
-const all: Combine = (entries, run, bodies) => entries.every((entry) => truth(run(entry, one(bodies))));
-const exists: Combine = (entries, run, bodies) => entries.some((entry) => truth(run(entry, one(bodies))));
-/** With two bodies the first picks and the second transforms. */
-const picked = (
-  entries: readonly Entry[],
-  run: (entry: Entry, body: Node) => unknown,
-  bodies: readonly Node[],
-): Entry[] => (bodies.length === 1 ? [...entries] : entries.filter((entry) => truth(run(entry, one(bodies)))));
-const transformList: Combine = (entries, run, bodies) =>
-  picked(entries, run, bodies).map((entry) => run(entry, bodies.at(-1) as Node));
-const transformMap: Combine = (entries, run, bodies) =>
-  new Map(picked(entries, run, bodies).map((entry) => [entry[0], run(entry, bodies.at(-1) as Node)] as const));
-
-function takeAll<T>(counter: StepCounter, items: readonly T[]): readonly T[] {
-  counter.take(items.length);
-  return items;
-}
-
-/** `list.sortBy(x, key)`; the order is that of the keys. */
-function sortBy(compare: (a: unknown, b: unknown) => number, counter: StepCounter) {
-  return ({ ast, args, receiver }: MacroCall): object => {
-    const name = nameOf(args[0]);
-    const key = args[1] as Node;
-    let inner: Scope;
-    return {
-      typeCheck(checker: Checker, _macro: unknown, scope: Scope): unknown {
-        checker.check(receiver, scope);
-        inner = scope.forkWithVariable(name, checker.getType("dyn"));
-        checker.check(key, inner);
-        ast.setMeta("async", false);
-        return checker.getType("list");
-      },
-      evaluate(evaluator: Evaluator, _macro: unknown, scope: Scope): unknown {
-        const items = takeAll(
-          counter,
-          entriesOf(evaluator.run(receiver, scope)).map(([, item]) => item),
-        );
-        const keyed = items.map((item) => ({
-          item,
-          key: evaluator.run(key, inner.reuse(scope).setIterValue(item, evaluator)),
-        }));
-        return keyed.sort((a, b) => compare(a.key, b.key)).map(({ item }) => item);
-      },
-    };
-  };
-}
-
-function optionalMap(flat: boolean, of: (value: unknown) => unknown) {
-  return ({ ast, args, receiver }: MacroCall): object => {
-    const name = nameOf(args[0]);
-    const body = args[1] as Node;
-    let inner: Scope;
-    return {
-      typeCheck(checker: Checker, _macro: unknown, scope: Scope): unknown {
-        checker.check(receiver, scope);
-        inner = scope.forkWithVariable(name, checker.getType("dyn"));
-        checker.check(body, inner);
-        ast.setMeta("async", false);
-        return checker.getType("optional");
-      },
-      evaluate(evaluator: Evaluator, _macro: unknown, scope: Scope): unknown {
-        const held = evaluator.run(receiver, scope) as OptionalValue;
-        if (!held.hasValue()) return held;
-        const made = evaluator.run(body, inner.reuse(scope).setIterValue(held.value(), evaluator));
-        return flat ? made : of(made);
-      },
-    };
-  };
-}
-
-export function addMacros(
-  env: Environment,
-  optionalOf: (value: unknown) => unknown,
-  compare: (a: unknown, b: unknown) => number,
-  counter: StepCounter,
-): void {
-  const register = (signature: string, handler: (call: MacroCall) => object): void => {
-    env.registerFunction(signature, handler as never);
+export function addMacros(env: Environment): void {
+  const register = (signature: string, variables: 1 | 2, result: string): void => {
+    env.registerFunction(signature, checked(variables, result) as never);
   };
   for (const receiver of ["list", "map"]) {
-    register(`${receiver}.all(ast, ast, ast): bool`, twoVariables("bool", all, counter));
-    register(`${receiver}.exists(ast, ast, ast): bool`, twoVariables("bool", exists, counter));
-    register(`${receiver}.existsOne(ast, ast, ast): bool`, twoVariables("bool", count, counter));
-    register(`${receiver}.transformList(ast, ast, ast): list`, twoVariables("list", transformList, counter));
-    register(`${receiver}.transformList(ast, ast, ast, ast): list`, twoVariables("list", transformList, counter));
-    register(`${receiver}.transformMap(ast, ast, ast): map`, twoVariables("map", transformMap, counter));
-    register(`${receiver}.transformMap(ast, ast, ast, ast): map`, twoVariables("map", transformMap, counter));
+    for (const name of ["all", "exists", "existsOne", "exists_one"])
+      register(`${receiver}.${name}(ast, ast, ast): bool`, 2, "bool");
+    for (const [name, result] of [
+      ["transformList", "list"],
+      ["transformMap", "map"],
+      ["transformMapEntry", "map"],
+    ] as const) {
+      register(`${receiver}.${name}(ast, ast, ast): ${result}`, 2, result);
+      register(`${receiver}.${name}(ast, ast, ast, ast): ${result}`, 2, result);
+    }
   }
-  register("list.sortBy(ast, ast): list", sortBy(compare, counter));
-  register("optional.optMap(ast, ast): optional<dyn>", optionalMap(false, optionalOf));
-  register("optional.optFlatMap(ast, ast): optional<dyn>", optionalMap(true, optionalOf));
+  register("list.existsOne(ast, ast): bool", 1, "bool");
+  register("list.sortBy(ast, ast): list", 1, "list");
+  register("optional.optMap(ast, ast): optional<dyn>", 1, "optional");
+  register("optional.optFlatMap(ast, ast): optional<dyn>", 1, "optional");
 }
 
 const isNode = (value: unknown): value is Node =>
@@ -203,36 +83,11 @@ function childrenOf(node: Node): Node[] {
   return out;
 }
 
-/** How many nodes an expression has: about what one evaluation of it costs. */
-export const sizeOf = (node: Node): number => childrenOf(node).reduce((sum, child) => sum + sizeOf(child), 1);
-
-interface Comprehension {
-  step: Node;
-  /** Asked before every step; false ends the loop. */
-  condition?: (accumulated: unknown) => boolean;
-}
-
-/** The loop that the engine made of a macro. */
-function loopOf(node: Node): Comprehension | undefined {
-  const alternate: unknown = node.meta["alternate"];
-  return isNode(alternate) && alternate.op === "comprehension" ? (alternate.args as Comprehension) : undefined;
-}
-
-/** Makes the parsed expression count the steps of its loops, and match by RE2. */
-export function prepare(ast: unknown, counter: StepCounter): void {
+/** Makes the checker see what Go's does. */
+export function prepare(ast: unknown): void {
   if (!isNode(ast)) return;
-  for (const child of childrenOf(ast)) prepare(child, counter);
+  for (const child of childrenOf(ast)) prepare(child);
   correct(ast);
-  if (Array.isArray(ast.args) && (ast.op === "rcall" || ast.op === "call") && ast.args[0] === "matches")
-    ast.args[0] = "re2Matches";
-  const loop = loopOf(ast);
-  if (loop === undefined) return;
-  const steps = sizeOf(ast);
-  const goesOn = loop.condition;
-  loop.condition = (accumulated) => {
-    counter.take(steps);
-    return goesOn === undefined || goesOn(accumulated);
-  };
 }
 
 /** Whether the expression binds names by `cel.bind`, which the rules of CRDs have not got upstream. */

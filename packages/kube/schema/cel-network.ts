@@ -13,6 +13,11 @@ export class IpAddress {
     return this.family === 4 ? 32 : 128;
   }
 
+  /** In bytes, as costs go by it. */
+  get celSize(): number {
+    return this.bits / 8;
+  }
+
   equals(other: IpAddress): boolean {
     return this.family === other.family && this.value === other.value;
   }
@@ -65,6 +70,10 @@ export class Cidr {
   constructor(address: IpAddress, length: number) {
     this.address = address;
     this.length = length;
+  }
+
+  get celSize(): number {
+    return Math.ceil(this.length / 8);
   }
 
   equals(other: Cidr): boolean {
@@ -123,6 +132,12 @@ export class CelUrl {
     this.query = query;
   }
 
+  equals(other: CelUrl): boolean {
+    return (
+      this.scheme === other.scheme && this.host === other.host && this.path === other.path && this.query === other.query
+    );
+  }
+
   get hostname(): string {
     return this.host.startsWith("[") ? this.host.slice(1, this.host.indexOf("]")) : this.host.replace(/:\d*$/, "");
   }
@@ -142,7 +157,7 @@ const URI = /^(?:([a-zA-Z][a-zA-Z0-9+.-]*):)?(?:\/\/([^/?]*))?([^?]*)(?:\?(.*))?
 
 export function parseUrl(text: string): CelUrl | undefined {
   // eslint-disable-next-line no-control-regex
-  if (text === "" || /[\u0000-\u001f\u007f ]/.test(text)) return undefined;
+  if (text === "" || /[\u0000-\u001f\u007f]/.test(text)) return undefined;
   const [, scheme = "", authority = "", path = "", query = ""] = URI.exec(text) ?? [];
   if (scheme === "" && !path.startsWith("/")) return undefined;
   const host = authority.slice(authority.lastIndexOf("@") + 1);

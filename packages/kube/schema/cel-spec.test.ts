@@ -5,8 +5,12 @@
  */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { prepare } from "./cel-macros.ts";
-import { newEnvironment } from "./cel.ts";
+import { Environment } from "@marcbachmann/cel-js";
+import type { EngineNode } from "./cel-evaluation.ts";
+import { kindOf, type TypeValue, Uint } from "./cel-kinds.ts";
+import { parseExpression } from "./cel-parse.ts";
+import { allFunctions, planProgram } from "./cel-program.ts";
+import type { CelType } from "./cel-sizes.ts";
 
 type Value =
   | { readonly i: string }
@@ -46,6 +50,7 @@ function given(value: Value): unknown {
   if ("z" in value) return null;
   if ("l" in value) return value.l.map(given);
   if ("m" in value) return new Map(value.m.map(([key, one]) => [given(key), given(one)]));
+  if ("u" in value) return new Uint(BigInt(value.u));
   throw new Error("not given to any case");
 }
 
@@ -67,43 +72,44 @@ function expected(value: Value): string {
 }
 
 function shown(value: unknown): string {
-  if (typeof value === "bigint") return String(value);
-  if (typeof value === "number") return `double ${value}`;
-  if (typeof value === "string") return JSON.stringify(value);
-  if (typeof value === "boolean") return String(value);
-  if (value === null) return "null";
-  if (value instanceof Uint8Array) return `bytes ${Buffer.from(value).toString("base64")}`;
-  if (Array.isArray(value)) return `[${value.map(shown).join(", ")}]`;
-  if (value instanceof Map)
-    return `{${[...value]
-      .map(([key, one]) => `${shown(key)}: ${shown(one)}`)
-      .toSorted()
-      .join(", ")}}`;
-  if (typeof value !== "object") return typeof value;
-  const { constructor } = value;
-  if (constructor.name === "UnsignedInt") return `${String((value as { value: bigint }).value)}u`;
-  if (constructor.name === "Type") return `type ${(value as { name: string }).name}`;
-  if (constructor === Object)
-    return `{${Object.entries(value)
-      .map(([key, one]) => `${JSON.stringify(key)}: ${shown(one)}`)
-      .toSorted()
-      .join(", ")}}`;
-  return constructor.name;
+  switch (kindOf(value)) {
+    case "int":
+    case "bool":
+    case "null":
+      return String(value);
+    case "double":
+      return `double ${String(value)}`;
+    case "string":
+      return JSON.stringify(value);
+    case "uint":
+      return `${(value as Uint).value}u`;
+    case "bytes":
+      return `bytes ${Buffer.from(value as Uint8Array).toString("base64")}`;
+    case "list":
+      return `[${(value as unknown[]).map(shown).join(", ")}]`;
+    case "type":
+      return `type ${(value as TypeValue).name}`;
+    case "map":
+      return `{${[...(value as Map<unknown, unknown>)]
+        .map(([key, one]) => `${shown(key)}: ${shown(one)}`)
+        .toSorted()
+        .join(", ")}}`;
+    default:
+      return kindOf(value);
+  }
 }
 
+const parser = new Environment({ enableOptionalTypes: true });
+const functions = allFunctions();
+const DYN: CelType = { kind: "dyn" };
+
 function outcome({ e, b = {} }: Case): string {
-  const environment = newEnvironment();
-  const variables: Record<string, unknown> = {};
+  const names = Object.keys(b);
   try {
-    for (const [name, value] of Object.entries(b)) {
-      environment.registerVariable(name, "dyn");
-      variables[name] = given(value);
-    }
-    const parsed = environment.parse(e);
-    prepare(parsed.ast, { take: () => {} });
-    const checked = parsed.check();
-    if (!checked.valid) return "error";
-    return shown(parsed(variables));
+    const ast = parseExpression(parser, e).ast as unknown as EngineNode;
+    const program = planProgram(ast, functions, new Map(names.map((name) => [name, DYN])));
+    const result = program.evaluate(Object.fromEntries(Object.entries(b).map(([name, value]) => [name, given(value)])));
+    return "error" in result ? "error" : shown(result.value);
   } catch {
     return "error";
   }

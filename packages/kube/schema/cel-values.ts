@@ -1,8 +1,10 @@
 /** JSON as the rules of custom resources see it: whole numbers are integers, and strings with a format are what they mean. */
+import { CelTime, keyList } from "./cel-kinds.ts";
+import { parseDuration, parseTime } from "./cel-time.ts";
 import { isDate, isDateTime } from "./formats.ts";
 import { isObject } from "./json-value.ts";
 import type { JsonObject } from "./json-value.ts";
-import type { ScalarNode, SchemaNode, StructNode } from "./node.ts";
+import type { ListNode, ScalarNode, SchemaNode, StructNode } from "./node.ts";
 
 /** Words that cannot be field names in an expression. */
 const RESERVED: ReadonlySet<string> = new Set([
@@ -41,63 +43,43 @@ export function celName(name: string): string {
   return ESCAPES.reduce((text, [pattern, word]) => text.replace(pattern, word), name);
 }
 
-/** Makes durations; the engine has a class of its own for them. */
-export type MakeDuration = (nanoseconds: bigint) => unknown;
-
-const HAS_DURATION = /(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)/g;
-const NANOSECONDS: Readonly<Record<string, number>> = {
-  ns: 1,
-  us: 1e3,
-  µs: 1e3,
-  μs: 1e3,
-  ms: 1e6,
-  s: 1e9,
-  m: 60e9,
-  h: 3600e9,
-};
-
-function durationOf(text: string): bigint | undefined {
-  let total = 0;
-  let length = 0;
-  for (const [whole, amount = "0", unit = ""] of text.matchAll(HAS_DURATION)) {
-    total += Number(amount) * (NANOSECONDS[unit] ?? 0);
-    length += whole.length;
-  }
-  const sign = /^[+-]/.exec(text)?.[0] ?? "";
-  if (length === 0 || length + sign.length !== text.length) return undefined;
-  return BigInt(Math.round(sign === "-" ? -total : total));
-}
-
 /** The value under its schema. What the schema does not name cannot be seen by rules, and is left out. */
-export function toCel(node: SchemaNode, value: unknown, duration: MakeDuration): unknown {
+export function toCel(node: SchemaNode, value: unknown): unknown {
   if (value === null || value === undefined) return null;
   switch (node.kind) {
     case "scalar":
-      return scalarValue(node, value, duration);
+      return scalarValue(node, value);
     case "list":
-      return Array.isArray(value) ? value.map((item) => toCel(node.items, item, duration)) : value;
+      return Array.isArray(value) ? listValue(node, value) : value;
     case "map":
-      return isObject(value) ? mapValue(node.values, value, duration) : value;
+      return isObject(value) ? mapValue(node.values, value) : value;
     case "struct":
-      return isObject(value) ? structValue(node, value, duration) : value;
+      return isObject(value) ? structValue(node, value) : value;
     case "any":
       return plainValue(value);
   }
 }
 
-function mapValue(values: SchemaNode, map: Readonly<JsonObject>, duration: MakeDuration): Map<string, unknown> {
-  return new Map(Object.keys(map).map((key) => [key, toCel(values, map[key], duration)]));
+function listValue(node: ListNode, list: readonly unknown[]): unknown[] {
+  const out = list.map((item) => toCel(node.items, item));
+  if (node.listType === "set") keyList(out, { kind: "set" });
+  else if (node.listType === "map") keyList(out, { kind: "map", keys: node.listKeys.map(celName) });
+  return out;
+}
+
+function mapValue(values: SchemaNode, map: Readonly<JsonObject>): Map<string, unknown> {
+  return new Map(Object.keys(map).map((key) => [key, toCel(values, map[key])]));
 }
 
 const SEEN_META: ReadonlySet<string> = new Set(["name", "generateName"]);
 
-function structValue(node: StructNode, struct: Readonly<JsonObject>, duration: MakeDuration): JsonObject {
+function structValue(node: StructNode, struct: Readonly<JsonObject>): JsonObject {
   const out: JsonObject = Object.create(null) as JsonObject;
   for (const [name, field] of node.fields) {
     const value = struct[name];
     if (!Object.hasOwn(struct, name) || (value === null && field.node.nullable !== true)) continue;
     if (node.embedded === true && name === "metadata") out[name] = metadataValue(value);
-    else out[celName(name)] = toCel(field.node, value, duration);
+    else out[celName(name)] = toCel(field.node, value);
   }
   return { ...out };
 }
@@ -106,7 +88,7 @@ function structValue(node: StructNode, struct: Readonly<JsonObject>, duration: M
 const metadataValue = (metadata: unknown): JsonObject =>
   isObject(metadata) ? Object.fromEntries(Object.entries(metadata).filter(([key]) => SEEN_META.has(key))) : {};
 
-function scalarValue(node: ScalarNode, value: unknown, duration: MakeDuration): unknown {
+function scalarValue(node: ScalarNode, value: unknown): unknown {
   if (typeof value === "number") {
     if (node.type === "number") return value;
     return Number.isInteger(value) ? BigInt(value) : value;
@@ -115,19 +97,19 @@ function scalarValue(node: ScalarNode, value: unknown, duration: MakeDuration): 
   switch (node.format) {
     case "date-time":
     case "datetime":
-      return isDateTime(value) ? new Date(value) : value;
+      return isDateTime(value) ? timeOf(value) : value;
     case "date":
-      return isDate(value) ? new Date(`${value}T00:00:00Z`) : value;
-    case "duration": {
-      const nanoseconds = durationOf(value);
-      return nanoseconds === undefined ? value : duration(nanoseconds);
-    }
+      return isDate(value) ? timeOf(`${value}T00:00:00Z`) : value;
+    case "duration":
+      return parseDuration(value) ?? value;
     case "byte":
       return new Uint8Array(Buffer.from(value, "base64"));
     default:
       return value;
   }
 }
+
+const timeOf = (text: string): CelTime => parseTime(text) ?? new CelTime(BigInt(Date.parse(text)) * 1_000_000n);
 
 function plainValue(value: unknown): unknown {
   if (typeof value === "number") return Number.isInteger(value) ? BigInt(value) : value;

@@ -2,107 +2,33 @@
  * The rules of custom resources (`x-kubernetes-validations`): CEL expressions over the object, in upstream's words.
  * The engine is loaded with the first rule.
  */
-import { createRequire } from "node:module";
 import type { Environment } from "@marcbachmann/cel-js";
 import type { FieldError } from "../api/field-error.ts";
 import { fieldForbidden, fieldInvalid, fieldRequired } from "../api/field-error.ts";
-import { addConversions } from "./cel-conversions.ts";
-import { reworded } from "./cel-evaluation.ts";
-import { addLibraries, compareValues } from "./cel-library.ts";
-import { addMacros, prepare, usesVariable } from "./cel-macros.ts";
+import { engine } from "./cel-checker.ts";
+import type { EngineNode } from "./cel-evaluation.ts";
+import { CelOptional } from "./cel-kinds.ts";
+import { usesVariable } from "./cel-macros.ts";
+import { parseExpression } from "./cel-parse.ts";
+import { planProgram, type Program } from "./cel-program.ts";
+import { celTypeOf } from "./cel-schema-types.ts";
+import type { CelType } from "./cel-sizes.ts";
+import { DYN, optional } from "./cel-type-rules.ts";
 import { toCel } from "./cel-values.ts";
 import { equalJson, isObject, own } from "./json-value.ts";
 import type { JsonObject } from "./json-value.ts";
 import type { ListNode, SchemaNode } from "./node.ts";
 
-/** Steps one expression may take, and all those of one object together. */
-const EXPRESSION_STEPS = 1_000_000;
-const OBJECT_STEPS = 10_000_000;
+/** What all rules of one object may cost together. */
+const OBJECT_BUDGET = 10_000_000;
 
-class OutOfSteps extends Error {}
-
-/** Counts the steps of what runs now; rules run one after the other. */
-class Budget {
-  #expression = 0;
-  #object = 0;
-
-  startObject(): void {
-    this.#object = OBJECT_STEPS;
-  }
-
-  startExpression(): void {
-    this.#expression = EXPRESSION_STEPS;
-  }
-
-  take(steps: number): void {
-    this.#expression -= steps;
-    this.#object -= steps;
-    this.check();
-  }
-
-  /** The engine may have taken the error for that of one of several operands, so it is asked for again at the end. */
-  check(): void {
-    if (this.#expression < 0 || this.#object < 0)
-      throw new OutOfSteps("operation cancelled: actual cost limit exceeded");
-  }
-}
-
-interface Engine {
-  /** Functions and macros, without variables. */
-  readonly library: Environment;
-  readonly environment: Environment;
-  readonly budget: Budget;
-  readonly some: (value: unknown) => unknown;
-  readonly none: () => unknown;
-  readonly duration: (nanoseconds: bigint) => unknown;
-}
-
-let loaded: Engine | undefined;
-
-function engine(): Engine {
-  return (loaded ??= loadEngine());
-}
-
-function loadEngine(): Engine {
-  const require = createRequire(import.meta.url);
-  const core = require("@marcbachmann/cel-js") as {
-    Environment: typeof Environment;
-    Optional: { of(value: unknown): unknown; none(): unknown };
-  };
-  const { Duration } = require("@marcbachmann/cel-js/evaluator") as {
-    Duration: new (seconds: bigint, nanos: number) => unknown;
-  };
-  const { Optional } = core;
-  const budget = new Budget();
-  const library = new core.Environment({ enableOptionalTypes: true, homogeneousAggregateLiterals: false });
-  addLibraries(library, Optional);
-  addConversions(library);
-  addMacros(library, (value) => Optional.of(value), compareValues, budget);
-  const environment = library.clone().registerVariable("self", "dyn").registerVariable("oldSelf", "dyn");
-  const billion = 1_000_000_000n;
-  return {
-    library,
-    environment,
-    budget,
-    some: (value) => Optional.of(value),
-    none: () => Optional.none(),
-    duration: (nanoseconds) => new Duration(nanoseconds / billion, Number(nanoseconds % billion)),
-  };
-}
-
-/** An environment of one's own, with all functions and no variable; what runs in it next has all steps to take. */
-export function newEnvironment(): Environment {
-  const { library, budget } = engine();
-  budget.startObject();
-  budget.startExpression();
-  return library.clone();
-}
-
-type Program = (variables: Record<string, unknown>) => unknown;
+/** An environment of one's own to check expressions in, with all functions and no variable. */
+export const newEnvironment = (): Environment => engine().environment.clone();
 
 interface Rule {
   readonly text: string;
   readonly program: Program | string;
+  readonly messageExpression: string;
   readonly messageProgram: Program | string | undefined;
   readonly message: string;
   readonly reason: string;
@@ -115,17 +41,22 @@ interface Rule {
 export function compile(
   expression: string,
   result: "bool" | "string",
+  self: CelType = DYN,
+  optionalOldSelf = false,
 ): { program: Program | string; usesOldSelf: boolean } {
-  const { environment, budget } = engine();
+  const { environment, functions } = engine();
   try {
-    const parsed = environment.parse(expression);
-    const usesOldSelf = usesVariable(parsed.ast, "oldSelf");
-    prepare(parsed.ast, budget);
-    const checked = parsed.check();
-    if (!checked.valid) return { program: firstLine(checked.error), usesOldSelf };
-    if (checked.type !== result && checked.type !== "dyn")
+    const { ast } = parseExpression(environment, expression);
+    const usesOldSelf = usesVariable(ast, "oldSelf");
+    const variables = new Map([
+      ["self", self],
+      ["oldSelf", optionalOldSelf ? optional(self) : self],
+    ]);
+    const program = planProgram(ast as unknown as EngineNode, functions, variables);
+    const { kind } = program.type;
+    if (kind !== result && kind !== "dyn")
       return { program: `cel expression must evaluate to a ${result}`, usesOldSelf };
-    return { program: parsed as Program, usesOldSelf };
+    return { program, usesOldSelf };
   } catch (error) {
     return { program: firstLine(error), usesOldSelf: false };
   }
@@ -141,23 +72,26 @@ function rulesOf(node: SchemaNode): readonly Rule[] {
   const known = rulesOfNode.get(node);
   if (known !== undefined) return known;
   const listed = node.constraints?.["x-kubernetes-validations"];
-  const rules = Array.isArray(listed) ? listed.filter(isObject).map(makeRule) : [];
+  const rules = Array.isArray(listed) ? listed.filter(isObject).map((rule) => makeRule(rule, celTypeOf(node))) : [];
   rulesOfNode.set(node, rules);
   return rules;
 }
 
-function makeRule(rule: JsonObject): Rule {
-  const { program, usesOldSelf } = compile(text(rule["rule"]), "bool");
+function makeRule(rule: JsonObject, self: CelType): Rule {
+  const optionalOldSelf = rule["optionalOldSelf"] === true;
+  const { program, usesOldSelf } = compile(text(rule["rule"]), "bool", self, optionalOldSelf);
   const messageExpression = text(rule["messageExpression"]);
   return {
     text: text(rule["rule"]).trim(),
     program,
-    messageProgram: messageExpression === "" ? undefined : compile(messageExpression, "string").program,
+    messageExpression,
+    messageProgram:
+      messageExpression === "" ? undefined : compile(messageExpression, "string", self, optionalOldSelf).program,
     message: text(rule["message"]).trim(),
     reason: text(rule["reason"]),
     fieldPath: text(rule["fieldPath"]),
     usesOldSelf,
-    optionalOldSelf: rule["optionalOldSelf"] === true,
+    optionalOldSelf,
   };
 }
 
@@ -214,20 +148,21 @@ export function validateRules(
       ),
     ];
   }
-  const run = new RuleRun(engine());
+  const run = new RuleRun();
   run.check(node, value, old, path, old !== undefined && equalJson(value, old));
   return run.errors;
 }
 
+const OUT_OF_BUDGET = "validation failed due to running out of cost budget, no further validation rules will be run";
+const TOO_DEAR = "operation cancelled: actual cost limit exceeded";
+
+const said = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** The rules of one object, one after the other, until all that they may cost is spent. */
 class RuleRun {
   readonly errors: FieldError[] = [];
-  readonly #engine: Engine;
+  #budget = OBJECT_BUDGET;
   #stopped = false;
-
-  constructor(loadedEngine: Engine) {
-    this.#engine = loadedEngine;
-    loadedEngine.budget.startObject();
-  }
 
   /** `unchanged`: the value, or what it stands in, is as it was; its faults are then not held against an update. */
   check(node: SchemaNode, value: unknown, old: unknown, path: string, unchanged: boolean): void {
@@ -249,21 +184,38 @@ class RuleRun {
     }
   }
 
+  /** A fault that is none of the value, but of the rule or of what it costs. */
+  #fault(node: SchemaNode, path: string, detail: string): void {
+    const type = JSON.stringify(typeName(node));
+    this.errors.push({ reason: "FieldValueInvalid", field: path, message: `Invalid value: ${type}: ${detail}` });
+  }
+
+  /** No further rule is run. */
+  #stop(node: SchemaNode, path: string, detail: string): void {
+    this.#fault(node, path, detail);
+    this.#stopped = true;
+  }
+
   #checkRules(
     node: SchemaNode,
     rules: readonly Rule[],
     value: unknown,
     old: unknown,
-    path: string,
+    at: string,
     unchanged: boolean,
   ): void {
-    const { duration, some, none } = this.#engine;
-    const self = toCel(node, value, duration);
-    const oldSelf = old === undefined ? undefined : toCel(node, old, duration);
+    const path = at === "" ? "<nil>" : at;
+    if (this.#budget <= 0) {
+      this.#stop(node, path, OUT_OF_BUDGET);
+      return;
+    }
+    const self = toCel(node, value);
+    const oldSelf = old === undefined ? undefined : toCel(node, old);
     for (const rule of rules) {
       if (rule.usesOldSelf && old === undefined && !rule.optionalOldSelf) continue;
-      const before = rule.optionalOldSelf ? (old === undefined ? none() : some(oldSelf)) : (oldSelf ?? null);
-      this.#checkRule(node, rule, value, { self, oldSelf: before }, path === "" ? "<nil>" : path, unchanged);
+      const held = old === undefined ? CelOptional.none() : CelOptional.of(oldSelf);
+      const variables = { self, oldSelf: rule.optionalOldSelf ? held : (oldSelf ?? null) };
+      this.#checkRule(node, rule, value, variables, path, unchanged);
       if (this.#stopped) return;
     }
   }
@@ -272,55 +224,70 @@ class RuleRun {
     node: SchemaNode,
     rule: Rule,
     value: unknown,
-    variables: Record<string, unknown>,
+    variables: Readonly<Record<string, unknown>>,
     path: string,
     unchanged: boolean,
   ): void {
-    const type = JSON.stringify(typeName(node));
-    const fault = (detail: string): void =>
-      void this.errors.push({ reason: "FieldValueInvalid", field: path, message: `Invalid value: ${type}: ${detail}` });
-    const shown = rule.message === "" ? rule.text : rule.message;
-    if (typeof rule.program === "string") {
-      fault(`rule compile error: ${rule.program}`);
-      return;
-    }
-    try {
-      this.#engine.budget.startExpression();
-      const holds = rule.program(variables) === true;
-      this.#engine.budget.check();
-      if (holds) return;
-    } catch (error) {
-      if (error instanceof OutOfSteps) {
-        fault(
-          `'${error.message}': no further validation rules will be run due to call cost exceeds limit for rule: ${shown}`,
-        );
-        this.#stopped = true;
-      } else fault(`${reworded(firstLine(error))} evaluating rule: ${shown}`);
-      return;
-    }
-    if (!rule.usesOldSelf && unchanged) return;
-    this.errors.push(
-      ruleError(
-        rule,
-        errorPath(path, rule.fieldPath),
-        scalarOf(value),
-        this.#message(rule, variables) ?? (rule.message === "" ? `failed rule: ${rule.text}` : rule.message),
-      ),
-    );
+    if (typeof rule.program === "string") return this.#fault(node, path, `rule compile error: ${rule.program}`);
+    const outcome = rule.program.evaluate(variables);
+    if (outcome.cost > this.#budget) return this.#stop(node, path, OUT_OF_BUDGET);
+    this.#budget -= outcome.cost;
+    if ("error" in outcome) return this.#failed(node, rule, path, said(outcome.error));
+    if (outcome.value === true) return;
+    const excused = !rule.usesOldSelf && unchanged;
+    const at = errorPath(path, rule.fieldPath);
+    const detail = this.#message(node, rule, variables, at, excused);
+    if (detail !== undefined && !excused) this.errors.push(ruleError(rule, at, scalarOf(value), detail));
   }
 
-  #message(rule: Rule, variables: Record<string, unknown>): string | undefined {
-    if (rule.messageProgram === undefined || typeof rule.messageProgram === "string") return undefined;
-    try {
-      this.#engine.budget.startExpression();
-      const message = rule.messageProgram(variables);
-      const trimmed = typeof message === "string" ? message.trim() : "";
-      return trimmed === "" || trimmed.includes("\n") || trimmed.length > 5 * 1024 ? undefined : trimmed;
-    } catch {
+  #failed(node: SchemaNode, rule: Rule, path: string, error: string): void {
+    const shown = rule.message === "" ? rule.text : rule.message;
+    if (error.startsWith("no such overload"))
+      this.#fault(
+        node,
+        path,
+        `'${error}': call arguments did not match a supported operator, function or macro signature for rule: ${shown}`,
+      );
+    else if (error === TOO_DEAR)
+      this.#stop(
+        node,
+        path,
+        `'${error}': no further validation rules will be run due to call cost exceeds limit for rule: ${shown}`,
+      );
+    else this.#fault(node, path, `${error} evaluating rule: ${shown}`);
+  }
+
+  /** What is said of a value that a rule does not hold for; undefined where the message cost too much to make. */
+  #message(
+    node: SchemaNode,
+    rule: Rule,
+    variables: Readonly<Record<string, unknown>>,
+    at: string,
+    excused: boolean,
+  ): string | undefined {
+    const plain = rule.message === "" ? `failed rule: ${rule.text}` : rule.message;
+    if (rule.messageProgram === undefined || typeof rule.messageProgram === "string") return plain;
+    const outcome = rule.messageProgram.evaluate(variables);
+    const tooMuch = this.#payMessage(outcome.cost, outcome, rule);
+    if (tooMuch !== undefined) {
+      if (!excused) this.#fault(node, at, tooMuch);
+      this.#stopped = true;
       return undefined;
     }
+    const made = "value" in outcome && typeof outcome.value === "string" ? outcome.value.trim() : "";
+    return made === "" || made.includes("\n") || Buffer.byteLength(made) > LONGEST_MESSAGE ? plain : made;
+  }
+
+  #payMessage(cost: number, outcome: object, rule: Rule): string | undefined {
+    if (cost > this.#budget)
+      return "messageExpression evaluation failed due to running out of cost budget, no further validation rules will be run";
+    this.#budget -= cost;
+    if (!("error" in outcome) || said(outcome.error) !== TOO_DEAR) return undefined;
+    return `no further validation rules will be run due to call cost exceeds limit for messageExpression: ${JSON.stringify(rule.messageExpression)}`;
   }
 }
+
+const LONGEST_MESSAGE = 5 * 1024;
 
 const typeName = (node: SchemaNode): string => {
   switch (node.kind) {

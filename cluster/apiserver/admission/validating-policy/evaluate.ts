@@ -5,13 +5,14 @@ import {
   bindings,
   type Budget,
   type Compiled,
-  CONDITION_STEPS,
+  CONDITION_BUDGET,
   evaluate,
   lazily,
+  newBudget,
   OutOfBudget,
   type Outcome,
-  POLICY_STEPS,
-  run,
+  POLICY_BUDGET,
+  variableValue,
 } from "@travelops/kube/schema/cel-admission";
 import { type CelAuthorize, CelAuthorizer } from "@travelops/kube/schema/cel-authorizer";
 import type { PolicySpec, Validation } from "./policy.ts";
@@ -96,12 +97,10 @@ export class CompiledPolicy {
       this.#fails ? { ...NOTHING, denials: [{ message, reason: "", index: 0 }] } : NOTHING;
     try {
       // Match conditions see no namespace, as upstream.
-      const matched = this.#matches(this.#bindings({ ...input, namespaceObject: null }, { left: CONDITION_STEPS }));
+      const matched = this.#matches(this.#bindings({ ...input, namespaceObject: null }, newBudget(CONDITION_BUDGET)));
       if (matched !== true) return matched === false ? NOTHING : error(matched);
-      const budget = { left: POLICY_STEPS };
-      const denials = this.#validate(this.#bindings(input, budget), budget);
-      const annotated = { left: POLICY_STEPS };
-      return { denials, ...this.#annotate(this.#bindings(input, annotated), annotated) };
+      const denials = this.#validate(input, newBudget(POLICY_BUDGET));
+      return { denials, ...this.#annotate(this.#bindings(input, newBudget(POLICY_BUDGET))) };
     } catch (fault) {
       if (fault instanceof OutOfBudget) return error(fault.message);
       throw fault;
@@ -110,27 +109,27 @@ export class CompiledPolicy {
 
   /** True, false, or the text of what went wrong. */
   #matches({ variables, budget }: Bound): boolean | string {
-    const errors: string[] = [];
-    for (const condition of this.#matchConditions) {
-      const outcome = evaluate(condition, variables, budget);
-      if (outcome.kind === "error") errors.push(outcome.text);
-      else if (outcome.value === false) return false;
-    }
+    const outcomes = this.#matchConditions.map((condition) => evaluate(condition, variables, budget));
+    if (outcomes.some((outcome) => outcome.kind === "value" && outcome.value === false)) return false;
+    const errors = outcomes.flatMap((outcome) => (outcome.kind === "error" ? [outcome.text] : []));
     if (errors.length === 0) return true;
     const distinct = [...new Set(errors)];
     // Without a verdict of its own the policy's failure policy decides.
     return distinct.length === 1 ? (distinct[0] ?? "") : `[${distinct.join(", ")}]`;
   }
 
-  #validate({ variables }: Bound, budget: Budget): Denial[] {
+  #validate(input: AdmissionInput, budget: Budget): Denial[] {
+    const { variables } = this.#bindings(input, budget);
     const outcomes = this.#conditions.map(({ expression }) => evaluate(expression, variables, budget));
-    return this.#conditions.flatMap(({ validation, message }, i) => {
+    const messages = this.#messages(this.#bindings(input, budget));
+    return this.#conditions.flatMap(({ validation }, i) => {
       const outcome = outcomes[i] as Outcome;
       if (outcome.kind === "error") return this.#fails ? [{ message: outcome.text, reason: "", index: i }] : [];
+      if (typeof messages === "string") return this.#fails ? [{ message: messages, reason: "", index: i }] : [];
       if (outcome.value === true) return [];
       return [
         {
-          message: this.#message(validation, message, variables, budget),
+          message: messageOf(validation, messages[i]),
           reason: (validation.reason ?? "") === "" ? "Invalid" : (validation.reason ?? ""),
           index: i,
         },
@@ -138,22 +137,19 @@ export class CompiledPolicy {
     });
   }
 
-  #message(
-    validation: Validation,
-    compiled: Compiled | undefined,
-    variables: Record<string, unknown>,
-    budget: Budget,
-  ): string {
-    if (compiled?.kind === "program") {
-      const outcome = evaluate(compiled, variables, budget);
-      const text = outcome.kind === "value" && typeof outcome.value === "string" ? outcome.value.trim() : "";
-      if (text !== "" && !text.includes("\n") && Buffer.byteLength(text) <= MAX_MESSAGE) return text;
+  /** Made of all validations, whether they are needed or not, of what these have left; or why they cannot be made. */
+  #messages({ variables, budget }: Bound): readonly (Outcome | undefined)[] | string {
+    try {
+      return this.#conditions.map(({ message }) =>
+        message === undefined ? undefined : evaluate(message, variables, budget),
+      );
+    } catch (fault) {
+      if (fault instanceof OutOfBudget) return `failed messageExpression: ${fault.message}`;
+      throw fault;
     }
-    const stated = (validation.message ?? "").trim();
-    return stated === "" ? `failed expression: ${validation.expression.trim()}` : stated;
   }
 
-  #annotate({ variables }: Bound, budget: Budget): Pick<Verdict, "faults" | "annotations"> {
+  #annotate({ variables, budget }: Bound): Pick<Verdict, "faults" | "annotations"> {
     const faults: string[] = [];
     const annotations: [string, string][] = [];
     for (const { key, compiled } of this.#annotations) {
@@ -173,19 +169,18 @@ export class CompiledPolicy {
   #bindings(input: AdmissionInput, budget: Budget): Bound {
     const all = bindings(input);
     const own: Record<string, unknown> = {};
-    for (const { name, compiled } of this.#variables) {
-      lazily(own, name, () => {
-        if (compiled.kind === "fault")
-          throw new Error(`composited variable "${name}" fails to compile: ${compiled.fault}`);
-        const outcome = run(compiled, all, budget);
-        if (outcome.kind === "error")
-          throw new Error(`composited variable "${name}" fails to evaluate: ${outcome.text}`);
-        return outcome.value;
-      });
-    }
+    for (const { name, compiled } of this.#variables)
+      lazily(own, name, () => variableValue(name, compiled, all, budget));
     Object.defineProperty(all, "variables", { enumerable: true, value: own });
     return { variables: all, budget };
   }
+}
+
+function messageOf(validation: Validation, outcome: Outcome | undefined): string {
+  const text = outcome?.kind === "value" && typeof outcome.value === "string" ? outcome.value.trim() : "";
+  if (text !== "" && !text.includes("\n") && Buffer.byteLength(text) <= MAX_MESSAGE) return text;
+  const stated = (validation.message ?? "").trim();
+  return stated === "" ? `failed expression: ${validation.expression.trim()}` : stated;
 }
 
 function cutTo(text: string, bytes: number): string {

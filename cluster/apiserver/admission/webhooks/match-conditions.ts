@@ -3,8 +3,9 @@ import {
   AdmissionCompiler,
   bindings,
   type Compiled,
-  CONDITION_STEPS,
+  CONDITION_BUDGET,
   evaluate,
+  newBudget,
   OutOfBudget,
 } from "@travelops/kube/schema/cel-admission";
 import { CelAuthorizer } from "@travelops/kube/schema/cel-authorizer";
@@ -36,14 +37,12 @@ export function conditionsHold(core: ServerCore, webhook: Webhook, subject: Revi
     namespaceObject: null,
     authorizer: new CelAuthorizer(core.access.authorize, user, { group, resource, subresource, namespace, name }),
   });
-  const budget = { left: CONDITION_STEPS };
+  const budget = newBudget(CONDITION_BUDGET);
   const errors = new Set<string>();
   try {
-    for (const condition of conditionsOf(webhook)) {
-      const outcome = evaluate(condition, variables, budget);
-      if (outcome.kind === "error") errors.add(outcome.text);
-      else if (outcome.value === false) return false;
-    }
+    const outcomes = conditionsOf(webhook).map((condition) => evaluate(condition, variables, budget));
+    if (outcomes.some((outcome) => outcome.kind === "value" && outcome.value === false)) return false;
+    for (const outcome of outcomes) if (outcome.kind === "error") errors.add(outcome.text);
   } catch (error) {
     if (!(error instanceof OutOfBudget)) throw error;
     errors.add(error.message);
