@@ -250,6 +250,8 @@ export type ToDataplane =
       readonly snapshot: Delta;
       /** A dataplane before this one had policies: the kernel may hold pods to rules that nobody wants any more. */
       readonly rulesMayStand?: boolean;
+      /** A dataplane before this one may have told the kernel of Services. */
+      readonly servicesMayStand?: boolean;
     }
   | { readonly type: "delta"; readonly delta: Delta }
   | { readonly type: "listen"; readonly id: string; readonly listener: HostListener }

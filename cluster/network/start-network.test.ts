@@ -117,7 +117,7 @@ describe.skipIf(!canUnshare())("the network of a cluster", () => {
         .get(url, { agent: false, headers, rejectUnauthorized: false, servername: headers["host"] ?? "" }, (res) => {
           let body = "";
           res.setEncoding("utf8").on("data", (chunk: string) => (body += chunk));
-          res.on("end", () => resolve({ status: res.statusCode ?? 0, body }));
+          res.on("end", () => resolve({ status: res.statusCode ?? 0, body })).on("error", reject);
         })
         .on("error", reject);
     });

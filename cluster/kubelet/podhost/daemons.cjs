@@ -1,7 +1,7 @@
 "use strict";
 /** Node programs of ours that run beside the pods: messages and handles pass through podhost to the cluster process. */
 const { fork } = require("node:child_process");
-const { letGo } = require("./handles.cjs");
+const { letGo, refuse } = require("./handles.cjs");
 
 class Daemons {
   /** @param {(event: object, handle?: object) => void} emit */
@@ -34,6 +34,7 @@ class Daemons {
       handle?.destroy?.();
       return;
     }
+    refuse(handle);
     child.send(message, handle, () => letGo(handle));
   }
 

@@ -9,4 +9,9 @@ function letGo(handle) {
   if (typeof handle?.close === "function") handle.close();
 }
 
-module.exports = { letGo };
+/** Until a listening socket has gone on, a connection that lands here is told so: its client would wait for ever. */
+function refuse(handle) {
+  if (typeof handle?.listen === "function") handle.on("connection", (socket) => socket.resetAndDestroy());
+}
+
+module.exports = { letGo, refuse };

@@ -11,7 +11,7 @@ export interface NamespaceScripts {
   readonly init: string;
   /** `DIR GATEWAY/LEN SERVICE_RANGE SIBLING_RANGE ETC_NAMES_FILE FSTAB [NODE_ADDRESS …]`. */
   readonly setUp: string;
-  /** `DIR UID INTERFACE|host ADDRESS/LEN GATEWAY MAC HOSTNAME [MEMORY_VOLUME OPTIONS …]`. */
+  /** `DIR UID INTERFACE|host ADDRESS GATEWAY MAC HOSTNAME [MEMORY_VOLUME OPTIONS …]`. What pods send goes by the gateway. */
   readonly podUp: string;
   /** `DIR UID INTERFACE`. */
   readonly podDown: string;
@@ -68,8 +68,10 @@ link set br0 up
 route add local $3 dev lo
 route add local $4 dev lo
 END
-# Of an address that is nowhere a pod hears at once, instead of waiting for an answer.
-{ echo 1 > /proc/sys/net/ipv4/ip_forward; } 2>/dev/null || true
+# What pods send each other is routed here; of an address that is nowhere they hear at once.
+echo 1 > /proc/sys/net/ipv4/ip_forward
+for name in all default br0; do echo 0 > "/proc/sys/net/ipv4/conf/$name/send_redirects"; done
+{ echo 0 > /proc/sys/net/bridge/bridge-nf-call-iptables; } 2>/dev/null || true
 shift 6
 for address; do ${ip} addr add "$address/32" dev br0; done`,
     podUp: `
@@ -93,8 +95,9 @@ END
     { echo 0 > /proc/sys/net/ipv4/ip_unprivileged_port_start; echo 1 > /proc/sys/net/ipv6/conf/eth0/disable_ipv6; } 2>/dev/null
     exec "$@"' sh ${ip} -batch - <<END
 link set lo up
-addr add $4 dev eth0
+addr add $4/32 dev eth0
 link set eth0 up
+route add $5 dev eth0 scope link
 route add default via $5
 END
 fi

@@ -159,7 +159,7 @@ class NamespacesSandbox implements Sandbox {
 
   async createPod(spec: PodSandboxSpec): Promise<PodSandbox> {
     const link = spec.hostNetwork ? "host" : `v${this.#links++}`;
-    const [gateway = "", bits = "16"] = this.options.gateway.split("/");
+    const [gateway = ""] = this.options.gateway.split("/");
     const mac = `0a:58:${spec.ip
       .split(".")
       .map((part) => Number(part).toString(16).padStart(2, "0"))
@@ -170,7 +170,7 @@ class NamespacesSandbox implements Sandbox {
     ]);
     await this.script(
       this.scripts.podUp,
-      [this.inside, spec.uid, link, `${spec.ip}/${bits}`, gateway, mac, spec.hostname, ...memory],
+      [this.inside, spec.uid, link, spec.ip, gateway, mac, spec.hostname, ...memory],
       `setting up the network of pod ${spec.namespace}/${spec.name}`,
     );
     const pod = new NamespacesPod(this, spec, link);

@@ -56,6 +56,7 @@ export class DataplaneLink {
   #daemon: NetworkDaemon | undefined;
   /** A policy went out once: what the kernel made of it outlives the dataplane, as long as the pods' network does. */
   #policiesKnown = false;
+  #startedBefore = false;
   #restarts = 0;
   #cancelRestart: (() => void) | undefined;
   #closed = false;
@@ -88,8 +89,15 @@ export class DataplaneLink {
       this.#ended(daemon, code);
     });
     this.#pending = {};
-    send(daemon, { type: "start", settings, snapshot: this.#snapshot(), rulesMayStand: this.#policiesKnown });
+    send(daemon, {
+      type: "start",
+      settings,
+      snapshot: this.#snapshot(),
+      rulesMayStand: this.#policiesKnown,
+      servicesMayStand: this.#startedBefore,
+    });
     this.#policiesKnown ||= this.#rows.policies.size > 0;
+    this.#startedBefore = true;
     this.#daemon = daemon;
     await ready.promise;
     log.debug("dataplane ready", { services: this.#rows.services.size });

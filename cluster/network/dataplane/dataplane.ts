@@ -22,6 +22,7 @@ import type { Firewall } from "../policy/firewall.ts";
 import { resolveForPod, resolveInCluster } from "./resolve.ts";
 import { PolicyGate } from "./policy-gate.ts";
 import { ServiceProxy, sourceOf } from "./service-proxy.ts";
+import { ServiceTranslation } from "./service-translation.ts";
 import { Siblings, type AskSibling } from "./siblings.ts";
 import { startSocketServer, type SocketServer } from "./socket-server.ts";
 import { DataplaneState } from "./state.ts";
@@ -37,6 +38,7 @@ export interface DataplaneOptions {
   readonly onPolicies?: (enforcement: PolicyEnforcement) => void;
   /** The pods' network may hold rules of a dataplane before this one. */
   readonly rulesMayStand?: boolean;
+  readonly servicesMayStand?: boolean;
   readonly now?: () => number;
   readonly random?: () => number;
   /** Where a mesh takes connections over. */
@@ -78,6 +80,16 @@ export async function startDataplane(options: DataplaneOptions): Promise<Datapla
   const connect = (options.connect ?? directConnect)(locate);
   const balancer = new Balancer(options.now ?? Date.now);
   const proxy = new ServiceProxy({ state, balancer, connect, mayConnect, log });
+  // A mesh has to see every connection; and where nothing is routed there is nothing to translate.
+  const translation =
+    bareMode || options.connect !== undefined
+      ? undefined
+      : new ServiceTranslation({
+          state,
+          openNetlink: async () => (await import("../netfilter/netlink-socket.ts")).openNetlink(),
+          rulesMayStand: options.servicesMayStand === true,
+          log,
+        });
   const udp = new UdpProxy({
     state,
     balancer,
@@ -112,6 +124,7 @@ export async function startDataplane(options: DataplaneOptions): Promise<Datapla
     if (delta.services !== undefined) {
       proxy.reconcile();
       udp.reconcile();
+      translation?.refresh(delta.services);
     }
   };
   front.refresh();
@@ -186,6 +199,7 @@ export async function startDataplane(options: DataplaneOptions): Promise<Datapla
       proxy.close();
       udp.close();
       gate.close();
+      translation?.close();
       registry.close();
       front.close();
     },
@@ -200,7 +214,7 @@ const isNode = (ip: string): boolean =>
 async function openFirewall(rulesMayStand: boolean): Promise<Firewall> {
   const [{ Firewall: Made }, { openNetlink }] = await Promise.all([
     import("../policy/firewall.ts"),
-    import("../policy/netlink-socket.ts"),
+    import("../netfilter/netlink-socket.ts"),
   ]);
   return new Made(await openNetlink(), rulesMayStand);
 }

@@ -37,6 +37,7 @@ async function handle(message: ToDataplane, handle: unknown): Promise<void> {
         settings: message.settings,
         snapshot: message.snapshot,
         rulesMayStand: message.rulesMayStand === true,
+        servicesMayStand: message.servicesMayStand === true,
         forward,
         sibling,
         log,

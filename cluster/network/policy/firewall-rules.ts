@@ -1,5 +1,5 @@
 /**
- * The rows of NetworkPolicies as rules of the kernel's bridge firewall, for what pods send each other directly. Only the
+ * The rows of NetworkPolicies as rules of the kernel's firewall, for what pods send each other. Only the
  * first packet of a connection is judged: TCP by its flags, the rest by a memory of flows.
  */
 import { parseIPv4 } from "../address.ts";
@@ -12,10 +12,10 @@ import {
   change,
   compare,
   DROP,
+  fromLoopback,
   isIn,
   jump,
   load,
-  loadEtherType,
   mask,
   nested,
   NETWORK,
@@ -26,7 +26,7 @@ import {
   TRANSPORT,
   value,
   verdict,
-} from "./netlink-message.ts";
+} from "../netfilter/netlink-message.ts";
 
 /** A packet of a pod to an address beside the pods that is to go nowhere. */
 export interface DeniedTarget {
@@ -145,6 +145,7 @@ export function compileFirewall(plan: FirewallPlan, generation: number): Firewal
   const denied = `d${generation}`;
   sets.push(deniedSet(denied, sets.length + 2, plan.denied));
   const rules = [
+    rule("input", ...fromLoopback(SCRATCH), verdict(ACCEPT)),
     ...(["input", "forward"] as const).flatMap(establishedRules),
     rule(
       "input",
@@ -183,12 +184,11 @@ export const replacement = (generation: FirewallGeneration, oldSets: readonly st
 
 const dropSet = (name: string): Buffer => change("deleteSet", ...inTable(name));
 
-/** What is no IPv4, belongs to a connection that stands, or answers one, passes. */
+/** What belongs to a connection that stands, or answers one, passes. */
 function establishedRules(chain: "input" | "forward"): Buffer[] {
   const [SYN_ACK, SYN] = [0x12, 0x02];
   const ECHO_REQUEST = 8;
   return [
-    rule(chain, loadEtherType(SCRATCH), compare(SCRATCH, "unequal", [0x08, 0x00]), verdict(ACCEPT)),
     rule(
       chain,
       ...[loadProtocol, isProtocol(NUMBERS.TCP), load(SCRATCH, TRANSPORT, 13, 1), mask(SCRATCH, [SYN_ACK])],
@@ -228,8 +228,7 @@ const judgedRule = (target: JudgedTarget, addresses: (ranges: AddressRange[]) =>
 const flowRule = (chain: "forward" | "output"): Buffer =>
   rule(
     chain,
-    ...[loadEtherType(SCRATCH), compare(SCRATCH, "equal", [0x08, 0x00]), loadProtocol],
-    ...[compare(PROTOCOL, "unequal", [NUMBERS.TCP]), compare(PROTOCOL, "unequal", [ICMP])],
+    ...[loadProtocol, compare(PROTOCOL, "unequal", [NUMBERS.TCP]), compare(PROTOCOL, "unequal", [ICMP])],
     ...[...loadAddresses, ...loadPorts, remember(FLOWS, SOURCE)],
   );
 

@@ -1,7 +1,8 @@
 /** The order in which the kernel is told, and what becomes of its refusals; what it then does is in network-policy.test.ts. */
 import { describe, expect, it } from "vitest";
 import type { PolicyConfig } from "../config.ts";
-import { Firewall, type NetlinkSocket } from "./firewall.ts";
+import type { NetlinkSocket } from "../netfilter/netlink-socket.ts";
+import { Firewall } from "./firewall.ts";
 
 /** An answer of the kernel: an acknowledgement, or an error's number. */
 function answer(error: number): Buffer {

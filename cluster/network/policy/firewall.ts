@@ -1,12 +1,7 @@
-/** The kernel's bridge firewall of the pods' network, told over netlink: no root, no `nft`, nothing while no policy exists. */
-import { batch, errorsIn } from "./netlink-message.ts";
+/** The kernel's firewall of the pods' network, told over netlink: no root, no `nft`, nothing while no policy exists. */
+import type { NetlinkSocket } from "../netfilter/netlink-socket.ts";
+import { batch, errorsIn } from "../netfilter/netlink-message.ts";
 import { compileFirewall, foundation, removal, replacement, type FirewallPlan } from "./firewall-rules.ts";
-
-/** A netlink socket of nf_tables; `exchange` sends one batch and gives back what the kernel said. */
-export interface NetlinkSocket {
-  exchange(bytes: Buffer): Buffer;
-  close(): void;
-}
 
 /** Kernel buffers of sockets are small: where it is much, sets are filled before the rules that use them. */
 const MOST_BYTES = 160 * 1024;

@@ -20,12 +20,16 @@ interface Reply {
 }
 
 export interface TestHost extends NetworkHost {
+  /** As `runDaemon`, in a pod's own network; of the namespaces host. */
+  runInPod?(address: string, file: string): Promise<NetworkDaemon>;
   close(): void;
 }
 
 export async function netnsHost(options: {
   local: readonly string[];
   addresses: readonly string[];
+  /** Addresses that have a network namespace of their own, behind the first of `addresses`. */
+  pods?: readonly string[];
 }): Promise<TestHost> {
   const init = spawn("unshare", ["-Urnm", process.execPath, INIT], {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
@@ -52,18 +56,21 @@ export async function netnsHost(options: {
       init.send({ command, done, ...args });
     });
   await call("setup", options);
+  for (const address of options.pods ?? []) await call("pod", { address, gateway: options.addresses[0] });
+  const run = async (spec: { file: string; env?: Readonly<Record<string, string>>; pod?: string }) => {
+    const id = next++;
+    const daemon = daemonOf((message, handle) =>
+      init.send({ command: "send", id, message }, handle, undefined, () => handle?.close()),
+    );
+    daemons.set(id, daemon);
+    await call("daemon", { id, file: spec.file, env: spec.env ?? {}, pod: spec.pod });
+    return { ...daemon.daemon, kill: () => void init.send({ command: "kill", id, signal: "SIGKILL" }) };
+  };
   return {
     sandbox: "namespaces",
     listen: async (address, port) => (await call("listen", { address, port })) as net.Server,
-    async runDaemon(spec) {
-      const id = next++;
-      const daemon = daemonOf((message, handle) =>
-        init.send({ command: "send", id, message }, handle, undefined, () => handle?.close()),
-      );
-      daemons.set(id, daemon);
-      await call("daemon", { id, file: spec.file, env: spec.env ?? {} });
-      return { ...daemon.daemon, kill: () => void init.send({ command: "kill", id, signal: "SIGKILL" }) };
-    },
+    runDaemon: (spec) => run(spec),
+    runInPod: (pod, file) => run({ file, pod }),
     close: () => void init.kill("SIGKILL"),
   };
 }

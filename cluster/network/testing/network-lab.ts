@@ -14,6 +14,8 @@ const ACTOR = path.join(import.meta.dirname, "actor.ts");
 export interface Lab {
   readonly settings: DataplaneSettings;
   readonly host: TestHost;
+  /** A pod with a network of its own, of `namespaces`: an actor there, or another program that is asked alike. */
+  inPod(address: string, file?: string): Promise<Lab["act"]>;
   /** Asks the actor inside the pods' network. */
   act<T = unknown>(command: object): Promise<T>;
   apply(delta: Delta): void;
@@ -25,7 +27,10 @@ export interface Lab {
 export async function startLab(options: {
   sandbox: "namespaces" | "bare";
   snapshot: Delta;
+  /** Addresses of pods, all in the one namespace of dataplane and actor. */
   pods?: readonly string[];
+  /** Addresses of pods that have a namespace each. */
+  namespaces?: readonly string[];
 }): Promise<Lab> {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), "travelops-lab-"));
   const podRange = "10.128.0.0/16";
@@ -33,7 +38,11 @@ export async function startLab(options: {
   const host =
     options.sandbox === "bare"
       ? plainHost()
-      : await netnsHost({ local: [serviceRange], addresses: ["10.128.0.1", ...(options.pods ?? [])] });
+      : await netnsHost({
+          local: [serviceRange],
+          addresses: ["10.128.0.1", ...(options.pods ?? [])],
+          pods: options.namespaces ?? [],
+        });
   const appsDomain = "apps.hub.travelops.localhost";
   const settings: DataplaneSettings = {
     clusterName: "hub",
@@ -53,6 +62,10 @@ export async function startLab(options: {
     settings,
     host,
     act,
+    async inPod(address, file = ACTOR) {
+      if (host.runInPod === undefined) throw new Error("the bare sandbox has no network of a pod");
+      return actorOf(await host.runInPod(address, file));
+    },
     apply: (delta) => dataplane.send({ type: "delta", delta }),
     async listen(listener) {
       const server = await new Promise<net.Server>((resolve) => {
@@ -83,7 +96,10 @@ function started(daemon: NetworkDaemon, start: unknown): Promise<void> {
 }
 
 export async function startActor(host: TestHost, file: string = ACTOR): Promise<Lab["act"]> {
-  const actor = await host.runDaemon({ name: "actor", file });
+  return actorOf(await host.runDaemon({ name: "actor", file }));
+}
+
+function actorOf(actor: NetworkDaemon): Lab["act"] {
   const waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
   actor.onMessage((raw) => {
     const { id, result, error } = raw as { id: number; result?: unknown; error?: string };

@@ -1,7 +1,7 @@
 /** What a Service costs against a direct connection to its pod, in the pods' network of the namespaces sandbox. */
 import path from "node:path";
 import { endpoint, pod, service } from "../../../cluster/network/testing/fixtures.ts";
-import { startActor, startLab, type Lab } from "../../../cluster/network/testing/network-lab.ts";
+import { startLab, type Lab } from "../../../cluster/network/testing/network-lab.ts";
 import type { BenchTask } from "../../../cluster/network/testing/bench-client.ts";
 import { descendantsOf } from "../../crash/process-tree.ts";
 import type { BenchContext, Measured, OwnFigure } from "../figure.ts";
@@ -9,7 +9,10 @@ import { cpuSeconds, residentMb } from "../process-usage.ts";
 import { median, spread } from "../statistics.ts";
 
 const POD = { host: "10.128.0.5", http: 8000, echo: 8001 };
+const CLIENT_POD = "10.128.0.6";
 const SERVICE = { host: "10.64.0.9", http: 80, echo: 81 };
+/** One with sessionAffinity, which the kernel does not serve by itself. */
+const STICKY = { host: "10.64.0.11", http: 80 };
 const IDLE_CONNECTIONS = 1_000;
 const CLIENT = path.join(import.meta.dirname, "../../../cluster/network/testing/bench-client.ts");
 
@@ -27,19 +30,26 @@ export const serviceCost: OwnFigure = {
     ] as const;
     const lab = await startLab({
       sandbox: "namespaces",
-      pods: [POD.host],
+      namespaces: [POD.host, CLIENT_POD],
       snapshot: {
-        pods: { [POD.host]: pod(POD.host, "a/a") },
-        services: { "a/a": service("a/a", SERVICE.host, SERVICE.http, [], { ports }) },
+        pods: { [POD.host]: pod(POD.host, "a/a"), [CLIENT_POD]: pod(CLIENT_POD, "a/client") },
+        services: {
+          "a/a": service("a/a", SERVICE.host, SERVICE.http, [], { ports }),
+          "a/sticky": service("a/sticky", STICKY.host, STICKY.http, [endpoint(POD.host, POD.http)], {
+            affinitySeconds: 60,
+          }),
+        },
       },
     });
     try {
-      await lab.act({ do: "http", ip: POD.host, port: POD.http, name: "a" });
-      await lab.act({ do: "echo", ip: POD.host, port: POD.echo, name: "a" });
-      const client: Client = await startActor(lab.host, CLIENT);
+      const server = await lab.inPod(POD.host);
+      await server({ do: "http", ip: POD.host, port: POD.http, name: "a" });
+      await server({ do: "echo", ip: POD.host, port: POD.echo, name: "a" });
+      const client: Client = await lab.inPod(CLIENT_POD, CLIENT);
       return [
         ...(await keptConnections(client, context, 1)),
         ...(await keptConnections(client, context, 16)),
+        ...(await throughDataplane(client, context)),
         ...(await newConnections(client, context)),
         ...(await idleConnections(lab, client, context)),
       ];
@@ -49,33 +59,58 @@ export const serviceCost: OwnFigure = {
   },
 };
 
-/** Rounds in turn, direct and through the Service, so that what else the machine does falls on both. */
-async function keptConnections(client: Client, { quick, say }: BenchContext, connections: number): Promise<Measured[]> {
+/** Rounds in turn, direct and through a Service, so that what else the machine does falls on both. */
+async function sharesOf(
+  client: Client,
+  { quick, say }: BenchContext,
+  connections: number,
+  through: { readonly host: string; readonly http: number },
+): Promise<number[]> {
   const ms = quick ? 800 : 2_000;
   const rate = (host: string, port: number): Promise<number> => client({ do: "rate", host, port, connections, ms });
   const shares: number[] = [];
   const rates: { direct: number[]; service: number[] } = { direct: [], service: [] };
   for (let round = 0; round <= (quick ? 5 : 9); round++) {
     const direct = await rate(POD.host, POD.http);
-    const through = await rate(SERVICE.host, SERVICE.http);
+    const served = await rate(through.host, through.http);
     // The first round warms all sides up.
     if (round === 0) continue;
     rates.direct.push(direct);
-    rates.service.push(through);
-    shares.push((through / direct) * 100);
+    rates.service.push(served);
+    shares.push((served / direct) * 100);
   }
   say(
     `${connections} kept: ${Math.round(median(rates.direct))} a second direct, ${Math.round(median(rates.service))} through the Service`,
   );
+  return shares;
+}
+
+const kept = (connections: number): string =>
+  connections === 1 ? "one kept connection" : `${connections} kept connections`;
+
+async function keptConnections(client: Client, context: BenchContext, connections: number): Promise<Measured[]> {
   return [
     {
       id: `service-kept-${connections}`,
-      what: `a Service's throughput on ${connections === 1 ? "one kept connection" : `${connections} kept connections`}, of the direct one`,
+      what: `a Service's throughput on ${kept(connections)}, of the direct one`,
       unit: "%",
       budget: { limit: 70, better: "higher" },
-      value: spread(shares),
+      value: spread(await sharesOf(client, context, connections, SERVICE)),
     },
   ];
+}
+
+/** What Services cost that the kernel does not serve by itself, and all of them where it cannot. */
+async function throughDataplane(client: Client, context: BenchContext): Promise<Measured[]> {
+  const measured: Measured[] = [];
+  for (const connections of [1, 16])
+    measured.push({
+      id: `service-dataplane-${connections}`,
+      what: `the same of a Service with sessionAffinity, ${kept(connections)}`,
+      unit: "%",
+      value: spread(await sharesOf(client, context, connections, STICKY)),
+    });
+  return measured;
 }
 
 async function newConnections(client: Client, { quick }: BenchContext): Promise<Measured[]> {

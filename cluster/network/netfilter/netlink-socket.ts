@@ -1,5 +1,10 @@
-/** A netlink socket by way of the C library: Node has none of its own. Loaded when the first NetworkPolicy comes. */
-import type { NetlinkSocket } from "./firewall.ts";
+/** A netlink socket by way of the C library: Node has none of its own. Loaded with the first Service or NetworkPolicy. */
+
+/** A netlink socket of nf_tables; `exchange` sends one batch and gives back what the kernel said. */
+export interface NetlinkSocket {
+  exchange(bytes: Buffer): Buffer;
+  close(): void;
+}
 
 declare module "node:ffi" {
   interface Signature {
@@ -49,7 +54,7 @@ export async function openNetlink(): Promise<NetlinkSocket> {
   return {
     exchange(bytes) {
       if (call("send", fd, bytes, BigInt(bytes.length), 0) !== bytes.length)
-        throw new Error(`the kernel did not take ${bytes.length} bytes of firewall rules`);
+        throw new Error(`the kernel did not take ${bytes.length} bytes of nf_tables rules`);
       // A batch is worked off within `send`: whatever the kernel says of it is there.
       const parts: Buffer[] = [];
       for (;;) {

@@ -1,4 +1,4 @@
-/** Netlink messages of nf_tables as bytes: attributes, expressions, batches. Only what the pods' firewall needs. */
+/** Netlink messages of nf_tables as bytes: attributes, expressions, batches. Only what the pods' network needs. */
 import os from "node:os";
 
 const little = os.endianness() === "LE";
@@ -10,8 +10,15 @@ const NF_TABLES = 10;
 const BATCH_BEGIN = 0x10;
 const BATCH_END = 0x11;
 const NESTED = 0x8000;
-/** NFPROTO_BRIDGE: packets between the pods pass a bridge. */
-const BRIDGE = 7;
+/** NFPROTO_IPV4: what pods send each other is routed. */
+const IPV4 = 2;
+
+/** A number as the kernel has it in a register. */
+export function hostNumber(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  host32(bytes, value, 0);
+  return bytes;
+}
 
 const host16 = (buffer: Buffer, value: number, at: number): void =>
   void (little ? buffer.writeUInt16LE(value, at) : buffer.writeUInt16BE(value, at));
@@ -79,18 +86,20 @@ const COMMANDS = {
   newTable: 0,
   deleteTable: 2,
   newChain: 3,
+  deleteChain: 5,
   newRule: 6,
   deleteRule: 8,
   newSet: 9,
   deleteSet: 11,
   newElements: 12,
+  deleteElements: 14,
 } as const;
 
 /** One change of nf_tables. */
 export function change(command: keyof typeof COMMANDS, ...body: readonly Buffer[]): Buffer {
   const code = COMMANDS[command];
   const flags = command.startsWith("new") ? CREATE | (command === "newRule" ? APPEND : 0) : 0;
-  return message((NF_TABLES << 8) | code, REQUEST | flags, BRIDGE, 0, body);
+  return message((NF_TABLES << 8) | code, REQUEST | flags, IPV4, 0, body);
 }
 
 /** All or none of `changes`, numbered so that a refusal names its message; the last one is acknowledged. */
@@ -132,11 +141,21 @@ export const ACCEPT = 1;
 export const DROP = 0;
 export const RETURN = -5;
 const JUMP = -3;
+const DESTINATION_NAT = 1;
 
 /** `length` bytes of a header into a register. */
 export const load = (to: number, header: number, offset: number, length: number): Buffer =>
   expression("payload", number(1, register(to)), number(2, header), number(3, offset), number(4, length));
-export const loadEtherType = (to: number): Buffer => expression("meta", number(1, register(to)), number(2, 1));
+const [LOOPBACK, INCOMING_TYPE] = [772, 8];
+/** Whether a packet comes in from this network's own programs. */
+export const fromLoopback = (scratch: number): Buffer[] => [
+  expression("meta", number(1, register(scratch)), number(2, INCOMING_TYPE)),
+  expression(
+    "cmp",
+    ...[number(1, register(scratch)), number(2, OPERATORS.equal)],
+    value(3, hostNumber(LOOPBACK).subarray(little ? 0 : 2, little ? 2 : 4)),
+  ),
+];
 export const mask = (at: number, bytes: readonly number[]): Buffer =>
   expression(
     "bitwise",
@@ -156,5 +175,22 @@ export const remember = (set: string, at: number): Buffer =>
   expression("dynset", text(1, set), number(3, 1), number(4, register(at)));
 export const verdict = (code: number): Buffer =>
   expression("immediate", number(1, 0), nested(2, nested(2, number(1, code))));
-export const jump = (chain: string): Buffer =>
-  expression("immediate", number(1, 0), nested(2, nested(2, number(1, JUMP), text(2, chain))));
+export const jump = (chain: string): Buffer => expression("immediate", number(1, 0), nested(2, jumpTo(chain)));
+/** The jump as what a map of verdicts holds. */
+export const jumpTo = (chain: string): Buffer => nested(2, number(1, JUMP), text(2, chain));
+/** Goes where a map of verdicts says for registers from `at` on. */
+export const followMap = (map: string, at: number): Buffer =>
+  expression("lookup", text(1, map), number(2, register(at)), number(3, 0));
+/** Puts what a map holds for registers from `at` on into those from `to` on. */
+export const readMap = (map: string, at: number, to: number): Buffer =>
+  expression("lookup", text(1, map), number(2, register(at)), number(3, register(to)));
+/** Counts 0, 1 … `modulus` - 1 and again, one a packet. */
+export const takeTurn = (to: number, modulus: number): Buffer =>
+  expression("numgen", number(1, register(to)), number(2, modulus), number(3, 0));
+/** The packet's connection goes to the address and port in two registers. */
+export const sendTo = (address: number, port: number): Buffer =>
+  expression(
+    "nat",
+    ...[number(1, DESTINATION_NAT), number(2, IPV4)],
+    ...[number(3, register(address)), number(5, register(port))],
+  );

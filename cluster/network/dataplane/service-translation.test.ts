@@ -1,0 +1,229 @@
+import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
+import type { DataplaneSettings, ServiceConfig } from "../config.ts";
+import type { NetlinkSocket } from "../netfilter/netlink-socket.ts";
+import { endpoint, pod, service } from "../testing/fixtures.ts";
+import { canUnshare } from "../testing/netns-host.ts";
+import { eventually, startLab, type Lab } from "../testing/network-lab.ts";
+import { ServiceTranslation, translatedPorts } from "./service-translation.ts";
+import { DataplaneState } from "./state.ts";
+
+const [A, B, CLIENT] = ["10.128.0.5", "10.128.0.6", "10.128.0.9"] as const;
+const WEB = "10.64.0.20";
+const STICKY = "10.64.0.21";
+
+describe.skipIf(!canUnshare())("Services between pods with networks of their own", () => {
+  let lab: Lab;
+  const inPod: Record<string, Lab["act"]> = {};
+  const web = (...ips: string[]): ServiceConfig =>
+    service(
+      "shop/web",
+      WEB,
+      80,
+      ips.map((ip) => endpoint(ip, 8000)),
+    );
+  beforeAll(async () => {
+    lab = await startLab({
+      sandbox: "namespaces",
+      namespaces: [A, B, CLIENT],
+      snapshot: {
+        pods: Object.fromEntries([A, B, CLIENT].map((ip) => [ip, pod(ip, `shop/${ip}`)])),
+        services: {
+          "shop/web": web(A, B),
+          "shop/sticky": service("shop/sticky", STICKY, 80, [endpoint(A, 8000)], { affinitySeconds: 60 }),
+        },
+      },
+    });
+    for (const ip of [A, B, CLIENT]) inPod[ip] = await lab.inPod(ip);
+    for (const ip of [A, B]) await inPod[ip]?.({ do: "echo", ip, port: 8000, name: ip });
+  });
+  afterAll(() => lab?.close());
+
+  /** Who answers on a Service's address, and whom it takes the client to be. */
+  const ask = async (from: string, ip = WEB): Promise<string[]> => {
+    const said = await inPod[from]?.<string>({ do: "tcp", ip, port: 80, from, data: "x" });
+    return said?.split("|").slice(0, 2) ?? [];
+  };
+  const byKernel = () =>
+    eventually(
+      () => ask(CLIENT),
+      (seen) => Array.isArray(seen) && seen[1] === CLIENT,
+    );
+
+  it("go to the ready endpoints in turn, and these see the client's own address", async () => {
+    await byKernel();
+    const seen = [];
+    for (let n = 0; n < 4; n++) seen.push(await ask(CLIENT));
+    expect(seen.filter(([name]) => name === A)).toHaveLength(2);
+    expect(new Set(seen.map(([, source]) => source))).toEqual(new Set([CLIENT]));
+  });
+
+  it("lead a pod that is an endpoint to the others, and to itself", async () => {
+    await byKernel();
+    const seen = new Set<string | undefined>();
+    for (let n = 0; n < 4; n++) seen.add((await ask(A))[0]);
+    expect(seen).toEqual(new Set([A, B]));
+  });
+
+  it("follow a change of the endpoints, down to none and back", async () => {
+    lab.apply({ services: { "shop/web": web(B) } });
+    await eventually(
+      async () => [await ask(CLIENT), await ask(CLIENT)],
+      (seen) => Array.isArray(seen) && seen.every(([name, source]) => name === B && source === CLIENT),
+    );
+    lab.apply({ services: { "shop/web": web() } });
+    await eventually(
+      () => ask(CLIENT),
+      (seen) => seen instanceof Error && seen.message === "ECONNRESET",
+    );
+    lab.apply({ services: { "shop/web": null } });
+    await eventually(
+      () => ask(CLIENT),
+      (seen) => seen instanceof Error && seen.message === "ECONNREFUSED",
+    );
+    lab.apply({ services: { "shop/web": web(A, B) } });
+    await byKernel();
+  });
+
+  it("with affinity are the dataplane's", async () => {
+    expect(await ask(CLIENT, STICKY)).toEqual([A, "10.128.0.1"]);
+  });
+
+  it("are told in one go where there are hundreds", async () => {
+    const many = Object.fromEntries(
+      Array.from({ length: 300 }, (_, n) => [
+        `many/s${n}`,
+        service(
+          `many/s${n}`,
+          `10.64.${1 + (n >> 8)}.${n & 255}`,
+          80,
+          [A, B].map((ip) => endpoint(ip, 8000)),
+        ),
+      ]),
+    );
+    lab.apply({ services: many });
+    await eventually(
+      () => ask(CLIENT, "10.64.2.43"),
+      (seen) => Array.isArray(seen) && seen[1] === CLIENT,
+    );
+    expect(await ask(CLIENT, "10.64.1.0")).toContain(CLIENT);
+    lab.apply({ services: Object.fromEntries(Object.keys(many).map((key) => [key, null])) });
+    await eventually(
+      () => ask(CLIENT, "10.64.2.43"),
+      (seen) => seen instanceof Error && seen.message === "ECONNREFUSED",
+    );
+    await byKernel();
+  });
+});
+
+const state = (services: Record<string, ServiceConfig>): DataplaneState => {
+  const made = new DataplaneState({ podRange: "10.128.0.0/16", serviceRange: "10.64.0.0/16" } as DataplaneSettings);
+  made.apply({ services });
+  return made;
+};
+const translated = (each: ServiceConfig) =>
+  translatedPorts(state({}), each).map(({ ip, port, endpoints }) => [ip, port, ...endpoints.map((e) => e.ip)]);
+
+test.each<[string, Partial<ServiceConfig>, unknown[]]>([
+  ["of pods", {}, [[WEB, 80, A]]],
+  ["without an address", { clusterIPs: [] }, []],
+  ["headless", { headless: true, clusterIPs: [] }, []],
+  ["with affinity", { affinitySeconds: 1 }, []],
+  ["of the client's node", { local: true }, []],
+  ["of what is near", { prefer: "zone" }, []],
+])("a Service %s", (_name, extra, expected) => {
+  expect(translated(service("a/a", WEB, 80, [endpoint(A, 8000), endpoint(B, 8000, { ready: false })], extra))).toEqual(
+    expected,
+  );
+});
+
+test.each([
+  ["a node", "10.128.1.1"],
+  ["the world", "192.0.2.7"],
+])("a Service that leads to %s is the dataplane's", (_name, ip) => {
+  expect(translated(service("a/a", WEB, 80, [endpoint(A, 8000), endpoint(ip, 8000)]))).toEqual([]);
+});
+
+test("cluster DNS and the API are the dataplane's; UDP is", () => {
+  expect(translated(service("a/a", "10.64.0.10", 53, [endpoint(A, 8000)]))).toEqual([]);
+  expect(translated(service("a/a", "10.64.0.1", 443, [endpoint(A, 8000)]))).toEqual([]);
+  const ports = [{ name: "u", port: 80, protocol: "UDP", endpoints: [endpoint(A, 8000)] }] as const;
+  expect(translated(service("a/a", WEB, 80, [], { ports }))).toEqual([]);
+});
+
+describe("what the kernel refuses", () => {
+  /** An answer of the kernel: an acknowledgement, or an error's number. */
+  const answer = (error: number): Buffer => {
+    const bytes = Buffer.alloc(36);
+    bytes.writeUInt32LE(36, 0);
+    bytes.writeUInt16LE(2, 4);
+    bytes.writeInt32LE(-error, 16);
+    return bytes;
+  };
+  /** The batches' numbers of messages, the two that frame them included. */
+  const kernel = (refuse: (batch: number) => number): { socket: NetlinkSocket; batches: number[] } => {
+    const batches: number[] = [];
+    return {
+      batches,
+      socket: {
+        exchange(bytes) {
+          let messages = 0;
+          for (let at = 0; at < bytes.length; at += (bytes.readUInt32LE(at) + 3) & ~3) messages++;
+          batches.push(messages);
+          return answer(refuse(batches.length));
+        },
+        close() {},
+      },
+    };
+  };
+  const start = (socket: NetlinkSocket, services: Record<string, ServiceConfig>, rulesMayStand = false) => {
+    const said: string[] = [];
+    const log = (message: string) => void said.push(message);
+    const made = state(services);
+    const openNetlink = () => Promise.resolve(socket);
+    return { said, state: made, translation: new ServiceTranslation({ state: made, openNetlink, rulesMayStand, log }) };
+  };
+  const turn = () => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+  const WITH_ONE = { "a/a": service("a/a", WEB, 80, [endpoint(A, 8000)]) };
+
+  test("from the start is said once and not asked again", async () => {
+    const { socket, batches } = kernel(() => 95);
+    const { said, translation } = start(socket, WITH_ONE);
+    translation.refresh(WITH_ONE);
+    await turn();
+    expect(said).toEqual([
+      "connections to Services go through the dataplane's process: the kernel's nf_tables refused a change: error 95",
+    ]);
+    translation.refresh(WITH_ONE);
+    await turn();
+    expect(batches).toHaveLength(1);
+  });
+
+  test("later leads to one new beginning, with all Services", async () => {
+    const { socket, batches } = kernel((batch) => (batch === 2 ? 12 : 0));
+    const services = { ...WITH_ONE, "a/b": service("a/b", STICKY, 80, [endpoint(A, 8000)]) };
+    const { said, state: made, translation } = start(socket, WITH_ONE);
+    translation.refresh(WITH_ONE);
+    await turn();
+    made.apply({ services });
+    translation.refresh({ "a/b": services["a/b"] });
+    await eventually(
+      () => Promise.resolve(batches.length),
+      (count) => count === 4,
+    );
+    // The first, the one that was refused, all away, and all anew: the first and the other Service's part.
+    const [first = 0, other = 0, away, anew] = batches;
+    expect([away, anew]).toEqual([4, first + other - 2]);
+    expect(said).toEqual([]);
+  });
+
+  test("is not found out where no Service has an endpoint, unless a dataplane before this one may have left rules", async () => {
+    const empty = { "a/a": service("a/a", WEB, 80, []) };
+    const { socket, batches } = kernel(() => 0);
+    start(socket, empty).translation.refresh(empty);
+    await turn();
+    expect(batches).toEqual([]);
+    start(socket, empty, true).translation.refresh(empty);
+    await turn();
+    expect(batches).toHaveLength(1);
+  });
+});
