@@ -6,6 +6,7 @@ import { parseArgs } from "node:util";
 import { fsyncMs } from "./disk.ts";
 import type { BenchContext, Figure, Measurement } from "./figure.ts";
 import { atSize } from "./figures/at-size.ts";
+import { crds } from "./figures/crds.ts";
 import { creates } from "./figures/creates.ts";
 import { idle } from "./figures/idle.ts";
 import { idlePods } from "./figures/idle-pods.ts";
@@ -25,6 +26,7 @@ const FIGURES: readonly Figure[] = [
   creates,
   list,
   watchLatency,
+  crds,
   atSize,
   podStart,
   idlePods,

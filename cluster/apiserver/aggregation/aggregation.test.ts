@@ -38,6 +38,30 @@ const flunder = (name: string) => ({
   metadata: { name, namespace: "default", resourceVersion: "1" },
 });
 
+const reference = (name: string) => ({ $ref: `#/definitions/${name}` });
+const FLUNDER_PATH = `/apis/${GROUP}/v1/namespaces/{namespace}/flunders`;
+const META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
+/** As an extension server describes itself: with types of ours in its own words, and more than it is asked for. */
+const OPENAPI_V2 = {
+  swagger: "2.0",
+  info: { title: "wardle", version: "v1" },
+  paths: {
+    [FLUNDER_PATH]: {
+      get: {
+        operationId: "listFlunder",
+        responses: { "200": { description: "OK", schema: reference("wardle.Flunder") } },
+      },
+    },
+    "/apis/apps/v1/deployments": { get: { responses: { "200": { schema: reference("wardle.Unasked") } } } },
+  },
+  definitions: {
+    "wardle.Flunder": { type: "object", properties: { metadata: reference(META), spec: reference("wardle.Spec") } },
+    "wardle.Spec": { type: "object", properties: { self: reference("wardle.Spec") } },
+    "wardle.Unasked": { type: "object" },
+    [META]: { type: "object", description: "wardle's own words" },
+  },
+};
+
 async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
   const peer = (req.socket as TLSSocket).getPeerCertificate();
   const url = req.url ?? "";
@@ -63,6 +87,7 @@ async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> 
     });
   if (url === "/openapi/v3")
     return json({ paths: { [`apis/${GROUP}/v1`]: { serverRelativeURL: `/openapi/v3/apis/${GROUP}/v1?hash=AB` } } });
+  if (url === "/openapi/v2") return json(OPENAPI_V2);
   if (url.startsWith("/openapi/v3/")) return json({ openapi: "3.0.0", info: { title: "wardle" } });
   if (url.includes("watch=true")) {
     res.writeHead(200, { "content-type": "application/json" });
@@ -281,6 +306,23 @@ test("discovery tells of it in both forms, and so does the index of OpenAPI", as
   const index = JSON.parse((await get("/openapi/v3")).body) as { paths: Record<string, unknown> };
   expect(index.paths[`apis/${GROUP}/v1`]).toEqual({ serverRelativeURL: `/openapi/v3/apis/${GROUP}/v1?hash=AB` });
   expect((await get(`/openapi/v3/apis/${GROUP}/v1?hash=AB`)).body).toContain("wardle");
+});
+
+test("OpenAPI v2 describes what it serves, and nothing else that it says", async () => {
+  const { body, headers } = await get("/openapi/v2");
+  const { paths, definitions } = JSON.parse(body) as {
+    paths: Record<string, unknown>;
+    definitions: Record<string, unknown>;
+  };
+  expect(paths[FLUNDER_PATH]).toEqual(OPENAPI_V2.paths[FLUNDER_PATH]);
+  expect(paths["/apis/apps/v1/deployments"]).toMatchObject({ get: { tags: ["apps_v1"] } });
+  expect(definitions["wardle.Flunder"]).toEqual(OPENAPI_V2.definitions["wardle.Flunder"]);
+  expect(definitions["wardle.Spec"]).toEqual(OPENAPI_V2.definitions["wardle.Spec"]);
+  expect(definitions["wardle.Unasked"]).toBeUndefined();
+  expect(JSON.stringify(definitions[META])).not.toContain("wardle");
+  expect((await get("/openapi/v2", { "if-none-match": String(headers.etag) })).code).toBe(304);
+  const protobuf = await get("/openapi/v2", { accept: "application/com.github.proto-openapi.spec.v2@v1.0+protobuf" });
+  expect(protobuf.body).toContain("listFlunder");
 });
 
 test("an upgraded connection is joined with the server's", async () => {

@@ -7,6 +7,7 @@ import type { ServerCore } from "../server-options.ts";
 import { systemActor } from "../system/system-actor.ts";
 import type { Aggregation } from "./aggregation.ts";
 import { API_SERVICES, conditionsOf, type ApiServiceCondition, type RemoteApi } from "./api-service.ts";
+import { RemoteOpenApiV2 } from "./remote-openapi-v2.ts";
 import { ask, reasonOf, urlOf } from "./remote-server.ts";
 
 const AGAIN_MS = 30_000;
@@ -37,6 +38,7 @@ type Verdict = Pick<ApiServiceCondition, "status" | "reason" | "message">;
 const fault = (reason: string, message: string): Verdict => ({ status: "False", reason, message });
 
 export class Availability {
+  readonly openApiV2: RemoteOpenApiV2;
   readonly #core: ServerCore;
   readonly #aggregation: Aggregation;
   readonly #documents = new Map<string, RemoteDocuments>();
@@ -49,6 +51,7 @@ export class Availability {
   constructor(core: ServerCore, aggregation: Aggregation) {
     this.#core = core;
     this.#aggregation = aggregation;
+    this.openApiV2 = new RemoteOpenApiV2(core);
     const { store } = core;
     const follow = (table: string, name: (object: KubeObject) => string): (() => void) =>
       store.watch(table, store.revision, ({ object }: StoreEvent) =>

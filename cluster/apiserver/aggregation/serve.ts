@@ -50,7 +50,13 @@ function pass(core: ServerCore, call: ApiCall, remote: RemoteApi): Reply | Promi
 
 async function serveOpenApi(core: ServerCore, call: ApiCall, local: Handler): Promise<Reply> {
   const [, dialect, root, group = "", version = ""] = call.info.path.split("/").slice(1);
-  if (dialect !== "v3" || call.method !== "GET") return local(call);
+  if (call.method !== "GET") return local(call);
+  if (dialect === "v2" && root === undefined) {
+    const { openApiV2 } = await core.aggregation.availability();
+    const { handleOpenApiV2 } = await import("../discovery/openapi-v2.ts");
+    return handleOpenApiV2(core, call, await openApiV2.contents(core.aggregation.all()));
+  }
+  if (dialect !== "v3") return local(call);
   if (root === "apis") {
     const remote = core.aggregation.find(group, version);
     return remote === undefined ? local(call) : pass(core, call, remote);

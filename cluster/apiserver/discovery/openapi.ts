@@ -1,4 +1,4 @@
-/** OpenAPI documents: v3 by group version behind hash URLs, v2 in one piece. Each is made when it is first asked for. */
+/** OpenAPI documents: v3 by group version behind hash URLs, and v2 in one piece (`openapi-v2.ts`). Each is made when it is first asked for. */
 import { createHash } from "node:crypto";
 import { formatApiVersion, notAcceptable, resourceNotFound } from "@travelops/kube";
 import { header, type ApiCall } from "../request/api-call.ts";
@@ -74,34 +74,6 @@ async function documentV3(registry: Registry, group: string, version: string): P
   return document;
 }
 
-async function documentV2(registry: Registry, form: "json" | "protobuf"): Promise<Document> {
-  const hash = String(registry.generation);
-  const documents = documentsOf(registry);
-  const known = documents.get(`v2 ${form}`);
-  if (known?.hash === hash) return known;
-  const { openApiV2, openApiV2Protobuf } = await import("@travelops/kube/schema/openapi");
-  const rows = [...registry.all()].map(({ row }) => row);
-  const content = openApiV2(rows, { version: KUBERNETES_VERSION });
-  const body = form === "json" ? Buffer.from(JSON.stringify(content)) : openApiV2Protobuf(content);
-  const document = { hash, body };
-  documents.set(`v2 ${form}`, document);
-  return document;
-}
-
-/** What client-go asks for; it names the type with an `@` where the registered form has a dot. */
-const V2_PROTOBUF = /^application\/com\.github\.proto-openapi\.spec\.v2[.@]v1\.0\+protobuf$/;
-
-/** The form that the sender likes best, or undefined where there is none. */
-function formV2(call: ApiCall): "json" | "protobuf" | undefined {
-  for (const { type } of parseAccept(header(call.headers, "accept"))) {
-    if (V2_PROTOBUF.test(type)) return "protobuf";
-    if (type === "application/json" || type === "*/*" || type === "application/*") return "json";
-  }
-  return header(call.headers, "accept") === "" ? "json" : undefined;
-}
-
-const PROTOBUF_TYPE = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
-
 const json = (body: Buffer, headers: Readonly<Record<string, string>>): Reply => ({
   kind: "raw",
   code: 200,
@@ -158,16 +130,5 @@ export async function handleOpenApi(core: ServerCore, call: ApiCall, path: strin
     return handleV3(core, call, rest);
   }
   if (dialect !== "v2" || rest.length > 0) throw resourceNotFound();
-  const form = formV2(call);
-  if (form === undefined) {
-    throw notAcceptable(
-      "only the following media types are accepted: application/json, application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
-    );
-  }
-  const { body } = await documentV2(core.registry, form);
-  const etag = digest(body);
-  const headers = { etag: `"${etag}"`, vary: "Accept" };
-  return (
-    notModified(call, etag) ?? { ...json(body, headers), ...(form === "json" ? {} : { contentType: PROTOBUF_TYPE }) }
-  );
+  return (await import("./openapi-v2.ts")).handleOpenApiV2(core, call);
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { ResourceRow } from "./node.ts";
-import { openApiV2, openApiV3 } from "./openapi.ts";
+import { openApiV2, V2Document, v2Part, openApiV3 } from "./openapi.ts";
 import { fromStructuralSchema } from "./structural.ts";
 import { builtinRows } from "./table.ts";
 
@@ -108,10 +108,25 @@ describe("OpenAPI v3", () => {
 
 describe("OpenAPI v2", () => {
   it("is one document whose references all resolve", () => {
-    const document = openApiV2([...builtinRows(), custom]) as unknown as Document;
+    const document = openApiV2([...builtinRows(), custom]) as unknown as Pick<Document, "definitions">;
     for (const [, name] of JSON.stringify(document).matchAll(/#\/definitions\/([^"]+)/g))
       expect(document.definitions).toHaveProperty([name ?? ""]);
     // What v2 has no words for: alternatives, and null as a value.
     expect(/"(oneOf|anyOf)":\[|"nullable":true/.exec(JSON.stringify(document))).toBeNull();
+  });
+
+  it("put together from parts, is what it is in one piece, in both forms", async () => {
+    const whole = openApiV2([...builtinRows(), custom]);
+    const now = (): undefined => undefined;
+    for (const form of ["json", "protobuf"] as const) {
+      const own = await v2Part(openApiV2(builtinRows()), form, undefined, now);
+      const more = await v2Part(openApiV2([custom]), form, own.definitions, now);
+      const parts = new V2Document([own, more], form, "v1");
+      const once = new V2Document([await v2Part(whole, form, undefined, now)], form, "v1");
+      expect(parts.body().equals(once.body())).toBe(true);
+      expect(parts.etag).not.toBe(new V2Document([own], form, "v1").etag);
+      expect([...more.definitions.keys()].toSorted()).toEqual(["io.x.v1.Foo", "io.x.v1.FooList"]);
+      if (form === "json") expect(JSON.parse(parts.body().toString("utf8"))).toMatchObject(whole);
+    }
   });
 });

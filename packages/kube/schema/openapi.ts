@@ -1,18 +1,15 @@
 /** OpenAPI documents from the rows that are served: v3 by group version, v2 as one. */
 import type { ResourceRow } from "./node.ts";
+import { SECURITY, type V2Content } from "./openapi/document-v2.ts";
 import { groupVersionOf, type OpenApiObject, SchemaWriter } from "./openapi/schemas.ts";
 import { PathWriter } from "./openapi/paths.ts";
 
-export { openApiV2Protobuf } from "./openapi/protobuf-v2.ts";
+export { V2Document, type V2Content, type V2Form, v2Part, type V2Part } from "./openapi/document-v2.ts";
 
 export interface OpenApiOptions {
   /** What the server says of itself (`v1.35.0`). */
   readonly version?: string;
 }
-
-const SECURITY = {
-  BearerToken: { type: "apiKey", description: "Bearer Token authentication", name: "authorization", in: "header" },
-};
 
 function pathsOf(rows: readonly ResourceRow[], dialect: "v3" | "v2", schemas: SchemaWriter): OpenApiObject {
   const paths: OpenApiObject = {};
@@ -47,16 +44,12 @@ export function openApiV3(
   };
 }
 
-/** The v2 (swagger) document of everything that is served. Costs tens of milliseconds: keep the answer. */
-export function openApiV2(rows: readonly ResourceRow[], options: OpenApiOptions = {}): OpenApiObject {
+/**
+ * What rows are in the v2 (swagger) document, which is put together from such parts (`V2Document`).
+ * Of all built-in rows it costs tens of milliseconds: keep the answer.
+ */
+export function openApiV2(rows: readonly ResourceRow[]): V2Content {
   const schemas = new SchemaWriter("v2");
   const paths = pathsOf(rows, "v2", schemas);
-  return {
-    swagger: "2.0",
-    info: { title: "Kubernetes", version: options.version ?? "v1.35.0" },
-    paths,
-    definitions: schemas.finish(),
-    securityDefinitions: SECURITY,
-    security: [{ BearerToken: [] }],
-  };
+  return { paths, definitions: schemas.finish() };
 }

@@ -184,14 +184,30 @@ const pathItem = of({
   parameters: [9, parameter, "each"],
 });
 
-const DOCUMENT: Message = {
-  swagger: [1, text],
-  info: [2, of({ title: [1, text], version: [2, text] })],
-  paths: [8, named(2, pathItem)],
-  definitions: [9, named(1, schema)],
-};
+const INFO = of({ title: [1, text], version: [2, text] });
 
-/** The protobuf form of a document that `openApiV2` made. */
-export function openApiV2Protobuf(document: OpenApiObject): Buffer {
-  return encode(DOCUMENT, document);
+/** Paths as they stand inside the document's message for them, so that those of several parts may follow each other. */
+export const v2Paths = (paths: OpenApiObject): Buffer => named(2, pathItem)(paths) ?? Buffer.alloc(0);
+
+/** The same of one definition. */
+export const v2Definition = (name: string, definition: unknown): Buffer =>
+  named(1, schema)({ [name]: definition }) ?? Buffer.alloc(0);
+
+/** The protobuf form of a v2 document, in pieces. */
+export function v2Document(
+  head: { readonly swagger: unknown; readonly info: unknown },
+  paths: readonly Buffer[],
+  definitions: readonly Buffer[],
+): Buffer[] {
+  return [
+    ...field(1, text, head.swagger),
+    ...field(2, INFO, head.info),
+    ...message(8, paths),
+    ...message(9, definitions),
+  ];
+}
+
+function message(id: number, parts: readonly Buffer[]): Buffer[] {
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  return [varint(id * 8 + BYTES), varint(length), ...parts];
 }
