@@ -125,6 +125,8 @@ export type IssueToken = (request: {
   readonly namespace: string;
   readonly serviceAccount: string;
   readonly object: KubeObject;
+  /** Told by which id the token will be known again. */
+  readonly annotate?: Annotate;
 }) => Promise<KubeObject>;
 
 /** All of it, for one cluster. */

@@ -69,15 +69,17 @@ describe("a server with a policy", () => {
   };
 
   const ask = (url: string, headers: Record<string, string>, method = "GET", body?: object) =>
-    new Promise<{ code: number; id: string }>((resolve, reject) => {
+    new Promise<{ code: number; id: string; body: string }>((resolve, reject) => {
       const options = {
         method,
         ca: server.caData,
         headers: { authorization: `Bearer ${server.adminToken}`, "content-type": "application/json", ...headers },
       };
       const request = https.request(`${server.url}${url}`, options, (res) => {
-        res.resume();
-        res.on("end", () => resolve({ code: res.statusCode ?? 0, id: String(res.headers["audit-id"]) }));
+        let body = "";
+        res.setEncoding("utf8");
+        res.on("data", (chunk: string) => (body += chunk));
+        res.on("end", () => resolve({ code: res.statusCode ?? 0, id: String(res.headers["audit-id"]), body }));
       });
       request.on("error", reject);
       request.end(body === undefined ? undefined : JSON.stringify(body));
@@ -133,6 +135,20 @@ describe("a server with a policy", () => {
     const { id } = await ask("/api/v1/namespaces/default/secrets", {}, "POST", secret);
     expect(await eventOf(id)).toMatchObject({ level: "Metadata", objectRef: { resource: "secrets" } });
     expect(JSON.stringify(events())).not.toContain(value);
+  });
+
+  test("a token that was issued is known again by its id, in what its bearer does", async () => {
+    const path = "/api/v1/namespaces/default/serviceaccounts/default/token";
+    const object = { apiVersion: "authentication.k8s.io/v1", kind: "TokenRequest", spec: {} };
+    const issued = await ask(path, {}, "POST", object);
+    const { annotations } = (await eventOf(issued.id)) as { annotations: Record<string, string> };
+    const known = annotations["authentication.kubernetes.io/issued-credential-id"];
+    expect(known).toMatch(/^JTI=[\da-f-]{36}$/);
+    const { token } = (JSON.parse(issued.body) as { status: { token: string } }).status;
+    const used = await ask("/api/v1/namespaces/default/pods/x", { authorization: `Bearer ${token}` });
+    expect(await eventOf(used.id)).toMatchObject({
+      user: { extra: { "authentication.kubernetes.io/credential-id": [known] } },
+    });
   });
 
   test("stages that are left out, users of no interest and other groups are not written", async () => {

@@ -157,13 +157,16 @@ export class ServiceAccountTokens {
   }
 }
 
+/** What a token is known by wherever its bearer is named: in reviews, and in the audit log. */
+export const credentialIdOf = (id: string): string => `JTI=${id}`;
+
 function userOf({ claims, id }: TokenContent): UserInfo {
   const { namespace, serviceaccount, pod, node } = claims;
   const extra: Record<string, readonly string[]> = {};
   const add = (key: string, value: string | undefined): void => {
     if (value !== undefined && value !== "") extra[`authentication.kubernetes.io/${key}`] = [value];
   };
-  add("credential-id", id === "" ? undefined : `JTI=${id}`);
+  add("credential-id", id === "" ? undefined : credentialIdOf(id));
   add("node-name", node?.name);
   add("node-uid", node?.uid);
   add("pod-name", pod?.name);

@@ -6,7 +6,12 @@ import type { Clock } from "@travelops/kube/api/clock";
 import type { TokenRequest } from "@travelops/kube/api/types/cluster";
 import type { Store } from "../../store/store.ts";
 import type { IssueToken } from "../access.ts";
-import type { KubernetesClaims, ObjectIdentity, ServiceAccountTokens } from "./service-account-tokens.ts";
+import {
+  credentialIdOf,
+  type KubernetesClaims,
+  type ObjectIdentity,
+  type ServiceAccountTokens,
+} from "./service-account-tokens.ts";
 
 const DEFAULT_SECONDS = 3_600;
 const SHORTEST_SECONDS = 600;
@@ -22,7 +27,7 @@ const BINDABLE: Readonly<Record<string, "pod" | "secret" | "node">> = {
 };
 
 export function tokenIssuer(tokens: ServiceAccountTokens, store: Store, clock: Clock, uuid: () => string): IssueToken {
-  return async ({ namespace, serviceAccount, object }) => {
+  return async ({ namespace, serviceAccount, object, annotate }) => {
     const account = store.get({ table: "serviceaccounts.", namespace, name: serviceAccount });
     if (account === undefined) throw notFound({ group: "", resource: "serviceaccounts" }, serviceAccount);
     const { spec } = object as TokenRequest;
@@ -39,12 +44,14 @@ export function tokenIssuer(tokens: ServiceAccountTokens, store: Store, clock: C
       serviceaccount: { name: serviceAccount, uid: account.object.metadata.uid ?? "" },
       ...(extended ? { warnafter: now + asked } : {}),
     };
+    const id = uuid();
     const token = await tokens.sign({
       audiences,
       expires: now + (extended ? EXTENDED_SECONDS : asked),
-      id: uuid(),
+      id,
       claims,
     });
+    annotate?.("authentication.kubernetes.io/issued-credential-id", credentialIdOf(id));
     return {
       apiVersion: "authentication.k8s.io/v1",
       kind: "TokenRequest",

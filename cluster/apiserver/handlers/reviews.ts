@@ -73,6 +73,11 @@ export async function handleToken(
     object: pruneUnknown(call, schema, expectKind(value, expected), duplicates, validation),
     oldObject: undefined,
   });
-  const answer = await core.access.issueToken({ namespace: info.namespace, serviceAccount: info.name, object });
+  const answer = await core.access.issueToken({
+    namespace: info.namespace,
+    serviceAccount: info.name,
+    object,
+    ...(call.annotate === undefined ? {} : { annotate: call.annotate }),
+  });
   return objectReply(answer, 201);
 }

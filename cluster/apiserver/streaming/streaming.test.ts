@@ -155,6 +155,18 @@ for (const kind of ["namespaces", "bare"] as const) {
         expect(await exit).toBe(5);
       });
 
+      test("older clients: attach over SPDY, until the program has read all", async () => {
+        const script = 'while read line; do echo "got $line"; done; echo over';
+        await lab.run("listens", {
+          restartPolicy: "Never",
+          containers: [{ name: "c", image: "busybox", stdin: true, stdinOnce: true, command: ["sh", "-c", script] }],
+        });
+        await lab.until("listens", (pod: Pod) => pod.status?.containerStatuses?.[0]?.ready === true);
+        const result = await run(["attach", "-i", "listens", "--quiet"], "one\ntwo\n", SPDY);
+        expect(result).toMatchObject({ code: 0, stdout: "got one\ngot two\nover\n" });
+        await lab.until("listens", (pod: Pod) => pod.status?.phase === "Succeeded");
+      });
+
       test.skipIf(kind === "bare")("older clients: port-forward over SPDY", async () => {
         await lab.until("web", (pod) => pod.status?.containerStatuses?.[0]?.ready === true);
         const args = ["--kubeconfig", config, "port-forward", "pod/web", ":8080"];
