@@ -4,6 +4,7 @@ import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { HelmSource } from "../application/types.ts";
 import { renderHelm } from "./helm.ts";
+import { ToolError, type RunTool } from "./run-tool.ts";
 
 let root: string;
 beforeAll(async () => {
@@ -16,11 +17,16 @@ afterAll(() => rm(root, { recursive: true, force: true }));
 /** The arguments that helm is started with. */
 async function argumentsFor(options: HelmSource): Promise<readonly string[]> {
   let given: readonly string[] = [];
-  await renderHelm({
-    run: async (_tool, args) => {
-      given = args;
-      return { stdout: "", stderr: "" };
-    },
+  await helmRender(options, async (_tool, args) => {
+    given = args;
+    return { stdout: "", stderr: "" };
+  });
+  return given;
+}
+
+const helmRender = (options: HelmSource, run: RunTool) =>
+  renderHelm({
+    run,
     helm: "helm",
     root,
     chart: path.join(root, "chart"),
@@ -32,8 +38,18 @@ async function argumentsFor(options: HelmSource): Promise<readonly string[]> {
     buildEnvironment: {},
     signal: new AbortController().signal,
   });
-  return given;
-}
+
+it("tells a fault of a values file by its place in the repository, and nothing of the controller's disk", async () => {
+  const note = `level=INFO msg="found symbolic link in path" path=${root}/chart/values.yaml resolved=${root}/values.yaml`;
+  const fault = `Error: failed to parse ${root}/values-hub.yaml: cannot unmarshal yaml document: error converting YAML to JSON: yaml: line 50: did not find expected node content`;
+  const failing = helmRender({}, () =>
+    Promise.reject(new ToolError("helm", { stdout: "", stderr: "" }, 1, `helm: ${note}\n${fault}`)),
+  );
+  const told = await failing.catch((error: unknown) => String(error));
+  expect(told).toMatch(/values-hub\.yaml:50: helm: Error: failed to parse values-hub\.yaml: .*line 50: did not find/);
+  expect(told).not.toContain(root);
+  expect(told).not.toContain("INFO");
+});
 
 describe("what an Application says to helm", () => {
   it("stays in its place among the arguments", async () => {

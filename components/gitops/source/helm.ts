@@ -171,13 +171,19 @@ async function faultLine(render: HelmRender, source: string, scratch: string): P
   return lineOfFault(stdout, source, await templateText(render, inRepository(render, source)));
 }
 
+/** Without what Helm notes beside the fault, and where on the controller's disk the repository is. */
+const saidOfRepository = (text: string, root: string): string =>
+  text.replace(/level=(?:DEBUG|INFO|WARN) .*\n?/g, "").replaceAll(`${root}/`, "");
+
 /** Helm's own words with the file's place in the repository, file and line first. */
 async function explain(render: HelmRender, error: ToolError, scratch: string): Promise<SourceError> {
   const chartName = await readFile(path.join(render.chart, "Chart.yaml"), "utf8").then(
     (text) => /^name:\s*["']?([^\s"']+)/m.exec(text)?.[1] ?? "",
     () => "",
   );
-  const text = error.message;
+  const text = saidOfRepository(error.message, render.root);
+  const inValues = /failed to parse ([\w./-]+): .*?yaml: line (\d+)/s.exec(text);
+  if (inValues !== null) return new SourceError(`${inValues[1]}:${inValues[2]}: ${text}`, { cause: error });
   const inTemplate = /\(?([\w./-]+\/(?:templates|charts)\/[\w./-]+?):(\d+)(?::\d+)?\)?/.exec(text);
   const inYaml = /YAML parse error on ([\w./-]+):.*?(?:yaml: )?line (\d+)/s.exec(text);
   const found = inYaml ?? inTemplate;
