@@ -1,5 +1,6 @@
 /** One cluster's dataplane: DNS, Services, ingress, dials. No globals: the process and the tests both make one of these. */
 import type dgram from "node:dgram";
+import fs from "node:fs";
 import net from "node:net";
 import os from "node:os";
 import type { DataplaneSettings, Delta, HostListener, PolicyEnforcement } from "../config.ts";
@@ -89,6 +90,7 @@ export async function startDataplane(options: DataplaneOptions): Promise<Datapla
           openNetlink: async () => (await import("../netfilter/netlink-socket.ts")).openNetlink(),
           rulesMayStand: options.servicesMayStand === true,
           log,
+          onTracking: forgetClosedSoon,
         });
   const udp = new UdpProxy({
     state,
@@ -209,6 +211,14 @@ export async function startDataplane(options: DataplaneOptions): Promise<Datapla
 /** Addresses of the pods' network that are the nodes' own. */
 const isNode = (ip: string): boolean =>
   Object.values(os.networkInterfaces()).some((addresses) => addresses?.some((a) => a.address === ip));
+
+/**
+ * Connections that are closed stay in the kernel's table of 262,144 for 120 s: clients that open more than some 2,000 a second
+ * would fill it. Where the setting cannot be written the kernel's stays.
+ */
+function forgetClosedSoon(): void {
+  fs.writeFile("/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_time_wait", "10", () => {});
+}
 
 /** The kernel's firewall, and all it takes to talk to it, only where there is a policy to enforce. */
 async function openFirewall(rulesMayStand: boolean): Promise<Firewall> {

@@ -21,6 +21,8 @@ export interface ServiceTranslationOptions {
   /** A dataplane before this one may have told the kernel of Services. */
   readonly rulesMayStand: boolean;
   readonly log: (message: string) => void;
+  /** Called when the kernel has taken the first rules, and with them connection tracking. */
+  readonly onTracking?: () => void;
 }
 
 interface Standing {
@@ -99,6 +101,7 @@ export class ServiceTranslation {
       tell(socket, together);
       this.#state = "stands";
     }
+    if (first.length > 0) this.#options.onTracking?.();
   }
 
   /** What the kernel is to be told of one Service; each part goes in whole. */

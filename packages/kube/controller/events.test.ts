@@ -44,6 +44,23 @@ test("repeats are counted, similar ones gathered, and too many dropped", async (
   expect(differing.some((event) => event.message?.startsWith("(combined from similar events)"))).toBe(true);
 });
 
+test("components tell of objects with one name in one millisecond", async () => {
+  const clock = fakeClock();
+  const object = await api.client.create(CONFIG_MAPS, {
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: { name: "shared", namespace: "default" },
+  });
+  const recorders = ["one", "two"].map((component) => eventRecorder(api.client, component, clock));
+  for (const recorder of recorders) recorder.record(object, "Normal", "Seen", "by both");
+  for (const recorder of recorders) await recorder.flush();
+  const { items } = await api.client.list(EVENTS, {
+    namespace: "default",
+    fieldSelector: "involvedObject.name=shared",
+  });
+  expect(new Set(items.map((event) => event.source?.component))).toEqual(new Set(["one", "two"]));
+});
+
 test("a condition's time moves only with its status", () => {
   const first = setCondition(undefined, { type: "A", status: "True", reason: "R" }, 0);
   expect(setCondition(first, { type: "A", status: "True", reason: "R" }, 5000)).toBe(first);

@@ -83,6 +83,13 @@ class Recent<V> {
   }
 }
 
+/** Where in a millisecond's nanoseconds a recorder starts to count: others tell of objects of the same name. */
+function ownStart(identity: string): number {
+  let hash = 0;
+  for (const letter of identity) hash = (hash * 31 + (letter.codePointAt(0) ?? 0)) % 999_983;
+  return hash;
+}
+
 /** Records as `component` (and `host`, for a kubelet). */
 export function eventRecorder(
   client: KubeClient,
@@ -121,7 +128,7 @@ class Recorder implements EventRecorder {
   readonly #budgets = new Recent<Budget>();
   /** One chain an object keeps its events in order; a few at a time go out. */
   readonly #chains: Promise<void>[] = Array.from({ length: WRITERS }, () => Promise.resolve());
-  #sequence = 0;
+  #sequence: number;
 
   constructor(client: KubeClient, component: string, clock: Clock, options: EventRecorderOptions) {
     this.#client = client;
@@ -130,6 +137,7 @@ class Recorder implements EventRecorder {
     this.#host = options.host;
     this.#actions = options.actions;
     this.#log = options.log ?? silentLogger;
+    this.#sequence = ownStart(`${component}/${options.host ?? ""}`);
   }
 
   record(
@@ -213,7 +221,7 @@ class Recorder implements EventRecorder {
     const { object, type, reason, message, at, fieldPath } = entry;
     const { namespace, name = "" } = object.metadata;
     const home = namespace ?? "default";
-    // Upstream's names: nanoseconds in hexadecimal; the sequence keeps two of one millisecond apart.
+    // Upstream's names: nanoseconds in hexadecimal; the sequence keeps two of one millisecond apart, its start two recorders.
     const stamp = (BigInt(at) * 1_000_000n + BigInt(this.#sequence++ % 1_000_000)).toString(16);
     return {
       apiVersion: "v1",
