@@ -6,7 +6,7 @@ import { StoreUnavailable } from "../../store/store.ts";
 import { ANONYMOUS, isPublicPath, type AuthorizationAttributes } from "../access.ts";
 import { forbiddenError } from "../authorization/authorizer.ts";
 import type { UserInfo } from "../api-server.ts";
-import type { Leave } from "../flow-control/flow-control.ts";
+import type { Classified, Leave } from "../flow-control/flow-control.ts";
 import type { ApiCall } from "../request/api-call.ts";
 import { objectReply, type Reply } from "../request/reply.ts";
 import { authorizationNamespace, isLongRunning, type RequestInfo } from "../request/request-info.ts";
@@ -89,7 +89,7 @@ const share: Filter = async (core, call, next) => {
   const { metrics } = core;
   let entered: Leave | Promise<Leave>;
   try {
-    entered = classified.level.enter(classified.flow, call);
+    entered = classified.level.enter(classified.flow, call, widthOf(core, call, classified));
     if (typeof entered !== "function") entered = await entered;
   } catch (error) {
     metrics.rejected++;
@@ -106,6 +106,13 @@ const share: Filter = async (core, call, next) => {
     else metrics.inFlightReads--;
   }
 };
+
+/** Lists, and watches that may begin with one, take as many seats as they are wide. */
+function widthOf(core: ServerCore, { info, query }: ApiCall, classified: Classified): number {
+  if (info.kind !== "resource" || (info.verb !== "list" && info.verb !== "watch")) return 1;
+  const table = core.registry.get(info.group, info.version, info.resource)?.table;
+  return table === undefined ? 1 : core.flows.width(classified, { verb: info.verb, table, query });
+}
 
 const isWatch = (info: RequestInfo): boolean => info.kind === "resource" && info.verb === "watch";
 

@@ -12,6 +12,7 @@ import { array, read, text } from "../registry/printers/printer.ts";
 import { systemActor } from "../system/system-actor.ts";
 import { bootstrapLevels, bootstrapSchemas, danglingCondition, LEVELS, SCHEMAS } from "./bootstrap-objects.ts";
 import { compileSchema, flowOf, inOrder, type CompiledSchema } from "./classify.ts";
+import { listWidth, type Listing } from "./list-width.ts";
 import { PriorityLevel, type Leave, type LevelLimits } from "./priority-level.ts";
 
 /** Where a request was put: goes into its answer's headers. */
@@ -87,6 +88,11 @@ export class FlowControl {
       return { schemaUid: schema.uid, levelUid: served.uid, level: served.level, flow: flowOf(schema, user, info) };
     }
     return { schemaUid: "", levelUid: "", level: this.#fallback, flow: user.name };
+  }
+
+  /** The seats a list takes of the level, or a watch. */
+  width({ level }: Classified, listing: Listing): number {
+    return level.seats === Infinity ? 1 : listWidth(this.#options.store, listing, level.mostSeats);
   }
 
   /** For requests that no schema takes: while those of the bootstrap are missing. */
@@ -172,6 +178,7 @@ export class FlowControl {
         if (label !== "") lines.push(`${name}{priority_level=${JSON.stringify(label)}} ${value(level)}`);
     };
     metric("apiserver_flowcontrol_current_executing_requests", "gauge", (level) => level.executing);
+    metric("apiserver_flowcontrol_current_executing_seats", "gauge", (level) => level.seated);
     metric("apiserver_flowcontrol_current_inqueue_requests", "gauge", (level) => level.waiting);
     metric("apiserver_flowcontrol_dispatched_requests_total", "counter", (level) => level.dispatched);
     metric("apiserver_flowcontrol_rejected_requests_total", "counter", (level) => level.rejected);

@@ -102,6 +102,23 @@ test("free seats that others lend are used up to the limit, and none by a level 
   expect(() => void poor.enter("a", undefined)).toThrow("Too many requests");
 });
 
+test("a wide request waits for all its seats, and nobody passes it; alone it is served however wide", async () => {
+  const level = new PriorityLevel({ ...limits, seats: 4, queues: 1, handSize: 1 }, STILL);
+  const first = level.enter("a", undefined, 2) as Leave;
+  expect([level.executing, level.seated]).toEqual([1, 2]);
+  const wide = level.enter("b", undefined, 3) as Promise<Leave>;
+  const narrow = level.enter("c", undefined) as Promise<Leave>;
+  expect([level.seated, level.waiting]).toEqual([2, 2]);
+  first();
+  const leave = await wide;
+  await narrow;
+  expect([level.executing, level.seated, level.waiting]).toEqual([2, 4, 0]);
+  leave();
+  expect([level.executing, level.seated]).toEqual([1, 1]);
+  const small = new PriorityLevel({ ...limits, seats: 2 }, STILL);
+  expect(small.enter("a", undefined, 10)).toBeTypeOf("function");
+});
+
 test("what a level lends is what it does not use itself", () => {
   const level = new PriorityLevel({ ...limits, seats: 4, lendable: 3 }, systemClock);
   expect(level.lent).toBe(3);

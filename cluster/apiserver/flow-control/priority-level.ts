@@ -1,6 +1,7 @@
 /** One priority level: so many requests at a time, and queues in which those of one flow do not push out others. */
 import type { Clock } from "@travelops/kube/api/clock";
 import { tooManyRequests } from "@travelops/kube";
+import { mostSeats } from "./list-width.ts";
 
 export interface LevelLimits {
   /** Infinite for exempt requests. */
@@ -19,6 +20,7 @@ export interface LevelLimits {
 export type Leave = () => void;
 
 interface Waiting {
+  readonly seats: number;
   readonly admit: () => void;
 }
 
@@ -40,7 +42,10 @@ export class PriorityLevel {
   readonly #queues = new Map<number, Queue>();
   #limits: LevelLimits;
   #now = 0;
+  /** Requests that are served. */
   executing = 0;
+  /** The seats they have. */
+  seated = 0;
   waiting = 0;
   dispatched = 0;
   rejected = 0;
@@ -56,6 +61,11 @@ export class PriorityLevel {
     return this.#limits.seats;
   }
 
+  /** The most that one request takes. */
+  get mostSeats(): number {
+    return mostSeats(this.#limits.seats, this.#limits.handSize);
+  }
+
   /** New limits; those that wait may go on at once. */
   limit(limits: LevelLimits): void {
     this.#limits = limits;
@@ -63,56 +73,63 @@ export class PriorityLevel {
   }
 
   /**
-   * A seat, at once where one is free. Throws a 429 where queues are full, rejects with it where the wait is too long.
+   * A seat, or so many, at once where they are free. Throws a 429 where queues are full, rejects with it where the wait is too long.
    * Who asks has a signal only if it has to wait: making one costs more than the rest.
    */
-  enter(flow: string, asking: { readonly signal: AbortSignal } | undefined): Leave | Promise<Leave> {
-    if (this.waiting === 0 && this.#hasSeat()) return this.#sit();
+  enter(flow: string, asking: { readonly signal: AbortSignal } | undefined, seats = 1): Leave | Promise<Leave> {
+    if (this.waiting === 0 && this.#has(seats)) return this.#sit(seats);
     const { queues, queueLength } = this.#limits;
     const queue = queues === 0 ? undefined : this.#queueOf(flow);
     if (queue === undefined || queue.waiting.length >= queueLength) {
       this.rejected++;
       throw refusal();
     }
-    return this.#wait(queue, asking?.signal);
+    return this.#wait(queue, asking?.signal, seats);
   }
 
   /** Seats of others that it uses. */
   get borrowed(): number {
-    return Math.max(0, this.executing - this.#limits.seats);
+    return Math.max(0, this.seated - this.#limits.seats);
   }
 
   /** Seats of its own that others may use now. */
   get lent(): number {
     const { seats, lendable } = this.#limits;
-    return seats === Infinity ? 0 : Math.max(0, Math.min(lendable, seats - this.executing));
+    return seats === Infinity ? 0 : Math.max(0, Math.min(lendable, seats - this.seated));
   }
 
-  #hasSeat(): boolean {
+  #has(wanted: number): boolean {
     const { seats, borrowing } = this.#limits;
-    if (this.executing < seats) return true;
-    // One without any seat is a jail: what it holds is held.
-    return seats > 0 && this.borrowed < borrowing && this.#spare() > 0;
+    if (this.seated + wanted <= seats) return true;
+    // One without any seat is a jail: what it holds is held. Elsewhere whoever is alone is served, however wide.
+    if (seats === 0) return false;
+    if (this.seated === 0) return true;
+    const more = this.seated + wanted - Math.max(seats, this.seated);
+    return this.borrowed + more <= borrowing && this.#spare() >= more;
   }
 
-  readonly #leave: Leave = () => {
+  readonly #leave: Leave = () => this.#free(1);
+
+  #free(seats: number): void {
     this.executing--;
+    this.seated -= seats;
     if (this.waiting > 0) this.#dispatch();
-  };
-
-  #sit(): Leave {
-    this.executing++;
-    this.dispatched++;
-    return this.#leave;
   }
 
-  #wait(queue: Queue, signal: AbortSignal | undefined): Promise<Leave> {
+  #sit(seats: number): Leave {
+    this.executing++;
+    this.seated += seats;
+    this.dispatched++;
+    return seats === 1 ? this.#leave : () => this.#free(seats);
+  }
+
+  #wait(queue: Queue, signal: AbortSignal | undefined, seats: number): Promise<Leave> {
     return new Promise((resolve, reject) => {
       const give = (): void => {
         stop();
-        resolve(this.#sit());
+        resolve(this.#sit(seats));
       };
-      const waiting: Waiting = { admit: give };
+      const waiting: Waiting = { seats, admit: give };
       const giveUp = (): void => {
         stop();
         const at = queue.waiting.indexOf(waiting);
@@ -146,18 +163,19 @@ export class PriorityLevel {
     return best;
   }
 
-  /** The queue that had least goes first. */
+  /** The queue that had least goes first; while there is no room for its first request, nobody else's is served. */
   #dispatch(): void {
-    while (this.waiting > 0 && this.#hasSeat()) {
+    while (this.waiting > 0) {
       let next: Queue | undefined;
       for (const [index, queue] of this.#queues) {
         if (queue.waiting.length === 0) this.#queues.delete(index);
         else if (next === undefined || queue.start < next.start) next = queue;
       }
-      const first = next?.waiting.shift();
-      if (next === undefined || first === undefined) return;
+      const first = next?.waiting[0];
+      if (next === undefined || first === undefined || !this.#has(first.seats)) return;
+      next.waiting.shift();
       this.#now = next.start;
-      next.start++;
+      next.start += first.seats;
       this.waiting--;
       first.admit();
     }
