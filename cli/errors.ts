@@ -45,6 +45,9 @@ export const dataDirUnusable = (dir: string, why: string): CliError =>
     "choose another with --data-dir",
   );
 
+export const noRoom = (file: string): CliError =>
+  new CliError("NO_ROOM", EXIT.general, `no space is left on the disk of ${file}`, "make room on it, then try again");
+
 export const alreadyRunning = (dir: string, pid: number): CliError =>
   new CliError(
     "ALREADY_RUNNING",

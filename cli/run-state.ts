@@ -3,7 +3,7 @@ import { readFile, rm } from "node:fs/promises";
 import { isRunning, type ProcessId } from "@travelops/cluster/process-table";
 import type { DataDir } from "./data-dir.ts";
 import { alreadyRunning } from "./errors.ts";
-import { replaceJson } from "./replace-file.ts";
+import { replaceJson, replaceOrOverwriteJson } from "./replace-file.ts";
 import { withStateLock } from "./state-lock.ts";
 
 export const HUB = "hub";
@@ -59,7 +59,7 @@ export function changeRunState(
   return withStateLock(dir, async () => {
     const before = await readRunState(dir);
     const after = before === undefined ? undefined : await change(before);
-    if (after !== undefined) await replaceJson(dir.runFile, after);
+    if (after !== undefined) await replaceOrOverwriteJson(dir.runFile, after);
     return after ?? before;
   });
 }

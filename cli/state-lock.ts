@@ -23,7 +23,8 @@ export async function withStateLock<T>(dir: DataDir, work: () => Promise<T> | T)
     throw dataDirUnusable(dir.root, error instanceof Error ? error.message : String(error));
   }
   try {
-    await acquire(dir, () => database.exec("BEGIN EXCLUSIVE"));
+    // Nothing is ever written, not even a journal: `down` has to work where the disk is full.
+    await acquire(dir, () => database.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE"));
     return await work();
   } finally {
     database.close();
