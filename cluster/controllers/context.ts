@@ -20,6 +20,8 @@ export interface ControllerContext {
   readonly signCertificate?: SignCertificate;
   /** Absolute path of the directory that holds the volumes of the built-in storage class. */
   readonly volumesDirectory?: string;
+  /** How often HorizontalPodAutoscalers look at metrics. */
+  readonly autoscalerPeriodMs: number;
   /** Events as a component, made once each. */
   readonly recorder: (component: string) => EventRecorder;
 }

@@ -40,9 +40,13 @@ export interface ControllersOptions {
   signCertificate?: SignCertificate;
   /** Absolute path for the volumes of the built-in storage class `local`; without it there is no such class. */
   volumesDirectory?: string;
+  /** How often HorizontalPodAutoscalers look at metrics: every 15 s where absent. */
+  autoscalerPeriodMs?: number;
   /** Runs only these, by name. */
   only?: readonly string[];
 }
+
+const AUTOSCALER_PERIOD_MS = 15_000;
 
 /** By the names that upstream's `--controllers` has. */
 const CONTROLLERS: Readonly<Record<string, Controller>> = {
@@ -91,6 +95,7 @@ export async function startControllers(options: ControllersOptions): Promise<voi
     rootCa: options.rootCa,
     signCertificate: options.signCertificate,
     volumesDirectory: options.volumesDirectory,
+    autoscalerPeriodMs: options.autoscalerPeriodMs ?? AUTOSCALER_PERIOD_MS,
     recorder: recorders(client, clock, log),
   };
   const running = Object.entries(CONTROLLERS).filter(([name]) => options.only?.includes(name) ?? true);

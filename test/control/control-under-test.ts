@@ -8,9 +8,11 @@ import { createLogger } from "@travelops/kube";
 import { type ApiUnderTest, startApiUnderTest } from "../api-under-test.ts";
 import { type Program, startProgram } from "../program.ts";
 import { startFakeKubelets, startFakeNode } from "./fake-node.ts";
+import { startMetricsServer } from "./metrics-server.ts";
 
 const MANAGER = "kube-controller-manager";
 const SCHEDULER = "kube-scheduler";
+const AUTOSCALER_PERIOD_MS = 1000;
 
 /** Whether upstream's programs are at hand where they are asked for. */
 export function canStartControl(): boolean {
@@ -24,6 +26,7 @@ export async function startControlUnderTest(): Promise<ApiUnderTest> {
   const abort = new AbortController();
   const { client } = api;
   const control = api.real ? startUpstream(api) : await startOurs(api, abort.signal);
+  const metrics = await startMetricsServer(client);
   const kubelets = startFakeKubelets(client, abort.signal);
   for (const [name, zone] of [
     ["node-a", "one"],
@@ -35,7 +38,7 @@ export async function startControlUnderTest(): Promise<ApiUnderTest> {
     ...api,
     async close() {
       abort.abort();
-      await Promise.all([control.close(), kubelets]);
+      await Promise.all([control.close(), kubelets, metrics.close()]);
       await api.close();
     },
   };
@@ -49,7 +52,7 @@ function startUpstream({ kubeconfig }: ApiUnderTest): { close(): Promise<void> }
     startProgram(path.join(assets, MANAGER), [
       ...common,
       "--secure-port=0",
-      "--horizontal-pod-autoscaler-sync-period=2s",
+      `--horizontal-pod-autoscaler-sync-period=${AUTOSCALER_PERIOD_MS}ms`,
       `--service-account-private-key-file=${path.join(directory, "sa.key")}`,
       `--root-ca-file=${path.join(directory, "certs", "apiserver.crt")}`,
     ]),
@@ -67,6 +70,9 @@ async function startOurs({ client }: ApiUnderTest, signal: AbortSignal): Promise
   const log = createLogger({ level: process.env["TEST_LOG"] === undefined ? "silent" : "debug" });
   const informers = sharedInformers({ client, signal, log });
   const common = { client, informers, signal, log };
-  const done = [startControllers({ ...common, rootCa: "the root CA" }), startScheduler(common)];
+  const done = [
+    startControllers({ ...common, rootCa: "the root CA", autoscalerPeriodMs: AUTOSCALER_PERIOD_MS }),
+    startScheduler(common),
+  ];
   return { close: async () => void (await Promise.all([...done, informers.stopped])) };
 }

@@ -50,11 +50,7 @@ export function serviceAddress(service: unknown, target: WebhookService): { host
   if (service === undefined) throw new Error(`service ${JSON.stringify(target.name)} not found`);
   const type = text(read(service, "spec", "type"), "ClusterIP");
   const clusterIP = text(read(service, "spec", "clusterIP"));
-  if (type === "ExternalName") {
-    if (target.port !== DEFAULT_PORT)
-      throw new Error(`unsupported service port ${target.port}: external names use 443`);
-    return { host: text(read(service, "spec", "externalName")), port: DEFAULT_PORT };
-  }
+  if (type === "ExternalName") return { host: text(read(service, "spec", "externalName")), port: target.port };
   if (clusterIP === "None") throw new Error('cannot route to service with ClusterIP "None"');
   const port = array(read(service, "spec", "ports")).find((one) => read(one, "port") === target.port);
   if (port === undefined)

@@ -14,6 +14,7 @@ import {
   discover,
   formatTime,
   HORIZONTAL_POD_AUTOSCALERS,
+  isConflict,
   isNotFound,
   jsonEqual,
   keyOf,
@@ -36,7 +37,7 @@ import { AutoscalerSelectors } from "./selectors.ts";
 import { limitReplicas, NO_HISTORY, remember, type Said, type ScalingHistory } from "./scaling-rules.ts";
 
 const WORKERS = 5;
-const EVERY_MS = 15_000;
+const SCALE_TRIES = 5;
 const TOLERANCE = 0.1;
 
 type Hpa = HorizontalPodAutoscaler;
@@ -104,7 +105,7 @@ class Autoscaler {
     const pass = new Pass(hpa, this.#context.clock.now());
     await this.#scale(hpa, pass);
     await this.#write(hpa, pass.status);
-    return { requeueAfterMs: EVERY_MS };
+    return { requeueAfterMs: this.#context.autoscalerPeriodMs };
   }
 
   async #scale(hpa: Hpa, pass: Pass): Promise<void> {
@@ -170,7 +171,13 @@ class Autoscaler {
     this.#histories.set(uid, limited.history);
     pass.sayAll("AbleToScale", limited.ableToScale);
     pass.sayAll("ScalingLimited", limited.scalingLimited);
-    const reason = proposal.replicas > current ? `${proposal.name} above target` : "All metrics below target";
+    // Neither, where it is what was asked for before that changes it.
+    const reason =
+      proposal.replicas > current
+        ? `${proposal.name} above target`
+        : proposal.replicas < current
+          ? "All metrics below target"
+          : "";
     return { replicas: limited.replicas, reason, statuses: [...proposal.statuses] };
   }
 
@@ -207,6 +214,7 @@ class Autoscaler {
         `the HPA was unable to compute the replica count: ${why}`,
       );
       this.#recorder.record(hpa, "Warning", "FailedComputeMetricsReplicas", result.message);
+      pass.status.currentMetrics = [...result.statuses];
       return undefined;
     }
     const { name } = result.proposal;
@@ -222,7 +230,7 @@ class Autoscaler {
   async #rescale(hpa: Hpa, { resource, scale }: ScaleTarget, { replicas, reason }: Wish, pass: Pass): Promise<void> {
     const current = scale.spec?.replicas ?? 0;
     try {
-      await this.#context.client.update(resource, { ...scale, spec: { replicas } }, { subresource: "scale" });
+      await this.#setScale({ resource, scale }, replicas);
     } catch (error) {
       const message = messageOf(error);
       this.#recorder.record(
@@ -250,6 +258,21 @@ class Autoscaler {
     this.#recorder.record(hpa, "Normal", "SuccessfulRescale", `New size: ${replicas}; reason: ${reason}`);
     const uid = hpa.metadata.uid ?? "";
     this.#histories.set(uid, remember(this.#histories.get(uid) ?? NO_HISTORY, current, replicas, pass.now));
+  }
+
+  /** Somebody else may change the target meanwhile. */
+  async #setScale({ resource, scale }: ScaleTarget, replicas: number): Promise<void> {
+    const { client } = this.#context;
+    const { namespace = "", name = "" } = scale.metadata;
+    for (let tries = 1, latest = scale; ; tries++) {
+      try {
+        await client.update(resource, { ...latest, spec: { replicas } }, { subresource: "scale" });
+        return;
+      } catch (error) {
+        if (!isConflict(error) || tries === SCALE_TRIES) throw error;
+        latest = (await client.get(resource, namespace, name, { subresource: "scale" })) as Scale;
+      }
+    }
   }
 
   async #target(hpa: Hpa): Promise<ScaleTarget> {

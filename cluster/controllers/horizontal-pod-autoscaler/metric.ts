@@ -64,11 +64,7 @@ function valuesOf(metrics: MetricInput["metrics"], measured: MeasuredResource): 
   if ("failure" in metrics)
     throw new Error(`${failed}unable to fetch metrics from resource metrics API: ${metrics.failure}`);
   if (metrics.length === 0) throw new Error(`${failed}no metrics returned from resource metrics API`);
-  try {
-    return podValues(metrics, measured);
-  } catch (error) {
-    throw new Error(failed + messageOf(error));
-  }
+  return podValues(metrics, measured);
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
@@ -77,13 +73,16 @@ function targetOf(target: MetricTarget, pods: readonly Pod[], measured: Measured
   if (target.averageValue !== undefined) {
     return { kind: "value", milli: Number(quantityMilli(parseQuantity(target.averageValue))) };
   }
-  return { kind: "utilization", percent: target.averageUtilization ?? 80, requests: podRequests(pods, measured) };
+  return { kind: "utilization", percent: target.averageUtilization ?? 80, requests: () => podRequests(pods, measured) };
 }
 
-function statusOf(metric: HpaMetric, { utilization, averageMilli }: Count): HpaMetricStatus {
+function statusOf(metric: HpaMetric, name: string, { utilization, averageMilli }: Count): HpaMetricStatus {
   const current = {
     ...(utilization === undefined ? {} : { averageUtilization: utilization }),
-    averageValue: formatQuantity({ nano: BigInt(averageMilli) * 1_000_000n, format: "DecimalSI" }),
+    averageValue: formatQuantity({
+      nano: BigInt(averageMilli) * 1_000_000n,
+      format: name === "memory" ? "BinarySI" : "DecimalSI",
+    }),
   };
   if (metric.containerResource !== undefined) {
     const { name, container } = metric.containerResource;
@@ -101,8 +100,8 @@ export function evaluateMetric(input: MetricInput): MetricResult {
     const values = valuesOf(metrics, measured);
     const isCpu = measured.name === "cpu";
     const count = replicaCount({ ...input, values, isCpu, target: targetOf(target, pods, measured) });
-    const name = isUtilization ? `${what} utilization (percentage of request)` : what;
-    return { replicas: count.replicas, name, status: statusOf(metric, count) };
+    const name = isUtilization ? `${what} utilization (percentage of request)` : `${measured.name} resource`;
+    return { replicas: count.replicas, name, status: statusOf(metric, measured.name, count) };
   } catch (error) {
     const message = `failed to get ${measured.name} ${isUtilization ? "utilization" : "usage"}: ${messageOf(error)}`;
     const kind = measured.container === undefined ? "resource" : "container";
@@ -118,7 +117,12 @@ export interface Proposal {
 
 export type Evaluation =
   | { readonly ok: true; readonly proposal: Proposal; readonly failures: readonly MetricError[] }
-  | { readonly ok: false; readonly failures: readonly MetricError[]; readonly message: string };
+  | {
+      readonly ok: false;
+      readonly failures: readonly MetricError[];
+      readonly message: string;
+      readonly statuses: readonly HpaMetricStatus[];
+    };
 
 /** The metric that asks for most decides; while one says nothing, there is no going down. */
 export function evaluateMetrics(all: readonly HpaMetric[], input: Omit<MetricInput, "metric">): Evaluation {
@@ -133,12 +137,13 @@ export function evaluateMetrics(all: readonly HpaMetric[], input: Omit<MetricInp
     } catch (error) {
       if (!(error instanceof MetricError)) throw error;
       failures.push(error);
+      statuses.push({ type: "" });
     }
   }
   if (most === undefined || (failures.length > 0 && most.replicas < input.current)) {
     const first = failures[0]?.summary ?? "the autoscaler has no metrics";
     const message = `invalid metrics (${failures.length} invalid out of ${all.length}), first error is: ${first}`;
-    return { ok: false, failures, message };
+    return { ok: false, failures, message, statuses };
   }
   return { ok: true, proposal: { replicas: most.replicas, name: most.name, statuses }, failures };
 }

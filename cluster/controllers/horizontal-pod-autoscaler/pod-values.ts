@@ -24,7 +24,7 @@ export function durationMs(text: string): number {
   return sum;
 }
 
-/** By the pods' names; throws where a container that is asked for has no metrics. */
+/** By the pods' names; those of which something is not known are left out. */
 export function podValues(
   metrics: readonly PodMetrics[],
   { name, container }: MeasuredResource,
@@ -32,32 +32,35 @@ export function podValues(
   const values = new Map<string, PodValue>();
   for (const { metadata, containers, timestamp, window } of metrics) {
     const counted = container === undefined ? containers : containers.filter((one) => one.name === container);
-    if (container !== undefined && counted.length === 0) {
-      throw new Error(`container ${container} not present in metrics for pod ${metadata.namespace}/${metadata.name}`);
-    }
     const used = counted.map((one) => one.usage[name]);
-    if (used.some((one) => one === undefined || tryParseQuantity(one) === undefined)) continue;
+    if (used.length === 0 || used.some((one) => one === undefined || tryParseQuantity(one) === undefined)) continue;
     const milli = used.reduce((sum, one) => sum + milliOf(one ?? "0"), 0);
     values.set(metadata.name ?? "", { milli, at: Date.parse(timestamp), windowMs: durationMs(window) });
   }
   return values;
 }
 
-/** By the pods' names; throws where a container does not say what it needs. */
-export function podRequests(pods: readonly Pod[], { name, container }: MeasuredResource): Map<string, number> {
-  const requests = new Map<string, number>();
-  for (const pod of pods) {
-    const sidecars = (pod.spec.initContainers ?? []).filter((one) => one.restartPolicy === "Always");
-    let sum = 0;
-    for (const one of [...pod.spec.containers, ...sidecars]) {
-      if (container !== undefined && one.name !== container) continue;
-      const request = one.resources?.requests?.[name];
-      if (request === undefined) {
-        throw new Error(`missing request for ${name} in container ${one.name} of Pod ${pod.metadata.name}`);
-      }
-      sum += milliOf(String(request));
-    }
-    requests.set(pod.metadata.name ?? "", sum);
+/** By the pods' names; throws where a container, or a pod that asks as a whole, does not say what it needs. */
+export function podRequests(pods: readonly Pod[], measured: MeasuredResource): Map<string, number> {
+  return new Map(pods.map((pod) => [pod.metadata.name ?? "", podRequest(pod, measured)]));
+}
+
+function podRequest(pod: Pod, { name, container }: MeasuredResource): number {
+  const { spec, metadata } = pod;
+  const whole = spec.resources?.requests ?? {};
+  if (container === undefined && Object.keys(whole).length > 0) {
+    if (whole[name] === undefined) throw new Error(`missing pod-level request for ${name} in Pod ${metadata.name}`);
+    return milliOf(String(whole[name]));
   }
-  return requests;
+  const sidecars = (spec.initContainers ?? []).filter((one) => one.restartPolicy === "Always");
+  const asked = [...spec.containers, ...sidecars].filter((one) => container === undefined || one.name === container);
+  if (asked.length === 0) throw new Error(`container ${container} not found in Pod ${metadata.name}`);
+  let sum = 0;
+  for (const one of asked) {
+    const request = one.resources?.requests?.[name];
+    if (request === undefined)
+      throw new Error(`missing request for ${name} in container ${one.name} of Pod ${metadata.name}`);
+    sum += milliOf(String(request));
+  }
+  return sum;
 }

@@ -7,8 +7,8 @@ const CPU_INITIALIZATION_MS = 300_000;
 const INITIAL_READINESS_MS = 30_000;
 
 export type Target =
-  /** Percent of what the pods ask for, by their names. */
-  | { readonly kind: "utilization"; readonly percent: number; readonly requests: ReadonlyMap<string, number> }
+  /** Percent of what the pods ask for, by their names; throws where that is not known. */
+  | { readonly kind: "utilization"; readonly percent: number; readonly requests: () => ReadonlyMap<string, number> }
   /** Thousandths a pod. */
   | { readonly kind: "value"; readonly milli: number };
 
@@ -32,26 +32,29 @@ export interface Count {
 
 interface Groups {
   readonly ready: number;
+  /** They end or have failed: they do not count at all. */
+  readonly over: readonly string[];
   readonly ignored: readonly string[];
   readonly missing: readonly string[];
 }
 
 /** Unready pods are ignored, but not without consequence; those without metrics are missing. */
 export function groupPods({ pods, values, isCpu, now }: CountInput): Groups {
+  const over: string[] = [];
   const ignored: string[] = [];
   const missing: string[] = [];
   let ready = 0;
   for (const pod of pods) {
     const { name = "", deletionTimestamp } = pod.metadata;
     const phase = pod.status?.phase;
-    if (deletionTimestamp !== undefined || phase === "Failed") continue;
     const value = values.get(name);
-    if (phase === "Pending") ignored.push(name);
+    if (deletionTimestamp !== undefined || phase === "Failed") over.push(name);
+    else if (phase === "Pending") ignored.push(name);
     else if (value === undefined) missing.push(name);
     else if (isCpu && isStarting(pod, value, now)) ignored.push(name);
     else ready++;
   }
-  return { ready, ignored, missing };
+  return { ready, over, ignored, missing };
 }
 
 function isStarting(pod: Pod, value: PodValue, now: number): boolean {
@@ -69,7 +72,11 @@ interface Use {
   readonly averageMilli: number;
 }
 
-function useOf(milli: ReadonlyMap<string, number>, target: Target): Use {
+/** A target with what the pods ask for at hand. */
+type Measure = Extract<Target, { kind: "value" }> | { kind: "utilization"; percent: number; requests: Requests };
+type Requests = ReadonlyMap<string, number>;
+
+function useOf(milli: ReadonlyMap<string, number>, target: Measure): Use {
   const total = [...milli.values()].reduce((sum, one) => sum + one, 0);
   const averageMilli = Math.trunc(total / milli.size);
   if (target.kind === "value") return { ratio: averageMilli / target.milli, averageMilli };
@@ -83,18 +90,23 @@ function useOf(milli: ReadonlyMap<string, number>, target: Target): Use {
 const within = (ratio: number, { up, down }: CountInput["tolerance"]): boolean => ratio >= 1 - down && ratio <= 1 + up;
 
 /** What a pod without metrics is taken to use when that argues for fewer replicas: all it may. */
-const fullUse = (name: string, target: Target): number =>
-  target.kind === "value" ? target.milli : (target.requests.get(name) ?? 0);
+const fullUse = (name: string, target: Measure): number =>
+  target.kind === "value"
+    ? target.milli
+    : Math.trunc(((target.requests.get(name) ?? 0) * Math.max(100, target.percent)) / 100);
 
 /** Throws where nothing can be said. */
 export function replicaCount(input: CountInput): Count {
-  const { target, current, tolerance, values, pods } = input;
+  const { current, tolerance, values, pods } = input;
   if (pods.length === 0) throw new Error("no pods returned by selector while calculating replica count");
-  const { ready, ignored, missing } = groupPods(input);
+  const { ready, over, ignored, missing } = groupPods(input);
+  const left = new Set([...over, ...ignored]);
   const known = new Set(pods.map((pod) => pod.metadata.name));
   const counted = new Map<string, number>();
-  for (const [name, { milli }] of values) if (known.has(name) && !ignored.includes(name)) counted.set(name, milli);
+  for (const [name, { milli }] of values) if (known.has(name) && !left.has(name)) counted.set(name, milli);
   if (counted.size === 0) throw new Error("did not receive metrics for targeted pods (pods might be unready)");
+  const target: Measure =
+    input.target.kind === "value" ? input.target : { ...input.target, requests: input.target.requests() };
   const { ratio, ...measured } = useOf(counted, target);
   const rebalances = ignored.length > 0 && ratio > 1;
   if (!rebalances && missing.length === 0) {

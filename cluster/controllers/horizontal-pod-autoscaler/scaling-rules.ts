@@ -55,11 +55,15 @@ const windows = ({ behavior }: HorizontalPodAutoscaler["spec"]): { up: number; d
 
 /** The most careful of what was recommended lately. */
 function stabilized({ spec, current, desired, history, now }: LimitInput): Bounded {
+  const since = (ms: number): number[] =>
+    history.recommendations.filter(({ at }) => at > now - ms).map((one) => one.replicas);
   const { up, down } = windows(spec);
-  const rises = desired >= current;
-  const recent = history.recommendations.filter(({ at }) => at > now - (rises ? up : down)).map((one) => one.replicas);
-  const replicas = rises ? Math.min(desired, ...recent) : Math.max(desired, ...recent);
-  return rises
+  const highest = Math.max(desired, ...since(down));
+  // Without rules of its own an autoscaler takes the highest, upwards too.
+  if (spec.behavior === undefined) return { replicas: highest, reason: "ScaleDownStabilized", message: HIGHER };
+  const lowest = Math.min(desired, ...since(up));
+  const replicas = Math.min(Math.max(current, lowest), highest);
+  return desired >= current
     ? { replicas, reason: "ScaleUpStabilized", message: LOWER }
     : { replicas, reason: "ScaleDownStabilized", message: HIGHER };
 }
@@ -67,11 +71,15 @@ function stabilized({ spec, current, desired, history, now }: LimitInput): Bound
 const changedIn = (seconds: number, events: readonly Timed[], now: number): number =>
   events.filter(({ at }) => at > now - seconds * 1000).reduce((sum, one) => sum + one.replicas, 0);
 
+/** How many there were when a policy's period began. */
+const before = (seconds: number, current: number, { ups, downs }: ScalingHistory, now: number): number =>
+  current - changedIn(seconds, ups, now) + changedIn(seconds, downs, now);
+
 /** The most that the policies allow to go up to. */
-function upLimit(rules: HpaScalingRules, current: number, events: readonly Timed[], now: number): number {
+function upLimit(rules: HpaScalingRules, current: number, history: ScalingHistory, now: number): number {
   if (rules.selectPolicy === "Disabled") return current;
   const limits = (rules.policies ?? []).map(({ type, value, periodSeconds }) => {
-    const start = current - changedIn(periodSeconds, events, now);
+    const start = before(periodSeconds, current, history, now);
     return type === "Pods" ? start + value : Math.ceil(start * (1 + value / 100));
   });
   const limit = rules.selectPolicy === "Min" ? Math.min(...limits) : Math.max(0, ...limits);
@@ -79,10 +87,10 @@ function upLimit(rules: HpaScalingRules, current: number, events: readonly Timed
 }
 
 /** The least that the policies allow to go down to. */
-function downLimit(rules: HpaScalingRules, current: number, events: readonly Timed[], now: number): number {
+function downLimit(rules: HpaScalingRules, current: number, history: ScalingHistory, now: number): number {
   if (rules.selectPolicy === "Disabled") return current;
   const limits = (rules.policies ?? []).map(({ type, value, periodSeconds }) => {
-    const start = current + changedIn(periodSeconds, events, now);
+    const start = before(periodSeconds, current, history, now);
     return type === "Pods" ? start - value : Math.trunc(start * (1 - value / 100));
   });
   if (limits.length === 0) return current;
@@ -108,7 +116,7 @@ function bounded({ spec, current, history, now }: LimitInput, desired: number): 
     const limit =
       behavior === undefined
         ? Math.max(2 * current, 4)
-        : upLimit(withPolicies(behavior.scaleUp, USUAL_UP), current, history.ups, now);
+        : upLimit(withPolicies(behavior.scaleUp, USUAL_UP), current, history, now);
     const fast = maxReplicas > limit;
     const most = fast ? limit : maxReplicas;
     if (desired > most) {
@@ -119,7 +127,7 @@ function bounded({ spec, current, history, now }: LimitInput, desired: number): 
   }
   if (desired < current) {
     const limit =
-      behavior === undefined ? 0 : downLimit(withPolicies(behavior.scaleDown, USUAL_DOWN), current, history.downs, now);
+      behavior === undefined ? 0 : downLimit(withPolicies(behavior.scaleDown, USUAL_DOWN), current, history, now);
     const fast = minReplicas < limit;
     const least = fast ? limit : minReplicas;
     if (desired < least) {
