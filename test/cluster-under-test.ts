@@ -72,6 +72,7 @@ export async function startClusterProcess(options: ClusterProcessOptions): Promi
       NODE_COMPILE_CACHE: path.join(ROOT, "node_modules", ".cache", "travelops", "compile"),
       TRAVELOPS_TOOLS: path.join(ROOT, "node_modules", ".cache", "travelops", "tools"),
       NODE_OPTIONS: "",
+      MALLOC_ARENA_MAX: "2",
       ...options.env,
     },
   });

@@ -1,4 +1,4 @@
-/** Ten managed clusters, empty, created at once beside a hub: how long it takes, and what they cost in memory. */
+/** Ten managed clusters, empty, created at once beside a hub: how long it takes, and what they cost in memory, then and at rest. */
 import { mkdtempSync } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
 import path from "node:path";
@@ -11,19 +11,25 @@ import type { OwnFigure } from "../figure.ts";
 import { proportionalMb } from "../process-usage.ts";
 import { spread } from "../statistics.ts";
 
+const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
 const COUNT = 10;
+const REST_MS = 5_000;
 
 export const manyClusters: OwnFigure = {
   kind: "own",
   id: "clusters",
   async measure({ directory, quick, say }) {
     const seconds: number[] = [];
-    const megabytes: number[] = [];
+    const created: number[] = [];
+    const atRest: number[] = [];
     for (let run = 0; run < (quick ? 1 : 3); run++) {
       const seen = await once(mkdtempSync(path.join(directory, "clusters-")));
-      say(`${COUNT} clusters in ${seen.seconds.toFixed(1)} s, ${Math.round(seen.megabytes)} MB`);
+      const [now, later] = [seen.created, seen.atRest].map(Math.round);
+      say(`${COUNT} clusters in ${seen.seconds.toFixed(1)} s, ${now} MB, at rest ${later} MB`);
       seconds.push(seen.seconds);
-      megabytes.push(seen.megabytes);
+      created.push(seen.created);
+      atRest.push(seen.atRest);
     }
     return [
       {
@@ -35,16 +41,28 @@ export const manyClusters: OwnFigure = {
       },
       {
         id: "clusters-memory",
-        what: `${COUNT} managed clusters, empty: memory of all their processes (shared pages in part)`,
+        what: `${COUNT} managed clusters, just created: memory of all their processes (shared pages in part)`,
         unit: "MB",
         budget: { limit: 1000, better: "lower" },
-        value: spread(megabytes),
+        value: spread(created),
+      },
+      {
+        id: "clusters-memory-at-rest",
+        what: `the same, ${REST_MS / 1000} s later`,
+        unit: "MB",
+        value: spread(atRest),
       },
     ];
   },
 };
 
-async function once(dataDir: string): Promise<{ seconds: number; megabytes: number }> {
+interface Seen {
+  readonly seconds: number;
+  readonly created: number;
+  readonly atRest: number;
+}
+
+async function once(dataDir: string): Promise<Seen> {
   const small = `${dataDir}-pattern`;
   await writeFiles(small, SMALL_PATTERN);
   const travelops = async (...args: string[]): Promise<void> => {
@@ -57,7 +75,9 @@ async function once(dataDir: string): Promise<{ seconds: number; megabytes: numb
     const names = Array.from({ length: COUNT }, (_, i) => `managed-${i + 1}`);
     await Promise.all(names.map((name) => travelops("cluster", "create", name)));
     const seconds = (performance.now() - begin) / 1000;
-    return { seconds, megabytes: await memoryOf(dataDir, names) };
+    const created = await memoryOf(dataDir, names);
+    await wait(REST_MS);
+    return { seconds, created, atRest: await memoryOf(dataDir, names) };
   } finally {
     await removeAll(dataDir);
     await rm(small, { recursive: true, force: true });
