@@ -10,10 +10,19 @@ import { DataplaneState } from "./state.ts";
 const [A, B, CLIENT] = ["10.128.0.5", "10.128.0.6", "10.128.0.9"] as const;
 const WEB = "10.64.0.20";
 const STICKY = "10.64.0.21";
+const NEAR = "10.64.0.22";
 
 describe.skipIf(!canUnshare())("Services between pods with networks of their own", () => {
   let lab: Lab;
   const inPod: Record<string, Lab["act"]> = {};
+  const sticky = (affinitySeconds: number, ...ips: string[]): ServiceConfig =>
+    service(
+      "shop/sticky",
+      STICKY,
+      80,
+      ips.map((ip) => endpoint(ip, 8000)),
+      { affinitySeconds },
+    );
   const web = (...ips: string[]): ServiceConfig =>
     service(
       "shop/web",
@@ -29,7 +38,8 @@ describe.skipIf(!canUnshare())("Services between pods with networks of their own
         pods: Object.fromEntries([A, B, CLIENT].map((ip) => [ip, pod(ip, `shop/${ip}`)])),
         services: {
           "shop/web": web(A, B),
-          "shop/sticky": service("shop/sticky", STICKY, 80, [endpoint(A, 8000)], { affinitySeconds: 60 }),
+          "shop/sticky": sticky(60, A, B),
+          "shop/near": service("shop/near", NEAR, 80, [endpoint(A, 8000, { node: "node-1" })], { local: true }),
         },
       },
     });
@@ -84,8 +94,39 @@ describe.skipIf(!canUnshare())("Services between pods with networks of their own
     await byKernel();
   });
 
-  it("with affinity are the dataplane's", async () => {
-    expect(await ask(CLIENT, STICKY)).toEqual([A, "10.128.0.1"]);
+  it("with affinity keep a client where it was while that endpoint is there, and move it when it goes", async () => {
+    const asked = async () => (await ask(CLIENT, STICKY)).join();
+    await eventually(asked, (seen) => typeof seen === "string" && seen.endsWith(CLIENT));
+    const kept = await asked();
+    const [first, other] = kept.startsWith(A) ? [A, B] : [B, A];
+    for (let n = 0; n < 8; n++) expect(await asked()).toBe(kept);
+    // Another endpoint comes and goes: nothing changes for those who were here.
+    lab.apply({ services: { "shop/sticky": sticky(60, first) } });
+    lab.apply({ services: { "shop/sticky": sticky(60, other, first) } });
+    for (let n = 0; n < 8; n++) expect(await asked()).toBe(kept);
+    lab.apply({ services: { "shop/sticky": sticky(60, other) } });
+    await eventually(asked, (seen) => seen === `${other},${CLIENT}`);
+    // It has forgotten the endpoint that went, and stays where it was led meanwhile.
+    lab.apply({ services: { "shop/sticky": sticky(60, A, B) } });
+    for (let n = 0; n < 8; n++) expect(await asked()).toBe(`${other},${CLIENT}`);
+  });
+
+  it("with an affinity of a second spread a client over all of them in time", async () => {
+    lab.apply({ services: { "shop/sticky": sticky(1, A, B) } });
+    const seen = new Set<string | undefined>();
+    await eventually(
+      async () => {
+        // The kernel's own time: there is no clock of ours to move.
+        await new Promise((resolve) => setTimeout(resolve, 1_100));
+        return seen.add((await ask(CLIENT, STICKY))[0]).size;
+      },
+      (size) => size === 2,
+      30_000,
+    );
+  });
+
+  it("that ask for the client's node are the dataplane's", async () => {
+    expect(await ask(CLIENT, NEAR)).toEqual([A, "10.128.0.1"]);
   });
 
   it("are told in one go where there are hundreds", async () => {
@@ -127,7 +168,7 @@ test.each<[string, Partial<ServiceConfig>, unknown[]]>([
   ["of pods", {}, [[WEB, 80, A]]],
   ["without an address", { clusterIPs: [] }, []],
   ["headless", { headless: true, clusterIPs: [] }, []],
-  ["with affinity", { affinitySeconds: 1 }, []],
+  ["with affinity", { affinitySeconds: 1 }, [[WEB, 80, A]]],
   ["of the client's node", { local: true }, []],
   ["of what is near", { prefer: "zone" }, []],
 ])("a Service %s", (_name, extra, expected) => {

@@ -9,6 +9,7 @@ import {
   noTranslation,
   removePort,
   translation,
+  type ServedPort,
   type TranslatedPort,
 } from "../netfilter/address-translation.ts";
 import { batch, errorsIn } from "../netfilter/netlink-message.ts";
@@ -25,10 +26,8 @@ export interface ServiceTranslationOptions {
   readonly onTracking?: () => void;
 }
 
-interface Standing {
-  readonly port: TranslatedPort;
+interface Standing extends ServedPort {
   readonly text: string;
-  readonly generation: number;
 }
 
 /** Changes that come in a row go to the kernel together. */
@@ -36,16 +35,21 @@ const PAUSE_MS = 10;
 /** Kernel buffers of sockets are small. */
 const MOST_BYTES = 128 * 1024;
 
-/** The ports of a Service that the kernel may share out: TCP, to pods, without regard to who asks. */
+/** The ports of a Service that the kernel may share out: TCP, to pods, without regard to where who asks is. */
 export function translatedPorts(state: DataplaneState, service: ServiceConfig | undefined): TranslatedPort[] {
   if (service === undefined || service.headless) return [];
-  if (service.affinitySeconds !== undefined || service.local === true || service.prefer !== undefined) return [];
+  if (service.local === true || service.prefer !== undefined) return [];
+  const { affinitySeconds } = service;
   const isPod = (ip: string): boolean => state.podRange.contains(ip) && !state.isNodeAddress(ip);
   const ips = service.clusterIPs.filter((ip) => ip !== state.addresses.dns && ip !== state.addresses.api);
   return service.ports.flatMap(({ port, protocol, endpoints }) => {
     const ready = endpoints.filter((endpoint) => endpoint.ready);
     if (protocol !== "TCP" || ready.length === 0 || !ready.every(({ ip }) => isPod(ip))) return [];
-    return ips.map((ip) => ({ ip, port, endpoints: ready.map((e) => ({ ip: e.ip, port: e.port })) }));
+    const places = ready.map((e) => ({ ip: e.ip, port: e.port }));
+    return ips.map((ip) => ({
+      ...{ ip, port, endpoints: places },
+      ...(affinitySeconds === undefined ? {} : { affinitySeconds }),
+    }));
   });
 }
 
@@ -110,22 +114,26 @@ export class ServiceTranslation {
     const before = this.#standing.get(key) ?? new Map<string, Standing>();
     const after = new Map<string, Standing>();
     const made: Buffer[][] = [];
+    const gone: Buffer[][] = [];
     for (const port of translatedPorts(state, state.services.get(key))) {
       const place = `${port.ip}:${port.port}`;
       const text = JSON.stringify(port.endpoints);
       const old = before.get(place);
-      if (old?.text === text) {
+      const keeps = old?.port.affinitySeconds === port.affinitySeconds;
+      if (old?.text === text && keeps) {
         after.set(place, old);
         continue;
       }
-      const generation = ++this.#generation;
-      made.push(old === undefined ? addPort(port, generation) : changePort(port, generation, old.generation));
-      after.set(place, { port, text, generation });
+      const served = { port, text, generation: ++this.#generation };
+      if (old !== undefined && keeps) made.push(changePort(served, old));
+      else made.push(addPort(served));
+      if (old !== undefined && !keeps) gone.push(removePort(old));
+      after.set(place, served);
     }
     if (after.size === 0) this.#standing.delete(key);
     else this.#standing.set(key, after);
-    const gone = [...before].filter(([place]) => !after.has(place));
-    return { gone: gone.map(([, { port, generation }]) => removePort(port, generation)), made };
+    for (const [place, old] of before) if (!after.has(place)) gone.push(removePort(old));
+    return { gone, made };
   }
 
   /**

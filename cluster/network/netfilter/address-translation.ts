@@ -5,6 +5,7 @@
 import { parseIPv4 } from "../address.ts";
 import {
   ACCEPT,
+  attribute,
   change,
   compare,
   followMap,
@@ -12,12 +13,15 @@ import {
   isIn,
   jumpTo,
   load,
+  loadBytes,
   mask,
   nested,
   NETWORK,
   number,
   readMap,
+  remember,
   sendTo,
+  takeAny,
   takeTurn,
   text,
   TRANSPORT,
@@ -33,16 +37,27 @@ export interface Place {
 /** A port of a ClusterIP, and the endpoints among which its connections are shared out. */
 export interface TranslatedPort extends Place {
   readonly endpoints: readonly Place[];
+  /** For so long after its last connection a client gets the same endpoint. */
+  readonly affinitySeconds?: number;
+}
+
+/** A port that the kernel serves. `generation`: a number that no other port has or had. */
+export interface ServedPort {
+  readonly port: TranslatedPort;
+  readonly generation: number;
 }
 
 const TABLE = "travelops-services";
 const PORTS = "ports";
 const TCP = 6;
 const [SYN, SYN_ACK] = [0x02, 0x12];
-const [MAP, PREROUTING, DESTINATION_NAT_PRIORITY, VERDICT] = [8, 0, -100, 0xffffff00];
+const [MAP, TIMEOUT, EVALUATED] = [8, 0x10, 0x20];
+const [PREROUTING, DESTINATION_NAT_PRIORITY, VERDICT] = [0, -100, 0xffffff00];
 /** Two registers: an address, and a port in the first half of the other. */
 const PLACE_BYTES = 8;
+const ADDRESS_BYTES = 4;
 const MOST_IN_MESSAGE = 500;
+const MOST_CLIENTS = 65_536;
 const [FIRST, SECOND] = [0, 1];
 
 const rule = (chain: string, ...expressions: readonly Buffer[]): Buffer =>
@@ -83,70 +98,114 @@ export const translation = (): Buffer[] => [
   ),
 ];
 
-/**
- * What one port's rules are made of. A pod that is an endpoint itself is left to the dataplane: sent back to where it came
- * from, its packets would have its own address as their source.
- */
-function rulesOf(port: TranslatedPort, generation: number): { sets: Buffer[]; rules: Buffer[] } {
-  const chain = chainOf(port);
-  const [own, turns] = [`own${generation}`, `turns${generation}`];
-  return {
-    sets: [
-      newSet(own, 0, 4),
-      ...elements(
-        own,
-        [...new Set(port.endpoints.map(({ ip }) => ip))].map((ip) => value(1, bytesOf({ ip, port: 0 }).subarray(0, 4))),
-      ),
-      newSet(turns, MAP, 4, PLACE_BYTES),
-      ...elements(
-        turns,
-        port.endpoints.map((endpoint, n) => Buffer.concat([value(1, hostNumber(n)), value(2, bytesOf(endpoint))])),
-      ),
-    ],
-    rules: [
-      rule(chain, load(FIRST, NETWORK, 12, 4), isIn(own, FIRST), verdict(ACCEPT)),
-      rule(chain, takeTurn(FIRST, port.endpoints.length), readMap(turns, FIRST, FIRST), sendTo(FIRST, SECOND)),
-    ],
-  };
-}
-
-/** Makes the kernel serve a port. `generation`: a number that no other port has or had. */
-export function addPort(port: TranslatedPort, generation: number): Buffer[] {
-  const { sets, rules } = rulesOf(port, generation);
+/** Makes the kernel serve a port. */
+export function addPort(served: ServedPort): Buffer[] {
+  const { port } = served;
   return [
     change("newChain", text(1, TABLE), text(3, chainOf(port))),
-    ...sets,
-    ...rules,
+    ...newSets(served),
+    ...port.endpoints.flatMap((endpoint) => newClients(port, endpoint)),
+    ...rulesOf(served),
     ...elements(PORTS, [portElement(port)]),
   ];
 }
 
-/** Gives a port that is served other endpoints, at once. */
-export function changePort(port: TranslatedPort, generation: number, before: number): Buffer[] {
-  const { sets, rules } = rulesOf(port, generation);
-  return [...sets, deleteRules(port), ...rules, ...dropSets(before)];
+/** Gives a port that is served other endpoints, at once; clients keep those that stay. The affinity has to be the same. */
+export function changePort(served: ServedPort, before: ServedPort): Buffer[] {
+  const { port } = served;
+  const isIn = (all: readonly Place[]): ReadonlySet<string> => new Set(all.map(chainOf));
+  const [now, then] = [isIn(port.endpoints), isIn(before.port.endpoints)];
+  return [
+    ...newSets(served),
+    ...port.endpoints.filter((e) => !then.has(chainOf(e))).flatMap((e) => newClients(port, e)),
+    deleteRules(port),
+    ...rulesOf(served),
+    ...dropSets(before.generation),
+    ...before.port.endpoints.filter((e) => !now.has(chainOf(e))).flatMap((e) => dropClients(port, e)),
+  ];
 }
 
 /** Leaves a port to the dataplane. */
-export const removePort = (port: Place, generation: number): Buffer[] => [
+export const removePort = ({ port, generation }: ServedPort): Buffer[] => [
   change("deleteElements", text(1, TABLE), text(2, PORTS), nested(3, nested(1, portElement(port)))),
   deleteRules(port),
   ...dropSets(generation),
+  ...port.endpoints.flatMap((endpoint) => dropClients(port, endpoint)),
   change("deleteChain", text(1, TABLE), text(3, chainOf(port))),
 ];
+
+/**
+ * A pod that is an endpoint itself is left to the dataplane: sent back to where it came from, its packets would have its own
+ * address as their source.
+ */
+function rulesOf({ port, generation }: ServedPort): Buffer[] {
+  const chain = chainOf(port);
+  const source = load(FIRST, NETWORK, 12, 4);
+  const own = rule(chain, source, isIn(ownOf(generation), FIRST), verdict(ACCEPT));
+  const count = port.endpoints.length;
+  if (port.affinitySeconds === undefined) {
+    const turn = [takeTurn(FIRST, count), readMap(turnsOf(generation), FIRST, FIRST), sendTo(FIRST, SECOND)];
+    return [own, rule(chain, ...turn)];
+  }
+  const send = (endpoint: Place): Buffer[] => {
+    const clients = clientsOf(port, endpoint);
+    return [source, remember(clients, FIRST), loadBytes(FIRST, bytesOf(endpoint)), sendTo(FIRST, SECOND)];
+  };
+  return [
+    own,
+    ...port.endpoints.map((endpoint) => rule(chain, source, isIn(clientsOf(port, endpoint), FIRST), ...send(endpoint))),
+    // One in so many of those whom the rules before have left: each endpoint gets its share.
+    ...port.endpoints.map((endpoint, n) =>
+      rule(chain, takeAny(FIRST, count - n), compare(FIRST, "equal", [...hostNumber(0)]), ...send(endpoint)),
+    ),
+  ];
+}
+
+const ownOf = (generation: number): string => `own${generation}`;
+const turnsOf = (generation: number): string => `turns${generation}`;
+/** The clients that an endpoint keeps. */
+const clientsOf = (port: Place, endpoint: Place): string => `${chainOf(port)}>${chainOf(endpoint)}`;
+
+/** What a generation of rules looks things up in: the endpoints' addresses, and whose turn it is. */
+function newSets({ port, generation }: ServedPort): Buffer[] {
+  const addresses = [...new Set(port.endpoints.map(({ ip }) => ip))];
+  return [
+    newSet(ownOf(generation), 0, ADDRESS_BYTES),
+    ...elements(
+      ownOf(generation),
+      addresses.map((ip) => value(1, bytesOf({ ip, port: 0 }).subarray(0, ADDRESS_BYTES))),
+    ),
+    newSet(turnsOf(generation), MAP, 4, number(6, 0), number(7, PLACE_BYTES)),
+    ...elements(
+      turnsOf(generation),
+      port.endpoints.map((endpoint, n) => Buffer.concat([value(1, hostNumber(n)), value(2, bytesOf(endpoint))])),
+    ),
+  ];
+}
+
+function newClients(port: TranslatedPort, endpoint: Place): Buffer[] {
+  if (port.affinitySeconds === undefined) return [];
+  const timeout = Buffer.alloc(8);
+  timeout.writeBigUInt64BE(BigInt(port.affinitySeconds) * 1000n);
+  const limits = [attribute(11, timeout), nested(9, number(1, MOST_CLIENTS))];
+  return [newSet(clientsOf(port, endpoint), TIMEOUT | EVALUATED, ADDRESS_BYTES, ...limits)];
+}
+
+const dropClients = (port: TranslatedPort, endpoint: Place): Buffer[] =>
+  port.affinitySeconds === undefined ? [] : [dropSet(clientsOf(port, endpoint))];
 
 const portElement = (port: Place): Buffer => Buffer.concat([value(1, bytesOf(port)), nested(2, jumpTo(chainOf(port)))]);
 
 const deleteRules = (port: Place): Buffer => change("deleteRule", text(1, TABLE), text(2, chainOf(port)));
 
-const dropSets = (generation: number): Buffer[] =>
-  [`own${generation}`, `turns${generation}`].map((name) => change("deleteSet", text(1, TABLE), text(2, name)));
+const dropSet = (name: string): Buffer => change("deleteSet", text(1, TABLE), text(2, name));
+const dropSets = (generation: number): Buffer[] => [ownOf(generation), turnsOf(generation)].map(dropSet);
 
-const newSet = (name: string, flags: number, keyBytes: number, dataBytes?: number): Buffer =>
+const newSet = (name: string, flags: number, keyBytes: number, ...more: readonly Buffer[]): Buffer =>
   change(
     "newSet",
     ...[text(1, TABLE), text(2, name), number(3, flags), number(4, 0), number(5, keyBytes)],
-    ...(dataBytes === undefined ? [] : [number(6, 0), number(7, dataBytes)]),
+    ...more,
     number(10, 1),
   );
 

@@ -184,6 +184,12 @@ export const followMap = (map: string, at: number): Buffer =>
 /** Puts what a map holds for registers from `at` on into those from `to` on. */
 export const readMap = (map: string, at: number, to: number): Buffer =>
   expression("lookup", text(1, map), number(2, register(at)), number(3, register(to)));
+/** Puts bytes into registers from `to` on. */
+export const loadBytes = (to: number, bytes: Buffer): Buffer =>
+  expression("immediate", number(1, register(to)), value(2, bytes));
+/** A number below `modulus`, any. */
+export const takeAny = (to: number, modulus: number): Buffer =>
+  expression("numgen", number(1, register(to)), number(2, modulus), number(3, 1));
 /** Counts 0, 1 … `modulus` - 1 and again, one a packet. */
 export const takeTurn = (to: number, modulus: number): Buffer =>
   expression("numgen", number(1, register(to)), number(2, modulus), number(3, 0));

@@ -11,8 +11,8 @@ import { median, spread } from "../statistics.ts";
 const POD = { host: "10.128.0.5", http: 8000, echo: 8001 };
 const CLIENT_POD = "10.128.0.6";
 const SERVICE = { host: "10.64.0.9", http: 80, echo: 81 };
-/** One with sessionAffinity, which the kernel does not serve by itself. */
-const STICKY = { host: "10.64.0.11", http: 80 };
+/** One with internalTrafficPolicy Local, which the kernel does not serve by itself. */
+const NEAR = { host: "10.64.0.11", http: 80 };
 const IDLE_CONNECTIONS = 1_000;
 const CLIENT = path.join(import.meta.dirname, "../../../cluster/network/testing/bench-client.ts");
 
@@ -35,8 +35,8 @@ export const serviceCost: OwnFigure = {
         pods: { [POD.host]: pod(POD.host, "a/a"), [CLIENT_POD]: pod(CLIENT_POD, "a/client") },
         services: {
           "a/a": service("a/a", SERVICE.host, SERVICE.http, [], { ports }),
-          "a/sticky": service("a/sticky", STICKY.host, STICKY.http, [endpoint(POD.host, POD.http)], {
-            affinitySeconds: 60,
+          "a/near": service("a/near", NEAR.host, NEAR.http, [endpoint(POD.host, POD.http, { node: "node-1" })], {
+            local: true,
           }),
         },
       },
@@ -106,9 +106,9 @@ async function throughDataplane(client: Client, context: BenchContext): Promise<
   for (const connections of [1, 16])
     measured.push({
       id: `service-dataplane-${connections}`,
-      what: `the same of a Service with sessionAffinity, ${kept(connections)}`,
+      what: `the same of a Service with internalTrafficPolicy Local, ${kept(connections)}`,
       unit: "%",
-      value: spread(await sharesOf(client, context, connections, STICKY)),
+      value: spread(await sharesOf(client, context, connections, NEAR)),
     });
   return measured;
 }
