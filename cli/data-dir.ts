@@ -17,6 +17,8 @@ export interface DataDir {
   readonly logs: string;
   readonly clusters: string;
   cluster(name: string): string;
+  /** Where a cluster's state is moved to when it is deleted: gone at once, however long its removal takes. */
+  deletedCluster(name: string): string;
   /** Choices made once for a cluster: index, ports. */
   clusterSettings(name: string): string;
   clusterKubeconfig(name: string): string;
@@ -38,6 +40,7 @@ export function dataDirOf(flag: string | undefined, env: NodeJS.ProcessEnv, cwd:
     logs,
     clusters,
     cluster: (name) => path.join(clusters, name),
+    deletedCluster: (name) => path.join(clusters, `.${name}.deleted`),
     clusterSettings: (name) => path.join(clusters, name, "cluster.json"),
     clusterKubeconfig: (name) => path.join(clusters, name, "kubeconfig"),
     clusterLog: (name) => path.join(logs, `${name}.log`),

@@ -45,6 +45,14 @@ export const dataDirUnusable = (dir: string, why: string): CliError =>
     "choose another with --data-dir",
   );
 
+export const settingsMissing = (name: string, file: string): CliError =>
+  new CliError(
+    "SETTINGS_MISSING",
+    EXIT.conflict,
+    `there is state of a cluster "${name}", but its ${file} is gone`,
+    `put the file back, or remove the state with \`travelops cluster delete ${name}\``,
+  );
+
 export const noRoom = (file: string): CliError =>
   new CliError("NO_ROOM", EXIT.general, `no space is left on the disk of ${file}`, "make room on it, then try again");
 

@@ -1,9 +1,10 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { array, assert, constantFrom, integer, oneof, property, record } from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { removeCluster } from "./remove-cluster.ts";
 import { dataDirOf, prepareDataDir, type DataDir } from "../data-dir.ts";
 import {
   chooseIndex,
@@ -68,6 +69,17 @@ describe("in a data directory", () => {
     expect(await readSettings(dir, "west")).toEqual(settings(2, 20_000));
     expect(await readSettings(dir, "north")).toBeUndefined();
     expect(await settingsOfOthers(dir, "west")).toEqual([settings(1, 20_010)]);
+  });
+
+  test("a cluster whose settings are gone is known by its state; one that is deleted is not, however far that got", async () => {
+    await mkdir(path.join(dir.cluster("east"), "store"), { recursive: true });
+    expect(await knownClusters(dir)).toEqual(["east"]);
+    await mkdir(path.join(dir.deletedCluster("west"), "store"), { recursive: true });
+    expect(await knownClusters(dir)).toEqual(["east"]);
+    await removeCluster(dir, "east");
+    expect(await readdir(dir.clusters)).toEqual([".west.deleted"]);
+    await removeCluster(dir, "west");
+    expect(await readdir(dir.clusters)).toEqual([]);
   });
 
   test("settings that are no JSON are told with their file", async () => {

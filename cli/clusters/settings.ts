@@ -1,6 +1,7 @@
 /** What is chosen once for a cluster and stays while its state exists: its index, hence its ranges, and its ports. */
 import { mkdir, readdir, readFile, stat } from "node:fs/promises";
 import { createServer } from "node:net";
+import path from "node:path";
 import type { DataDir } from "../data-dir.ts";
 import { CliError, EXIT, portTaken } from "../errors.ts";
 import { replaceJson } from "../replace-file.ts";
@@ -45,24 +46,33 @@ export function chooseIndex(taken: Iterable<number>): number {
 
 /** Those that have state here, the hub among them, by name. */
 export async function knownClusters(dir: DataDir): Promise<string[]> {
-  const entries = await readdir(dir.clusters).catch(() => []);
+  const entries = (await readdir(dir.clusters).catch(() => [])).filter((entry) => !entry.startsWith("."));
   const known = await Promise.all(
-    entries.map(async (name) => (await stat(dir.clusterSettings(name)).catch(() => undefined)) !== undefined),
+    entries.map(async (name) => (await exists(dir.clusterSettings(name))) || (await hasState(dir, name))),
   );
   return entries.filter((_name, index) => known[index]).toSorted();
 }
 
+const exists = (file: string): Promise<boolean> =>
+  stat(file).then(
+    () => true,
+    () => false,
+  );
+
+/** Whether something was ever written to a cluster: that is never removed but by its deletion. */
+export const hasState = (dir: DataDir, name: string): Promise<boolean> => exists(path.join(dir.cluster(name), "store"));
+
 export async function readSettings(dir: DataDir, name: string): Promise<ClusterSettings | undefined> {
   const file = dir.clusterSettings(name);
-  const text = await readFile(file, "utf8").catch(() => undefined);
-  if (text === undefined) return undefined;
   try {
-    return JSON.parse(text) as ClusterSettings;
-  } catch {
+    return JSON.parse(await readFile(file, "utf8")) as ClusterSettings;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    const why = error instanceof SyntaxError ? "are no JSON" : `cannot be read: ${String(error)}`;
     throw new CliError(
       "SETTINGS_UNREADABLE",
       EXIT.general,
-      `the choices of cluster "${name}" in ${file} are no JSON`,
+      `the choices of cluster "${name}" in ${file} ${why}`,
       name === HUB
         ? "restore the file, or remove it: ports are then chosen anew"
         : "restore the file, or remove the cluster with `travelops cluster delete`",

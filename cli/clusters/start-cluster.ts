@@ -1,18 +1,18 @@
 /** The one way a cluster starts, the hub and every other: choices kept, process launched, told in run.json. */
-import { rm } from "node:fs/promises";
 import { isRunning } from "@travelops/cluster/process-table";
 import { launchCluster, type ClusterProcess, type ClusterProcessOptions } from "../cluster-process.ts";
 import type { CliContext } from "../context.ts";
 import type { DataDir } from "../data-dir.ts";
-import { CliError, clusterExists, notRunning, stoppedElsewhere } from "../errors.ts";
+import { CliError, clusterExists, notRunning, settingsMissing, stoppedElsewhere } from "../errors.ts";
 import { changeRunState, HUB, readRunState, withCluster, type ClusterRun, type RunState } from "../run-state.ts";
 import { withStateLock } from "../state-lock.ts";
 import { ROOT } from "../tools.ts";
 import { publishKubeconfig } from "./kubeconfigs.ts";
-import { removeCluster } from "./remove-cluster.ts";
+import { clearDeleted, removeCluster } from "./remove-cluster.ts";
 import {
   chooseIndex,
   choosePorts,
+  hasState,
   keepSettings,
   readSettings,
   settingsOfOthers,
@@ -84,11 +84,17 @@ function reserve({ dir, name, wanted, askedPorts }: ClusterStart, again: boolean
     });
     const index = name === HUB ? 0 : (before?.index ?? chooseIndex(others.map((each) => each.index)));
     const settings = { ...DEFAULTS, ...before, ...wanted, index, ports };
-    // What a deletion that was cut short has left is nobody's state.
-    if (before === undefined) await rm(dir.cluster(name), { recursive: true, force: true });
+    if (before === undefined) await checkNoState(dir, name);
     await keepSettings(dir, name, settings);
     return { settings, fresh, chosen };
   });
+}
+
+/** State whose choices got lost is somebody's: only the hub's, which are always the same, can be made again. */
+async function checkNoState(dir: DataDir, name: string): Promise<void> {
+  await clearDeleted(dir, name);
+  if (name === HUB) return;
+  if (await hasState(dir, name)) throw settingsMissing(name, dir.clusterSettings(name));
 }
 
 async function launch(start: ClusterStart, settings: ClusterSettings): Promise<ClusterProcess> {
