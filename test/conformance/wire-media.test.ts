@@ -1,6 +1,7 @@
 /** What HTTP clients see of media types, compression and bodies, on either API server. */
 import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parse } from "yaml";
 import { type ApiUnderTest, startApiUnderTest } from "../api-under-test.ts";
 import { type Answer, type Ask, jsonOf, type Listed, type Refused, wireClient } from "./wire-client.ts";
 
@@ -157,6 +158,21 @@ describe("media types", () => {
       expect([taken.code, taken.headers["warning"]]).toEqual([200, undefined]);
     }
   });
+
+  test.each(["application/json", "application/yaml", "application/json;pretty=1"])(
+    "items of a list do not repeat their kind, in %s",
+    async (accept) => {
+      const { bytes } = await ask("GET", `${MAPS}?fieldSelector=metadata.name%3Da`, { accept });
+      const list = accept.includes("json")
+        ? (JSON.parse(bytes.toString("utf8")) as Listed)
+        : (parse(bytes.toString("utf8")) as Listed);
+      expect([list.kind, list.apiVersion, list.items.map((item) => Object.keys(item).toSorted())]).toEqual([
+        "ConfigMapList",
+        "v1",
+        [["data", "metadata"]],
+      ]);
+    },
+  );
 
   test("a client without a name is an unknown manager", async () => {
     const made = jsonOf<{ metadata: { managedFields: { manager: string }[] } }>(await make("late", {}));

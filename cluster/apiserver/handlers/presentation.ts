@@ -104,7 +104,10 @@ export function presentList(
   switch (presentation.form) {
     case "object": {
       const envelope = { kind: row.listKind, apiVersion, metadata };
-      return { kind: "list", envelope, items: items.map((item) => viewOf(resource, item)) };
+      const views = items.map((item) => viewOf(resource, item));
+      return resource.origin === "custom"
+        ? { kind: "list", envelope, items: views }
+        : { kind: "list", envelope, items: views, untyped: { apiVersion, kind: row.kind } };
     }
     case "PartialObjectMetadata":
       throw isList(resource);

@@ -18,6 +18,24 @@ describe("a list's body", () => {
     );
   });
 
+  it("does not repeat the kind of every item, however an item is written", () => {
+    const type = { apiVersion: "v1", kind: "Pod" };
+    const metadata = { name: "a", kind: "other" };
+    const items = [
+      { ...type, metadata },
+      { kind: "Pod", apiVersion: "v1", metadata },
+      { metadata, kind: "Pod", spec: { apiVersion: "x" }, apiVersion: "v1" },
+    ];
+    for (const count of [0, 1, 3]) {
+      const body = listBody({ kind: "PodList" }, items.slice(0, count).map(encoded), type);
+      expect(body.whole().length).toBe(body.length);
+      expect(JSON.parse(body.whole().toString())).toEqual({
+        kind: "PodList",
+        items: [{ metadata }, { metadata }, { metadata, spec: { apiVersion: "x" } }].slice(0, count),
+      });
+    }
+  });
+
   it("comes in pieces when it is large", () => {
     const body = listBody(
       { kind: "PodList" },

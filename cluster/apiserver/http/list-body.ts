@@ -3,6 +3,8 @@ import type { Encoded } from "../request/reply.ts";
 
 const OPEN = Buffer.from(',"items":[');
 const COMMA = Buffer.from(",");
+const OPEN_FIRST = Buffer.from(',"items":[{');
+const COMMA_OPEN = Buffer.from(",{");
 const CLOSE = Buffer.from("]}");
 /** Bytes that are handed to the connection at a time. */
 const CHUNK_BYTES = 4 * 1024 * 1024;
@@ -14,15 +16,21 @@ export interface ListBody {
   whole(): Buffer;
 }
 
-/** `envelope` is everything but `items`. */
-export function listBody(envelope: Readonly<Record<string, unknown>>, items: readonly Encoded[]): ListBody {
+/** `envelope` is everything but `items`; those of `untyped` say nothing of their kind. */
+export function listBody(
+  envelope: Readonly<Record<string, unknown>>,
+  items: readonly Encoded[],
+  untyped?: ItemType,
+): ListBody {
   const head = Buffer.from(JSON.stringify(envelope).slice(0, -1));
-  const commas = Math.max(items.length - 1, 0) * COMMA.length;
-  const length = items.reduce(
-    (sum, item) => sum + item.bytes.length,
-    head.length + OPEN.length + commas + CLOSE.length,
+  const bodies = untyped === undefined ? items.map(({ bytes }) => bytes) : bare(items, untyped);
+  const separator = untyped === undefined ? COMMA : COMMA_OPEN;
+  const first = untyped === undefined || items.length === 0 ? OPEN : OPEN_FIRST;
+  const length = bodies.reduce(
+    (sum, bytes) => sum + bytes.length,
+    head.length + first.length + Math.max(bodies.length - 1, 0) * separator.length + CLOSE.length,
   );
-  return bodyOf(length, () => parts(head, items));
+  return bodyOf(length, () => parts([head, first], separator, bodies));
 }
 
 /** A body of `length` bytes in all. */
@@ -32,12 +40,38 @@ export const bodyOf = (length: number, pieces: () => Iterable<Buffer>): ListBody
   whole: () => Buffer.concat([...pieces()], length),
 });
 
-function* parts(head: Buffer, items: readonly Encoded[]): Generator<Buffer> {
-  yield head;
-  yield OPEN;
+/** What every item of a list is, which items of built-in kinds do not repeat. */
+export interface ItemType {
+  readonly apiVersion: string;
+  readonly kind: string;
+}
+
+/** The item as it stands in a list of its type. */
+export function withoutType(object: unknown): Record<string, unknown> {
+  const { apiVersion: _apiVersion, kind: _kind, ...rest } = object as Record<string, unknown>;
+  return rest;
+}
+
+/** The items from behind their opening brace, without their type. */
+function bare(items: readonly Encoded[], { apiVersion, kind }: ItemType): Buffer[] {
+  // As nearly every object begins; another is encoded anew.
+  const usual = [
+    { apiVersion, kind },
+    { kind, apiVersion },
+  ].map((type) => Buffer.from(`${JSON.stringify(type).slice(0, -1)},`));
+  return items.map(({ object, bytes }) => {
+    const start = usual.find((each) => bytes.compare(each, 0, each.length, 0, each.length) === 0);
+    return start === undefined
+      ? Buffer.from(JSON.stringify(withoutType(object)).slice(1))
+      : bytes.subarray(start.length);
+  });
+}
+
+function* parts(begin: readonly Buffer[], separator: Buffer, bodies: readonly Buffer[]): Generator<Buffer> {
+  yield* begin;
   let first = true;
-  for (const { bytes } of items) {
-    if (!first) yield COMMA;
+  for (const bytes of bodies) {
+    if (!first) yield separator;
     first = false;
     yield bytes;
   }

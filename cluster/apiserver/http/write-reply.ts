@@ -7,7 +7,7 @@ import { BUILTIN, CUSTOM, OBJECT_ONLY, PROTOBUF, presentationFor, type Offer } f
 import type { Reply } from "../request/reply.ts";
 import type { Limits } from "../server-options.ts";
 import { httpWatchSink, JSON_LINES } from "./http-watch-sink.ts";
-import { listBody, type ListBody } from "./list-body.ts";
+import { listBody, withoutType, type ListBody } from "./list-body.ts";
 
 export type HttpRequest = IncomingMessage | Http2ServerRequest;
 export type HttpResponse = ServerResponse | Http2ServerResponse;
@@ -100,7 +100,7 @@ async function encodeObject(call: ApiCall, reply: Extract<Reply, { kind: "object
 }
 
 async function encodeList(call: ApiCall, reply: Extract<Reply, { kind: "list" }>): Promise<Body<ListBody>> {
-  const { envelope, items } = reply;
+  const { envelope, items, untyped } = reply;
   if (wantsProtobuf(call, BUILTIN)) {
     const { protobufList } = await import("./protobuf-body.ts");
     const body = await protobufList(envelope, items);
@@ -109,8 +109,11 @@ async function encodeList(call: ApiCall, reply: Extract<Reply, { kind: "list" }>
   return encodeText<ListBody>(
     call,
     CUSTOM,
-    () => listBody(envelope, items),
-    () => ({ ...envelope, items: items.map((item) => item.object) }),
+    () => listBody(envelope, items, untyped),
+    () => ({
+      ...envelope,
+      items: items.map(({ object }) => (untyped === undefined ? object : withoutType(object))),
+    }),
   );
 }
 

@@ -38,6 +38,8 @@ export type Reply =
       /** Everything but `items`. */
       readonly envelope: Readonly<Record<string, unknown>>;
       readonly items: readonly Encoded[];
+      /** Over the wire, the items do not say that they are this. */
+      readonly untyped?: { readonly apiVersion: string; readonly kind: string };
     }
   /** `open` starts the watch and returns what stops it. */
   | {
