@@ -61,6 +61,8 @@ it("answers valid objects that are wrong in a place or two", { timeout: TIMEOUT_
         path: own,
         headers: { accept: "application/json;as=Table;g=meta.k8s.io;v=v1" },
       });
+      for (const seen of [own, path])
+        await server.hold({ method: "GET", path: seen, headers: { accept: PROTOBUF_TYPE } });
       await server.hold({ method: "DELETE", path: `${own}?gracePeriodSeconds=0` });
     }),
     PARAMETERS,

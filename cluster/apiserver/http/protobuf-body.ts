@@ -1,5 +1,6 @@
 /** Answers in protobuf; loaded when a client first asks for one. */
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { internalError } from "@travelops/kube";
 import { isObject, type JsonObject } from "@travelops/kube/schema/json-value";
 import { encodeProtobuf, hasProtobuf } from "@travelops/kube/schema/protobuf";
 import { ProtobufList } from "@travelops/kube/schema/protobuf-list";
@@ -45,12 +46,22 @@ const frames = new WeakMap<EncodedFrame, Buffer>();
 /** Events that wait are not encoded: their objects are the store's, which hold them anyway. */
 const WAITING_BYTES = 1024;
 
+/** A sink must not throw: an object that cannot be written is an error to the watcher. */
+function encodedFrame({ type, object }: EncodedFrame): Buffer {
+  try {
+    return encodeWatchFrame(type, object as JsonObject);
+  } catch (error) {
+    const { status } = internalError(`unable to encode watch object: ${String(error)}`);
+    return encodeWatchFrame("ERROR", { ...status });
+  }
+}
+
 /** Events in protobuf, each encoded once however many watch. */
 export const PROTOBUF_FRAMES: Framing = {
   contentType: `${PROTOBUF};stream=watch`,
   bytes(frame) {
     let bytes = frames.get(frame);
-    if (bytes === undefined) frames.set(frame, (bytes = encodeWatchFrame(frame.type, frame.object as JsonObject)));
+    if (bytes === undefined) frames.set(frame, (bytes = encodedFrame(frame)));
     return bytes;
   },
   weight: () => WAITING_BYTES,

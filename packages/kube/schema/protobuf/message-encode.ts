@@ -13,7 +13,8 @@ function writeTime(value: unknown, micro: boolean, number: number, out: WireWrit
     const nanos = micro ? Number(/\.(\d{6})/.exec(value)?.[1] ?? "0") * 1000 : 0;
     out.integer(nanos);
     out.tag(2, 0);
-    out.integer(Math.floor(Date.parse(value.replace(/\.\d+/, "")) / 1000));
+    const seconds = Math.floor(Date.parse(value.replace(/\.\d+/, "")) / 1000);
+    out.integer(Number.isFinite(seconds) ? seconds : 0);
     out.tag(1, 0);
   }
   out.close(number, before);
