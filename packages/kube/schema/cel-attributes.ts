@@ -29,9 +29,22 @@ export function resolver(attribute: Attribute): Run {
     };
   }
   const { base, qualifiers } = attribute;
-  if (qualifiers.length === 0) return base;
+  const [first] = qualifiers;
+  if (first === undefined) return base;
+  if (qualifiers.length === 1 && !first.optional && !first.test) return oneStep(base, first, qualifiers);
   return (frame) => follow(frame, base(frame), qualifiers);
 }
+
+/** The commonest way, `a.b` or `a[i]`. */
+const oneStep =
+  (base: Run, { key }: Qualifier, all: readonly Qualifier[]): Run =>
+  (frame) => {
+    const at = base(frame);
+    if (at instanceof CelOptional) return follow(frame, at, all);
+    const name = key(frame);
+    frame.charge(1);
+    return get(at, name);
+  };
 
 function follow(frame: Frame, start: unknown, qualifiers: readonly Qualifier[]): unknown {
   let at = start;
@@ -76,6 +89,7 @@ function positionOf(key: unknown): number {
 
 function find(at: unknown, key: unknown): unknown {
   if (Array.isArray(at)) return at[positionOf(key)] as unknown;
+  if (typeof key === "string" && at instanceof Map) return at.get(key) as unknown;
   return kindOf(at) === "map" ? lookup(at, key) : undefined;
 }
 

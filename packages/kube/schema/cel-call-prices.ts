@@ -16,7 +16,7 @@ const matching = (text: unknown, pattern: number): number =>
 const finds: Price = ([text, pattern]) => matching(text, sizeOfValue(pattern));
 const shorter: Price = ([a, b]) => Math.ceil(Math.min(sizeOfValue(a), sizeOfValue(b)) * TEXT_FACTOR);
 const both: Price = ([a, b]) => Math.ceil((sizeOfValue(a) + sizeOfValue(b)) * TEXT_FACTOR);
-const one: Price = () => 1;
+export const one: Price = () => 1;
 
 /** Once through everything, with what is in it. */
 function traversal(value: unknown): number {
@@ -84,16 +84,21 @@ const BY_NAME: ReadonlyMap<string, Price> = new Map<string, Price>([
   ["reverse", makesResult],
   ["flatten", ([list, depth]) => makesList(sizeOfValue(list), typeof depth === "bigint" ? Number(depth) : 1)],
   ["distinct", ([list]) => comparesAll(list)],
-  ["==", shorter],
-  ["!=", shorter],
 ]);
 
 const isText = (type: CelType | undefined): boolean => type?.kind === "string" || type?.kind === "bytes";
+const SINGLE: ReadonlySet<string> = new Set("int uint double bool timestamp duration null type".split(" "));
+/** Of size 1, whatever it is. */
+const isSingle = ({ kind }: CelType): boolean => SINGLE.has(kind);
 const isKnown = (type: CelType | undefined): boolean => type !== undefined && type.kind !== "dyn";
 /** Where one side is a text or the like, the other can be nothing else. */
 const someText = (types: readonly CelType[]): boolean => types.some(isText);
 
 const OPAQUE: ReadonlySet<string> = new Set(["quantity", "ip", "cidr", "format", "url", "semver", "authorizer"]);
+
+const mayBeOpaque = (type: CelType | undefined): boolean =>
+  type === undefined || type.kind === "dyn" || OPAQUE.has(type.kind);
+const equality: Price = (args, result) => (OPAQUE.has(shortKind(args[0])) ? 1 : shorter(args, result));
 
 /** The price of a call as far as it is known what it takes; what may be one of several functions costs 1. */
 export function priceOf(name: string, types: readonly CelType[], member = false): Price {
@@ -123,7 +128,8 @@ export function priceOf(name: string, types: readonly CelType[], member = false)
     case "sortByAssociatedKeys":
       return types[1]?.kind === "list" && isKnown(types[1].element) ? ([, keys]) => comparesAll(keys) : one;
     case "==":
-      return (args, result) => (OPAQUE.has(shortKind(args[0])) ? 1 : shorter(args, result));
+    case "!=":
+      return types.every(isSingle) ? one : name === "==" && mayBeOpaque(types[0]) ? equality : shorter;
     default:
       return BY_NAME.get(name) ?? one;
   }

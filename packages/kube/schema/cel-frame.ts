@@ -1,5 +1,5 @@
 /** One evaluation of an expression: what it sees, what it holds on the way, and what it has cost so far. */
-import { Cancelled, CostExceeded } from "./cel-kinds.ts";
+import { CelFault, CostExceeded } from "./cel-kinds.ts";
 
 export class Frame {
   readonly variables: Readonly<Record<string, unknown>>;
@@ -29,10 +29,10 @@ export class Failure {
   }
 }
 
-/** An error that another operand may make good; what ends all is thrown on. */
+/** An error that another operand may make good; what ends all is thrown on, and so is what is no expression's fault. */
 export function failureOf(error: unknown): Failure {
-  if (error instanceof Cancelled || error instanceof RangeError) throw error;
-  return new Failure(error);
+  if (error instanceof CelFault) return new Failure(error);
+  throw error;
 }
 
 /** What an expression gives, or the error that it ends with. */

@@ -1,6 +1,6 @@
 /** Operators: logic, choice, arithmetic, comparison, and those that macros collect with. */
 import type { Attribute } from "./cel-attributes.ts";
-import { type Price, priceOf } from "./cel-call-prices.ts";
+import { one, type Price, priceOf } from "./cel-call-prices.ts";
 import { attempt, Failure, failureOf, type Frame, type Run } from "./cel-frame.ts";
 import { entriesOf, fault, kindOf, lookup, noOverload } from "./cel-kinds.ts";
 import { BINARY, negate, not } from "./cel-operators.ts";
@@ -74,9 +74,9 @@ function choice(plans: Plans, when: Step, yes: Step, no: Step): Step {
 const NO_VALUE = new Failure(undefined);
 
 /** Both operands are evaluated, even where the first is an error, and paid for. */
-export function binary(first: Run, second: Run, apply: (a: unknown, b: unknown) => unknown, price?: Price): Run {
+export function binary(first: Run, second: Run, apply: (a: unknown, b: unknown) => unknown, price: Price = one): Run {
   const pay = (frame: Frame, a: unknown, b: unknown): void =>
-    frame.charge(price === undefined ? 1 : price([a, b], undefined));
+    frame.charge(price === one ? 1 : price([a, b], undefined));
   return (frame) => {
     let [a, b]: [unknown, unknown] = [NO_VALUE, NO_VALUE];
     try {

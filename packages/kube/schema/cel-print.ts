@@ -50,6 +50,7 @@ const special = (value: number): string | undefined =>
 /** With a comma at every thousand. */
 function fixed(given: unknown, precision: number): string {
   const value = doubleOf("fixed-point", given);
+  if (precision > 100) return fault(`precision ${precision} is too large`);
   const [whole = "", fraction] = value.toFixed(precision).split(".");
   const grouped = whole.replace(/\B(?=(\d{3})+$)/g, ",");
   return special(value) ?? (fraction === undefined ? grouped : `${grouped}.${fraction}`);

@@ -74,14 +74,34 @@ function mapValue(values: SchemaNode, map: Readonly<JsonObject>): Map<string, un
 const SEEN_META: ReadonlySet<string> = new Set(["name", "generateName"]);
 
 function structValue(node: StructNode, struct: Readonly<JsonObject>): JsonObject {
-  const out: JsonObject = Object.create(null) as JsonObject;
-  for (const [name, field] of node.fields) {
-    const value = struct[name];
-    if (!Object.hasOwn(struct, name) || (value === null && field.node.nullable !== true)) continue;
+  const out: JsonObject = {};
+  const names = namesOf(node);
+  for (const [name, value] of Object.entries(struct)) {
+    const field = node.fields.get(name);
+    if (field === undefined || (value === null && field.node.nullable !== true)) continue;
     if (node.embedded === true && name === "metadata") out[name] = metadataValue(value);
-    else out[celName(name)] = toCel(field.node, value);
+    else set(out, names.get(name) ?? name, toCel(field.node, value));
   }
-  return { ...out };
+  return out;
+}
+
+/** Also `__proto__` is a name like any other. */
+function set(out: JsonObject, name: string, value: unknown): void {
+  if (name in Object.prototype) Object.defineProperty(out, name, { value, enumerable: true });
+  else out[name] = value;
+}
+
+const escaped = new WeakMap<StructNode, ReadonlyMap<string, string>>();
+
+/** The names of fields that expressions know by others. */
+function namesOf(node: StructNode): ReadonlyMap<string, string> {
+  const known = escaped.get(node);
+  if (known !== undefined) return known;
+  const made = new Map(
+    [...node.fields.keys()].map((name) => [name, celName(name)] as const).filter(([a, b]) => a !== b),
+  );
+  escaped.set(node, made);
+  return made;
 }
 
 /** Of metadata only the names are open to rules. */

@@ -191,15 +191,59 @@ describe("rules", () => {
     ]);
   });
 
-  test("may not run for ever", () => {
-    const l = Array.from({ length: 300 }, (_, i) => i);
-    const [fault] = faults(
-      { l: { type: "array", items: integer } },
-      { l },
-      undefined,
-      rule("self.l.all(x, self.l.all(y, self.l.all(z, x + y + z >= 0)))"),
+  test("compare keyed lists and sets whatever their order, and add to them what is new", () => {
+    const items = {
+      type: "object",
+      required: ["name"],
+      properties: { name: string, v: integer },
+    };
+    const list = { l: { ...keyed, items, ...rule("self == oldSelf") } };
+    const [a, b] = [{ name: "a", v: 1 }, { name: "b" }];
+    expect(faults(list, { l: [a, b] }, { l: [b, a] })).toEqual([]);
+    expect(faults(list, { l: [a, b] }, { l: [b, { ...a, v: 2 }] })).toHaveLength(1);
+    const set = { type: "array", "x-kubernetes-list-type": "set", items: string };
+    const text = "self == oldSelf && (self + ['a', 'c']).size() == 3";
+    expect(faults({ l: { ...set, ...rule(text) } }, { l: ["a", "b"] }, { l: ["b", "a"] })).toEqual([]);
+  });
+});
+
+describe("what rules may cost when they run", () => {
+  const all = "self.all(a, self.all(b, self.all(c, a + b + c >= 0)))";
+  const outOfBudget = "validation failed due to running out of cost budget, no further validation rules will be run";
+  const ones = (count: number): number[] => Array.from({ length: count }, () => 1);
+  const run = (count: number, rules: readonly object[]): string[] =>
+    faults(
+      { l: { type: "array", items: integer, "x-kubernetes-validations": rules }, m: { ...integer, ...rule("false") } },
+      { l: ones(count), m: 1 },
     );
-    expect(fault).toContain("operation cancelled: actual cost limit exceeded");
+  const last = "FieldValueInvalid spec.m: Invalid value: 1: failed rule: false";
+
+  test("each alone; what comes after one that is too dear is not run", () => {
+    expect(run(47, [{ rule: all }])).toEqual([last]);
+    expect(run(48, [{ rule: all, message: "deep" }, { rule: "false" }])).toEqual([
+      `FieldValueInvalid spec.l: Invalid value: "array": 'operation cancelled: actual cost limit exceeded': no further validation rules will be run due to call cost exceeds limit for rule: deep`,
+    ]);
+  });
+
+  test("no operator hides that", () => {
+    expect(run(48, [{ rule: `${all} || true` }])).toEqual([expect.stringContaining("actual cost limit exceeded")]);
+  });
+
+  test("all of one object", () => {
+    const eleven = Array.from({ length: 11 }, () => ({ rule: all }));
+    expect(run(46, eleven)).toEqual([last]);
+    expect(run(47, eleven)).toEqual([`FieldValueInvalid spec.l: Invalid value: "array": ${outOfBudget}`]);
+  });
+
+  test("messages", () => {
+    const told = { rule: "self.size() < 10", message: "long", messageExpression: `${all} ? 'all' : ''` };
+    expect(run(47, [told])).toEqual(["FieldValueInvalid spec.l: Invalid value: all", last]);
+    expect(run(48, [told])).toEqual([
+      `FieldValueInvalid spec.l: Invalid value: "array": no further validation rules will be run due to call cost exceeds limit for messageExpression: ${JSON.stringify(told.messageExpression)}`,
+    ]);
+  });
+
+  test("a pattern that would go back and forth for ever elsewhere", () => {
     expect(
       faults({ s: string }, { s: `${"a".repeat(5000)}!` }, undefined, rule("self.s.matches('^(a+)+$')")),
     ).toHaveLength(1);

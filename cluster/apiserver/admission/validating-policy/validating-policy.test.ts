@@ -190,6 +190,23 @@ describe("a policy", () => {
     expect(admit(configMap({})).refused).toBe("");
   });
 
+  it("stops at what all expressions, conditions and messages of a policy may cost", async () => {
+    const deep = (size: number): string =>
+      `lists.range(${size}).all(a, lists.range(int('${size}')).all(b, a + b >= 0))`;
+    const outOfBudget = "validation failed due to running out of cost budget, no further validation rules will be run";
+    const eleven = (validation: object): object[] => Array.from({ length: 11 }, () => validation);
+    await have({ validations: eleven({ expression: deep(330) }) as never });
+    expect(admit(configMap({})).refused).toBe("");
+    await have({ validations: eleven({ expression: deep(345) }) as never });
+    expect(admit(configMap({})).refused).toMatch(new RegExp(`${outOfBudget}$`));
+    const told = { expression: "object == null", messageExpression: `${deep(345)} ? 'a' : 'b'` };
+    await have({ validations: eleven(told) as never });
+    expect(admit(configMap({})).refused).toMatch(new RegExp(`failed messageExpression: ${outOfBudget}$`));
+    const matchConditions = [0, 1, 2].map((i) => ({ name: `c${i}`, expression: deep(330) }));
+    await have({ validations: [{ expression: "true" }], policy: { matchConditions } });
+    expect(admit(configMap({})).refused).toMatch(new RegExp(`${outOfBudget}$`));
+  });
+
   it("asks the authorizer", async () => {
     await have({
       validations: [
