@@ -5,7 +5,7 @@
  */
 const fs = require("node:fs");
 const path = require("node:path");
-const { spawnSync } = require("node:child_process");
+const { spawn, spawnSync } = require("node:child_process");
 const { createHash } = require("node:crypto");
 const { step } = require("./progress.cjs");
 
@@ -31,16 +31,48 @@ function isSetUp(root = ROOT) {
 }
 
 /** `npm ci`, by the npm that called us where there is one. Its output is shown only when it fails. */
-function installDependencies(root) {
+async function installDependencies(root) {
   const npm = process.env.npm_execpath;
   const [command, head] = npm && /\.c?js$/.test(npm) ? [process.execPath, [npm]] : ["npm", []];
-  const result = spawnSync(command, [...head, "ci", "--no-audit", "--no-fund", "--loglevel=error"], {
-    cwd: root,
-    encoding: "utf8",
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  if (result.error) throw new Error(`npm could not be started: ${result.error.message}`);
+  const result = await runWhole(command, [...head, "ci", "--no-audit", "--no-fund", "--loglevel=error"], root);
   if (result.status !== 0) throw new Error(`npm ci failed:\n${result.stderr || result.stdout}`);
+}
+
+const STOPS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 };
+
+/**
+ * Runs npm in a process group of its own: told to stop it would go on for a while, and the next set-up would meet it. So
+ * it is killed and waited for; `npm ci` begins by removing what is there.
+ */
+function runWhole(command, args, cwd) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { cwd, detached: true, stdio: ["ignore", "pipe", "pipe"] });
+    const said = { stdout: "", stderr: "" };
+    for (const stream of ["stdout", "stderr"])
+      child[stream].setEncoding("utf8").on("data", (text) => (said[stream] += text));
+    let stoppedBy;
+    const stop = (signal) => {
+      stoppedBy ??= signal;
+      try {
+        process.kill(-child.pid, "SIGKILL");
+      } catch {
+        // It has ended by itself.
+      }
+    };
+    for (const signal of Object.keys(STOPS)) process.on(signal, stop);
+    const settled = () => {
+      for (const signal of Object.keys(STOPS)) process.removeListener(signal, stop);
+    };
+    child.once("error", (error) => {
+      settled();
+      reject(new Error(`npm could not be started: ${error.message}`));
+    });
+    child.once("close", (status) => {
+      settled();
+      if (stoppedBy !== undefined) process.exit(STOPS[stoppedBy]);
+      resolve({ status, ...said });
+    });
+  });
 }
 
 function checkPinnedNode(root) {
