@@ -102,9 +102,15 @@ class CustomResourceController {
     this.#core.registry.remove(first.groupResource);
     this.#core.watches.endTable(first.table);
     // A name it held may be what another CRD of the group waits for.
-    for (const stored of this.#core.store.list(CRDS).items) {
+    for (const stored of this.#ofGroup(first.groupResource.group)) {
       if (!hasCondition(stored.object, "NamesAccepted")) this.#accept(stored);
     }
+  }
+
+  /** By their names, which end with the group: a large cluster's definitions are not all read for each new one. */
+  #ofGroup(group: string): StoredObject[] {
+    const { items } = this.#core.store.list(CRDS);
+    return items.filter(({ key }) => key.name.slice(key.name.indexOf(".") + 1) === group);
   }
 
   #taken(name: string, group: string): TakenNames {
@@ -115,8 +121,8 @@ class CustomResourceController {
       resources.add(row.resource);
       kinds.add(row.kind);
     }
-    for (const stored of this.#core.store.list(CRDS).items) {
-      if (stored.key.name === name || groupOf(stored.object) !== group) continue;
+    for (const stored of this.#ofGroup(group)) {
+      if (stored.key.name === name) continue;
       const held = heldNames(stored.object);
       for (const resource of held.resources) resources.add(resource);
       for (const kind of held.kinds) kinds.add(kind);
