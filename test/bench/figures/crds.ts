@@ -44,9 +44,11 @@ function definition(group: string, kind: string): string {
 async function until(client: H2Client, path: string, word: string, headers?: Record<string, string>): Promise<Buffer> {
   const deadline = performance.now() + PATIENCE_MS;
   for (;;) {
-    const { body } = await client.request("GET", path, undefined, headers);
-    if (body.includes(word)) return body;
-    if (performance.now() > deadline) throw new Error(`${path} does not say ${word}`);
+    // What is not there yet may be a 404.
+    const answer = await client.request("GET", path, undefined, headers).catch((error: unknown) => error as Error);
+    if (!(answer instanceof Error) && answer.body.includes(word)) return answer.body;
+    if (performance.now() > deadline)
+      throw new Error(`${path} does not say ${word}`, answer instanceof Error ? { cause: answer } : undefined);
   }
 }
 
