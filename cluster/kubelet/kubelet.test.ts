@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Pod } from "@travelops/kube/api/types/index.ts";
@@ -190,6 +190,30 @@ for (const kind of ["namespaces", "bare"] as const) {
         const pod = await lab.until("late", phase("Failed"));
         expect(pod.status).toMatchObject({ reason: "DeadlineExceeded" });
         await lab.remove("late");
+      });
+
+      test("what an attempt to start a container has left is in nobody's way", async () => {
+        const wait = (file: string) => `until [ -e "$TRAVELOPS_MOUNTS${file}" ]; do sleep 0.05; done`;
+        const volumeMounts = [{ name: "v", mountPath: "/v" }];
+        await lab.run("again", {
+          restartPolicy: "Never",
+          volumes: [{ name: "v", emptyDir: {} }],
+          initContainers: [{ ...sh(wait("/v/go")), name: "init", volumeMounts }],
+          containers: [sh("test ! -e /leftover")],
+        });
+        const { metadata } = await lab.until(
+          "again",
+          (p) => p.status?.initContainerStatuses?.[0]?.state?.running !== undefined,
+        );
+        const directory = join(lab.directory, "pods", NODE, metadata.uid ?? "");
+        const left = join(directory, "containers", "main", "0");
+        for (const place of ["root", "mounts"]) {
+          mkdirSync(join(left, place, "usr", "bin"), { recursive: true });
+          for (const name of ["bin", "leftover"]) writeFileSync(join(left, place, name), "");
+        }
+        writeFileSync(join(directory, "volumes", "empty-dir", "v", "go"), "");
+        await lab.until("again", phase("Succeeded"));
+        await lab.remove("again");
       });
 
       test("after a crash of the cluster the pod runs again, at its address", async () => {

@@ -1,12 +1,11 @@
 /** Starts, watches and stops the containers of one pod; what happens is written into their records. */
 import { rm } from "node:fs/promises";
-import { join } from "node:path";
 import { steadyNow } from "@travelops/kube/api/clock.ts";
 import type { Container, Pod } from "@travelops/kube/api/types/index.ts";
 import { StartError, type ContainerExit, type PodSandbox, type SandboxContainer } from "../sandbox/sandbox.ts";
 import type { PodVolumes } from "../volumes/pod-volumes.ts";
 import { ConfigError, containerEnv } from "./container-env.ts";
-import { containerSpec } from "./container-spec.ts";
+import { containerDirectory, containerSpec, logFile } from "./container-spec.ts";
 import { Deadline } from "./deadline.ts";
 import { runHook } from "./hooks.ts";
 import { resolveImage } from "./image-step.ts";
@@ -14,7 +13,6 @@ import { findContainer, podLabel, type KubeletContext } from "./kubelet-context.
 import { countStart } from "./pod-plan.ts";
 import { isRunning, type ContainerRecord, type PodRecord, type Termination } from "./pod-record.ts";
 import { startProbes } from "./probing.ts";
-import { logFile } from "./container-spec.ts";
 import { simulate } from "./simulated.ts";
 import { terminationFile, terminationMessage } from "./termination-message.ts";
 
@@ -73,6 +71,8 @@ export class ContainerRunner {
       return;
     }
     const id = `${pod.metadata.uid}/${container.name}/${attempt}-${newContainerId().slice(0, 8)}`;
+    // What a start that failed or was cut short has left is not this one's.
+    await rm(containerDirectory(directory, container.name, attempt), { recursive: true, force: true });
     const spec = containerSpec({
       pod,
       container,
@@ -96,10 +96,9 @@ export class ContainerRunner {
     this.#pod.event("Normal", "Started", `Started container ${container.name}`, container.name);
     void handle.exited.then((exit) => this.#exited(record, container, handle, exit, attempt));
     if (attempt > 0)
-      void rm(join(directory, "containers", container.name, String(attempt - 1)), {
-        recursive: true,
-        force: true,
-      }).catch(() => {});
+      void rm(containerDirectory(directory, container.name, attempt - 1), { recursive: true, force: true }).catch(
+        () => {},
+      );
     if (attempt > 1) void rm(logFile(directory, container.name, attempt - 2), { force: true }).catch(() => {});
     await this.#postStart(record, container, handle, ip);
     if (record.state.kind !== "running" || record.state.handle !== handle) return;

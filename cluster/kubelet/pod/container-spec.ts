@@ -35,6 +35,10 @@ export interface ContainerSpecInput {
 export const logFile = (podDirectory: string, container: string, attempt: number): string =>
   join(podDirectory, "logs", container, `${attempt}.log`);
 
+/** What one start of a container has on disk. */
+export const containerDirectory = (podDirectory: string, container: string, attempt: number): string =>
+  join(podDirectory, "containers", container, String(attempt));
+
 /** Throws `ConfigError` where the spec cannot be met. */
 export function containerSpec(input: ContainerSpecInput): ContainerSpec {
   const { pod, container, image, ip, dns, podDirectory, attempt } = input;
@@ -58,7 +62,7 @@ export function containerSpec(input: ContainerSpecInput): ContainerSpec {
   });
   if (argv.length === 0)
     throw new ConfigError(`no command specified: neither the container nor image "${container.image}" has one`);
-  const directory = join(podDirectory, "containers", container.name, String(attempt));
+  const directory = containerDirectory(podDirectory, container.name, attempt);
   mkdirSync(directory, { recursive: true, mode: 0o755 });
   mkdirSync(join(podDirectory, "logs", container.name), { recursive: true, mode: 0o755 });
   const mounts = (container.volumeMounts ?? []).map((mount) => resolveMount(mount, input.places, lookup));
