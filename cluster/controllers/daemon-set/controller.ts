@@ -204,10 +204,6 @@ class DaemonSetReconciler {
       collisionCount: revisions.collisionCount || undefined,
     };
     await writeStatus(client, this.#sets, set, status);
-    const used = new Set([
-      ...running.map((pod) => pod.metadata.labels?.[REVISION_HASH] ?? ""),
-      hashOf(revisions.update),
-    ]);
-    await trimRevisions(client, revisions.all, used, set.spec.revisionHistoryLimit ?? 10);
+    await trimRevisions(client, set, revisions, running);
   }
 }

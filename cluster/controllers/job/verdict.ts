@@ -91,13 +91,23 @@ function tooManyRestarts(job: Job, pods: readonly Pod[], limit: number): boolean
   return limit === 0 ? total > 0 : total >= limit;
 }
 
-function endOf(pod: Pod): number {
-  const ends = (pod.status?.containerStatuses ?? []).map(
-    (status) => Date.parse(status.state?.terminated?.finishedAt ?? "") || 0,
-  );
-  const last = Math.max(0, ...ends);
-  return last > 0 ? last : Date.parse(pod.metadata.deletionTimestamp ?? pod.metadata.creationTimestamp ?? "") || 0;
+/** When a pod ended: by its containers, else by what is known of it otherwise. */
+function endOf({ metadata, spec, status }: Pod): number {
+  const sidecars = (spec.initContainers ?? []).filter((one) => one.restartPolicy === "Always").map((one) => one.name);
+  const counted = [
+    ...(status?.containerStatuses ?? []),
+    ...(status?.initContainerStatuses ?? []).filter(({ name }) => sidecars.includes(name)),
+  ];
+  const ends = counted.map(({ state }) => timeOf(state?.terminated?.finishedAt));
+  if (ends.length > 0 && !ends.includes(0)) return Math.max(...ends);
+  const ready = findCondition(status?.conditions, "Ready");
+  if (ready?.status === "False" && timeOf(ready.lastTransitionTime) > 0) return timeOf(ready.lastTransitionTime);
+  // That time is when its grace is over.
+  const deleted = timeOf(metadata.deletionTimestamp) - (metadata.deletionGracePeriodSeconds ?? 0) * 1000;
+  return deleted > 0 ? deleted : timeOf(metadata.creationTimestamp);
 }
+
+const timeOf = (text: string | null | undefined): number => Date.parse(text ?? "") || 0;
 
 /** Milliseconds to wait before the next pod, after failures that no success has followed. */
 export function backoffIn(job: Job, pods: readonly Pod[], now: number): number {

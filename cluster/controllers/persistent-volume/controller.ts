@@ -20,6 +20,7 @@ import { created, deleteExactly, patched, writeStatus } from "../shared/write.ts
 import { LOCAL_CLASS, type LocalVolumes, localVolumes, PROVISIONED_BY, PROVISIONER } from "./local-volumes.ts";
 import {
   askedGrowth,
+  asksForMore,
   BOUND_BY_CONTROLLER,
   defaultClass,
   isClaimedBy,
@@ -58,6 +59,10 @@ export async function persistentVolumeController(context: ControllerContext): Pr
       });
     }
   }
+  const unsubscribe = claims.onEvent(({ object, old }) => {
+    if (old !== undefined && asksForMore(object, old)) binder.sayWhoExpands(object);
+  });
+  signal.addEventListener("abort", unsubscribe, { once: true });
   const common = { workers: WORKERS, signal, clock, log };
   await Promise.all([
     runController({
@@ -155,6 +160,15 @@ class VolumeBinder {
     }
     if (volume.spec.claimRef !== undefined && !isClaimedBy(volume, claim)) return;
     await this.#bind(claim, await this.#grow(claim, volume));
+  }
+
+  /** Of a claim that asks for more than before: only volumes of the class `local` grow by themselves. */
+  sayWhoExpands(claim: PersistentVolumeClaim): void {
+    const volume = this.#volumes.get("", claim.spec.volumeName ?? "");
+    if (volume === undefined || !isClaimedBy(volume, claim) || askedGrowth(claim, volume) === undefined) return;
+    if (volume.metadata.annotations?.[PROVISIONED_BY] === PROVISIONER) return;
+    const message = "waiting for an external controller to expand this PVC";
+    this.#context.recorder("volume_expand").record(claim, "Normal", "ExternalExpanding", message);
   }
 
   /** A directory is as large as its disk: growing it is saying so. */

@@ -64,6 +64,11 @@ export function askedGrowth(claim: PersistentVolumeClaim, volume: PersistentVolu
   return compareQuantity(sizeOf(asked), sizeOf(volume.spec.capacity?.["storage"])) > 0 ? asked : undefined;
 }
 
+export function asksForMore(claim: PersistentVolumeClaim, than: PersistentVolumeClaim): boolean {
+  const storage = ({ spec }: PersistentVolumeClaim) => sizeOf(spec.resources?.requests?.["storage"]);
+  return compareQuantity(storage(claim), storage(than)) > 0;
+}
+
 /** The youngest of those marked as default. */
 export function defaultClass(classes: readonly StorageClass[]): StorageClass | undefined {
   return classes

@@ -1,7 +1,17 @@
 /** The history of a template as ControllerRevisions: StatefulSets and DaemonSets keep theirs so. */
-import type { ControllerRevision, Informer, KubeClient, KubeObject, PodTemplateSpec, Resource } from "@travelops/kube";
-import { CONTROLLER_REVISIONS, controllerReference, isAlreadyExists, isControlledBy, jsonEqual } from "@travelops/kube";
+import type {
+  ControllerRevision,
+  Informer,
+  KubeClient,
+  KubeObject,
+  LabelSelector,
+  Pod,
+  PodTemplateSpec,
+  Resource,
+} from "@travelops/kube";
+import { CONTROLLER_REVISIONS, controllerReference, isAlreadyExists, jsonEqual, requirementsOf } from "@travelops/kube";
 import { BY_CONTROLLER } from "../informers.ts";
+import { claimChildren } from "./claim.ts";
 import { templateHash } from "./template.ts";
 import { created, deleteExactly, patched } from "./write.ts";
 
@@ -37,17 +47,22 @@ export interface Revisions {
 }
 
 interface Owner extends KubeObject {
-  spec: { template: PodTemplateSpec; selector: { matchLabels?: Record<string, string> } };
+  spec: { template: PodTemplateSpec; selector: LabelSelector };
   status?: { collisionCount?: number };
 }
 
-/** Finds or makes the revision of the present template; an older one that is the same becomes the newest again. */
+/**
+ * Finds or makes the revision of the present template; an older one that is the same becomes the newest again. What an
+ * owner of the same name has left behind (`delete --cascade=orphan`) is taken over.
+ */
 export async function syncRevisions<O extends Owner>(
   client: KubeClient,
   informer: Informer<ControllerRevision>,
   owner: O,
   resource: Resource<O>,
 ): Promise<Revisions> {
+  const selector = requirementsOf(owner.spec.selector);
+  await claimChildren({ client, owner, ownerResource: resource, children: informer, selector });
   const own = (): ControllerRevision[] =>
     informer.byIndex(BY_CONTROLLER, owner.metadata.uid ?? "").toSorted((a, b) => a.revision - b.revision);
   const all = own();
@@ -83,24 +98,24 @@ export async function syncRevisions<O extends Owner>(
         owner.metadata.namespace ?? "",
         wanted.metadata.name ?? "",
       );
-      if (isControlledBy(existing, owner) && jsonEqual(existing.data, data)) {
-        informer.note(existing);
-        return { update: existing, all: own(), collisionCount };
-      }
+      // Whose it is makes no difference, as with upstream.
+      if (jsonEqual(existing.data, data)) return { update: existing, all: own(), collisionCount };
       collisionCount++;
     }
   }
 }
 
-/** Deletes what is beyond the history limit, save what `used` names. */
+/** Deletes what is beyond the history limit, save what pods run and what `used` names. */
 export async function trimRevisions(
   client: KubeClient,
-  all: readonly ControllerRevision[],
-  used: ReadonlySet<string>,
-  limit: number,
+  { spec }: { readonly spec: { readonly revisionHistoryLimit?: number } },
+  { all, update }: Revisions,
+  pods: readonly Pod[],
+  ...used: readonly (string | undefined)[]
 ): Promise<void> {
-  const idle = all.filter((revision) => !used.has(revision.metadata.name ?? "") && !used.has(hashOf(revision)));
-  for (const revision of idle.slice(0, Math.max(0, idle.length - limit))) {
+  const names = [update, ...pods].map(({ metadata }) => metadata.labels?.[REVISION_HASH]);
+  const kept = new Set([...names, update.metadata.name, hashOf(update), ...used]);
+  const idle = all.filter((revision) => !kept.has(revision.metadata.name) && !kept.has(hashOf(revision)));
+  for (const revision of idle.slice(0, Math.max(0, idle.length - (spec.revisionHistoryLimit ?? 10))))
     await deleteExactly(client, CONTROLLER_REVISIONS, revision);
-  }
 }

@@ -19,14 +19,7 @@ import { claimChildren } from "../shared/claim.ts";
 import { ownerKeys } from "../shared/owner-keys.ts";
 import { isNamespaceTerminating, messageOf } from "../shared/pod-control.ts";
 import { availableIn, countWhere, isFinished, isReady, isTerminating } from "../shared/pods.ts";
-import {
-  hashOf,
-  REVISION_HASH,
-  type Revisions,
-  syncRevisions,
-  templateOf,
-  trimRevisions,
-} from "../shared/revisions.ts";
+import { REVISION_HASH, type Revisions, syncRevisions, templateOf, trimRevisions } from "../shared/revisions.ts";
 import { created, deleteExactly, patched, writeStatus } from "../shared/write.ts";
 import { isRolling, isWanted, nextSteps, ordinalOf, replicasOf, type Step } from "./plan.ts";
 import { isLeftOver, wantedOwners } from "./claim-owners.ts";
@@ -240,13 +233,7 @@ class StatefulSetReconciler {
       collisionCount: revisions.collisionCount,
     };
     await writeStatus(client, this.#sets, set, status);
-    const used = new Set([
-      ...pods.map((pod) => pod.metadata.labels?.[REVISION_HASH] ?? ""),
-      current.metadata.name ?? "",
-      revisions.update.metadata.name ?? "",
-      hashOf(revisions.update),
-    ]);
-    await trimRevisions(client, revisions.all, used, set.spec.revisionHistoryLimit ?? 10);
+    await trimRevisions(client, set, revisions, pods, current.metadata.name);
   }
 
   #record(set: StatefulSet, type: "Normal" | "Warning", reason: string, message: string): void {
