@@ -1,6 +1,6 @@
 /** JSON values into protobuf messages, driven by the schema; fields in the order and form in which Go writes them. */
 import { isObject, type JsonObject } from "../json-value.ts";
-import type { AnyNode, Field, ListNode, MapNode, ScalarNode, SchemaNode, StructNode } from "../node.ts";
+import type { AnyNode, ListNode, MapNode, ScalarNode, SchemaNode, StructNode } from "../node.ts";
 import { typeNode } from "../table.ts";
 import { messagePlan } from "./message-plan.ts";
 import type { WireWriter } from "./wire-writer.ts";
@@ -90,10 +90,18 @@ function writeList(node: ListNode, value: readonly unknown[], number: number, ou
   for (let i = value.length - 1; i >= 0; i--) writeValue(node.items, value[i], number, out);
 }
 
-const byteOrder = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));
+const ASCII = /^[\u0020-\u007e]*$/;
+
+/** The order of their UTF-8: that of the text itself wherever it is plain. */
+function byteOrder(a: string, b: string): number {
+  if (ASCII.test(a) && ASCII.test(b)) return a < b ? -1 : a > b ? 1 : 0;
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
 
 function writeMap(node: MapNode, value: JsonObject, number: number, out: WireWriter): void {
-  for (const key of Object.keys(value).sort(byteOrder).reverse()) {
+  const keys = Object.keys(value);
+  if (keys.length > 1) keys.sort(byteOrder).reverse();
+  for (const key of keys) {
     const before = out.length;
     writeValue(node.values, value[key], 2, out);
     out.text(1, key);
@@ -124,14 +132,6 @@ function writeValue(node: SchemaNode, value: unknown, number: number, out: WireW
   }
 }
 
-/** Go writes what is no pointer even when nobody set it. */
-function writtenWhenAbsent(field: Field): boolean {
-  if (field.pointer === true) return false;
-  if (field.always === true)
-    return field.node.kind === "struct" || field.node.kind === "scalar" || field.node.kind === "any";
-  return field.node.kind === "scalar" && ["string", "integer", "boolean", "number"].includes(field.node.type);
-}
-
 /** Writes the fields of a message of `node`. */
 export function writeStruct(node: StructNode, value: JsonObject, out: WireWriter): void {
   for (const step of messagePlan(node).descending) {
@@ -143,6 +143,6 @@ export function writeStruct(node: StructNode, value: JsonObject, out: WireWriter
     }
     const item = Object.hasOwn(value, step.name) ? value[step.name] : undefined;
     if (item !== undefined && item !== null) writeValue(step.field.node, item, step.number, out);
-    else if (writtenWhenAbsent(step.field)) writeValue(step.field.node, null, step.number, out);
+    else if (step.whenAbsent) writeValue(step.field.node, null, step.number, out);
   }
 }
