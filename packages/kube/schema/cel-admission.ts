@@ -8,7 +8,8 @@ import { engine as base, forChecker } from "./cel-checker.ts";
 import type { EngineNode } from "./cel-evaluation.ts";
 import { type FunctionTable, inAll, typeNamed } from "./cel-functions.ts";
 import { issueAt, issueText } from "./cel-issues.ts";
-import { Cancelled, CelFault } from "./cel-kinds.ts";
+import { Cancelled, CelFault, ProgramFault } from "./cel-kinds.ts";
+import { literalFault } from "./cel-literals.ts";
 import { prepare } from "./cel-macros.ts";
 import { parseExpression } from "./cel-parse.ts";
 import { planProgram, type Program } from "./cel-program.ts";
@@ -70,6 +71,12 @@ export type Compiled =
   | { readonly kind: "program"; readonly expression: string; readonly program: Program; readonly type: string }
   | { readonly kind: "fault"; readonly expression: string; readonly fault: string };
 
+/** Where the engine's checker is stricter than Go's. */
+const UNCERTAIN = /optional|overlaps with|'undefined'/;
+
+/** As the engine writes it, as far as it matters to those who ask. */
+const nameOfType = ({ kind }: CelType): string => (kind === "struct" || kind === "optional" ? "dyn" : kind);
+
 const AUTHORIZER: CelType = { kind: "authorizer" };
 
 /** Compiles expressions of one policy: what its variables are called is known to those that follow. */
@@ -124,12 +131,22 @@ export class AdmissionCompiler {
       const parsed = parseExpression(this.#environment, expression);
       prepare(parsed.ast);
       const checked = parsed.check();
-      if (!checked.valid) return failed(checked.error);
-      const type = checked.type ?? "dyn";
-      if (returns !== undefined && !returns.includes(type)) return wrongType(expression, returns, type);
+      if (!checked.valid && !UNCERTAIN.test(firstLine(checked.error))) return failed(checked.error);
+      const literal = checked.valid ? literalFault(parsed.ast) : undefined;
+      if (literal !== undefined)
+        return {
+          kind: "fault",
+          expression,
+          fault: `compilation failed: ${issueAt(expression, literal.position, literal.text)}`,
+        };
       const program = planProgram(parsed.ast as unknown as EngineNode, functions, this.#variables);
+      const type = checked.valid ? (checked.type ?? "dyn") : nameOfType(program.type);
+      if (returns !== undefined && !returns.includes(type) && (checked.valid || type !== "dyn"))
+        return wrongType(expression, returns, type);
       return { kind: "program", expression, program, type };
     } catch (error) {
+      if (error instanceof ProgramFault)
+        return { kind: "fault", expression, fault: `program instantiation failed: ${error.message}` };
       return failed(error);
     }
   }
@@ -198,7 +215,7 @@ export function evaluate(compiled: Compiled, variables: Record<string, unknown>,
   budget.variables = 0;
   pay(budget, result.cost);
   if ("value" in result) return { kind: "value", value: result.value };
-  return { kind: "error", text: `expression '${compiled.expression}' resulted in error: ${said(result.error)}` };
+  return { kind: "error", text: `expression '${compiled.expression}' resulted in error: ${firstLine(result.error)}` };
 }
 
 function pay(budget: Budget, cost: number): void {
@@ -206,7 +223,7 @@ function pay(budget: Budget, cost: number): void {
   budget.left -= cost;
 }
 
-const said = (error: unknown): string =>
+const firstLine = (error: unknown): string =>
   (error instanceof Error ? error.message : String(error)).split("\n", 1)[0] ?? "";
 
 /** What a variable of a policy is, the first time an expression asks for it; that expression pays. */
@@ -221,5 +238,5 @@ export function variableValue(
   const result = compiled.program.evaluate(variables);
   budget.variables += result.cost;
   if ("value" in result) return result.value;
-  throw new CelFault(`composited variable ${told} fails to evaluate: ${said(result.error)}`);
+  throw new CelFault(`composited variable ${told} fails to evaluate: ${firstLine(result.error)}`);
 }

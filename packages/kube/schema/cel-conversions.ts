@@ -26,4 +26,5 @@ const never = (): never => {
 
 export function addConversions(env: Environment): void {
   for (const signature of SIGNATURES) env.registerFunction(signature, never);
+  for (const order of ["<", "<=", ">", ">="]) env.registerOperator(`bytes ${order} bytes`, never);
 }

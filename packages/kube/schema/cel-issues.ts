@@ -36,7 +36,7 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 
 /** `list<int>` → `list(int)`. */
-const typeText = (type: string): string => {
+export const typeText = (type: string): string => {
   const open = type
     .replaceAll(/dyn<(\w+)>/g, "$1")
     .replaceAll("<", "(")

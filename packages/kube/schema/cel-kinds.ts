@@ -3,6 +3,9 @@
 /** An error of evaluation, in the Go engine's words. */
 export class CelFault extends Error {}
 
+/** What a constant part of an expression ends with: told before anything runs. */
+export class ProgramFault extends CelFault {}
+
 export const fault = (text: string): never => {
   throw new CelFault(text);
 };

@@ -271,6 +271,7 @@ function addNetwork(env: Registry): void {
 function addUrls(env: Registry): void {
   env
     .registerType("net.URL", CelUrl)
+    .registerOperator("net.URL == net.URL")
     .registerFunction(
       "url(string): net.URL",
       (text: string) =>

@@ -1,4 +1,7 @@
-/** Reading expressions with the engine's parser, and what it does not read: entries of lists and maps that may be absent. */
+/**
+ * Reading expressions with the engine's parser, and what it does not read: entries of lists and maps that may be absent,
+ * numbers that begin with their point, and characters in bytes beyond ASCII.
+ */
 import type { Environment } from "@marcbachmann/cel-js";
 import type { EngineNode } from "./cel-evaluation.ts";
 
@@ -21,9 +24,15 @@ function skip(text: string, at: number): number {
   return at;
 }
 
-/** Where a `?` stands before an entry: `[?a, ?b]`, `{?'k': a}`. */
-function optionalMarks(text: string): number[] {
-  const marks: number[] = [];
+interface Marks {
+  /** Where a `?` stands before an entry: `[?a, ?b]`, `{?'k': a}`. */
+  readonly optional: ReadonlySet<number>;
+  /** Where a number begins with its point: `.5`. */
+  readonly points: ReadonlySet<number>;
+}
+
+function marksOf(text: string): Marks {
+  const marks = { optional: new Set<number>(), points: new Set<number>() };
   const open: ("literal" | "other")[] = [];
   let last = "";
   for (let at = 0; at < text.length; at++) {
@@ -36,7 +45,8 @@ function optionalMarks(text: string): number[] {
     const character = text[at] ?? "";
     if (/\s/.test(character)) continue;
     const inLiteral = open.at(-1) === "literal";
-    if (character === "?" && inLiteral && (last === "[" || last === "{" || last === ",")) marks.push(at);
+    if (character === "?" && inLiteral && (last === "[" || last === "{" || last === ",")) marks.optional.add(at);
+    if (character === "." && !WORD.test(last) && /\d/.test(text[at + 1] ?? "")) marks.points.add(at);
     if (character === "[") open.push(WORD.test(last) ? "other" : "literal");
     else if (character === "{") open.push("literal");
     else if (character === "(") open.push("other");
@@ -46,22 +56,29 @@ function optionalMarks(text: string): number[] {
   return marks;
 }
 
+/** Whether there may be anything that the engine reads otherwise; few expressions have it. */
+const UNUSUAL = /\?|(?:^|[^\w)\]])\s*\.\d|[^\u0000-\u007f]/; // oxlint-disable-line no-control-regex
+
 /**
  * Reads an expression. A mark before an entry is read as a `!`, which stands where it stood and binds no less to what
- * begins there, and is then taken away again.
+ * begins there, and is then taken away again; a number without its point is given it back.
  */
 export function parseExpression(environment: Environment, expression: string): Parsed {
-  const marks = expression.includes("?") ? optionalMarks(expression) : [];
-  if (marks.length === 0) return environment.parse(expression);
+  if (!UNUSUAL.test(expression)) return environment.parse(expression);
+  const marks = marksOf(expression);
   const characters = expression.split("");
-  for (const at of marks) characters[at] = "!";
+  for (const at of marks.optional) characters[at] = "!";
+  for (const at of marks.points) characters[at] = " ";
   const parsed = environment.parse(characters.join(""));
-  unmark(parsed.ast as unknown as EngineNode, new Set(marks));
+  const ast = parsed.ast as unknown as EngineNode;
+  if (marks.optional.size > 0) unmark(ast, marks.optional);
+  restore(ast, expression, marks.points);
   return parsed;
 }
 
 interface Placed extends EngineNode {
   readonly start: number;
+  readonly end: number;
 }
 const isNode = (value: unknown): value is Placed =>
   typeof value === "object" && value !== null && "op" in value && "args" in value;
@@ -93,4 +110,34 @@ function takeMark(holder: unknown[], at: number, marks: ReadonlySet<number>): bo
   }
   if (!Array.isArray(node.args) || node.op === "list" || node.op === "map") return false;
   return takeMark(node.args as unknown[], node.op === "rcall" ? 1 : 0, marks);
+}
+
+/** Gives literals the values that their text has. */
+function restore(node: unknown, text: string, points: ReadonlySet<number>): void {
+  if (Array.isArray(node)) for (const one of node) restore(one, text, points);
+  if (!isNode(node)) return;
+  if (node.op !== "value") {
+    restore(node.args, text, points);
+    return;
+  }
+  if (points.has(node.start - 1)) node.args = Number(text.slice(node.start - 1, node.end));
+  else if (node.args instanceof Uint8Array) node.args = bytesOf(text.slice(node.start, node.end)) ?? node.args;
+}
+
+const ESCAPES: Readonly<Record<string, number>> = { a: 7, b: 8, f: 12, n: 10, r: 13, t: 9, v: 11 };
+const UNIT = /\\(?:[xX]([0-9a-fA-F]{2})|([0-7]{3})|([^]))|[^\\]+/g;
+
+/** What a literal of bytes stands for, if it has characters beyond ASCII: these are taken as UTF-8. */
+function bytesOf(literal: string): Uint8Array | undefined {
+  if (/^[\u0000-\u007f]*$/.test(literal)) return undefined; // oxlint-disable-line no-control-regex
+  const [, raw = "", quote = ""] = /^[bB]?([rR]?)[bB]?("""|'''|"|')/.exec(literal) ?? [];
+  const inner = literal.slice(literal.indexOf(quote) + quote.length, -quote.length);
+  if (raw !== "") return new Uint8Array(Buffer.from(inner));
+  const parts = Array.from(inner.matchAll(UNIT), ([whole, hex, octal, letter]) => {
+    if (hex !== undefined) return Buffer.from([Number.parseInt(hex, 16)]);
+    if (octal !== undefined) return Buffer.from([Number.parseInt(octal, 8)]);
+    const code = letter === undefined ? undefined : ESCAPES[letter];
+    return code === undefined ? Buffer.from(letter ?? whole) : Buffer.from([code]);
+  });
+  return new Uint8Array(Buffer.concat(parts));
 }

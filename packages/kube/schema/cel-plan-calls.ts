@@ -3,7 +3,7 @@ import { resultType } from "./cel-call-costs.ts";
 import { type Price, priceOf } from "./cel-call-prices.ts";
 import { attempt, Failure, type Frame, type Run } from "./cel-frame.ts";
 import { dispatch, type Overload } from "./cel-functions.ts";
-import { CelOptional, fault, kindOf, noOverload } from "./cel-kinds.ts";
+import { CelFault, CelOptional, fault, kindOf, noOverload, ProgramFault } from "./cel-kinds.ts";
 import type { CelType } from "./cel-sizes.ts";
 import { constant, evaluateNow, type Plans, qualifiedName, type Scope, type Step } from "./cel-steps.ts";
 import { compilePattern } from "./pattern.ts";
@@ -37,7 +37,7 @@ export function planCall(plans: Plans, call: Call, scope: Scope): Step {
   const apply = (values: readonly unknown[]): unknown => dispatch(overloads, values);
   if (!member && steps.length === 1 && CONVERSIONS.has(name) && steps[0]?.constant !== undefined)
     return constant(
-      evaluateNow(() => apply([steps[0]?.constant?.value])),
+      once(() => apply([steps[0]?.constant?.value])),
       type,
     );
   checkPattern(name, steps);
@@ -49,7 +49,15 @@ export function planCall(plans: Plans, call: Call, scope: Scope): Step {
 function checkPattern(name: string, [, pattern]: readonly Step[]): void {
   if (!PATTERNS.has(name) || typeof pattern?.constant?.value !== "string") return;
   const compiled = compilePattern(pattern.constant.value);
-  if (typeof compiled === "string") fault(compiled);
+  if (typeof compiled === "string") throw new ProgramFault(compiled);
+}
+
+function once(make: () => unknown): unknown {
+  try {
+    return evaluateNow(make);
+  } catch (error) {
+    throw error instanceof CelFault ? new ProgramFault(error.message) : error;
+  }
 }
 
 /** `sets.contains`: a function of that whole name, unless its first part is a variable of a loop. */

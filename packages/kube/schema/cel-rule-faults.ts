@@ -5,6 +5,7 @@ import { below, RuleCosts } from "./cel-cost-limits.ts";
 import { childrenOf } from "./cel-check.ts";
 import { wordFaults } from "./cel-rule-words.ts";
 import { prepare, unknownField, usesBind } from "./cel-macros.ts";
+import { literalFault } from "./cel-literals.ts";
 import { parseExpression } from "./cel-parse.ts";
 import { showFault, typedEnvironment, typeFault } from "./cel-types.ts";
 import { celName } from "./cel-values.ts";
@@ -124,16 +125,23 @@ function expressionFault(
   prepare(parsed.ast);
   const checked = parsed.check();
   if (checked.valid) {
+    const literal = literalFault(parsed.ast);
+    if (literal !== undefined) return compilation(showFault(expression, literal.position, literal.text));
     const type = String(checked.type);
-    return type === result || type === "dyn" ? undefined : wrongResult;
+    if (type !== result && type !== "dyn") return wrongResult;
+    const { program } = compile(expression, result);
+    return typeof program === "string" && program.startsWith(INSTANTIATION) ? program : undefined;
   }
   const fault = typeFault(firstLine(checked.error));
   if (fault !== undefined) return compilation(showFault(expression, positionOf(checked.error, expression), fault));
   // The engine is stricter here than Go's: what it takes with open types passes.
   const { program } = compile(expression, result);
   if (typeof program !== "string") return undefined;
+  if (program.startsWith(INSTANTIATION)) return program;
   return program.startsWith("cel expression must") ? wrongResult : compilation(showFault(expression, 0, program));
 }
+
+const INSTANTIATION = "program instantiation failed: ";
 
 /** Go marks the dot before a field, or the parenthesis of the `has` that asks for it. */
 function fieldPosition(expression: string, field: string): number {

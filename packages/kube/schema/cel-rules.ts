@@ -4,7 +4,7 @@ import type { FieldError } from "../api/field-error.ts";
 import { fieldForbidden, fieldInvalid, fieldRequired } from "../api/field-error.ts";
 import { engine } from "./cel-checker.ts";
 import type { EngineNode } from "./cel-evaluation.ts";
-import { CelOptional } from "./cel-kinds.ts";
+import { CelOptional, ProgramFault } from "./cel-kinds.ts";
 import { usesVariable } from "./cel-macros.ts";
 import { parseExpression } from "./cel-parse.ts";
 import { planProgram, type Program } from "./cel-program.ts";
@@ -56,7 +56,8 @@ export function compile(
       return { program: `cel expression must evaluate to a ${result}`, usesOldSelf };
     return { program, usesOldSelf };
   } catch (error) {
-    return { program: firstLine(error), usesOldSelf: false };
+    const instantiation = error instanceof ProgramFault ? "program instantiation failed: " : "";
+    return { program: `${instantiation}${firstLine(error)}`, usesOldSelf: false };
   }
 }
 
