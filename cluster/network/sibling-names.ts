@@ -22,3 +22,10 @@ export function parseSiblingName(host: string): SiblingName | undefined {
 
 /** The domain of a cluster's hosts as pods may say it: `apps.NAME.travelops.localhost` → `apps.NAME.travelops.internal`. */
 export const internalDomain = (appsDomain: string): string => appsDomain.replace(/\.localhost$/, ".internal");
+
+export const saidByPods = (hostname: string, appsDomain: string): boolean =>
+  hostname.endsWith(`.${internalDomain(appsDomain)}`);
+
+/** One name for a host of this cluster, however it is said: `X.apps.NAME.travelops.internal` is the one below `localhost`. */
+export const canonicalHost = (hostname: string, appsDomain: string): string =>
+  saidByPods(hostname, appsDomain) ? hostname.slice(0, -internalDomain(appsDomain).length) + appsDomain : hostname;

@@ -100,6 +100,20 @@ describe("Routes", () => {
     ]);
   });
 
+  it("claim a host however it is said", () => {
+    const all = [
+      route("mine", { host: "m.apps.hub.travelops.localhost" }, 1),
+      route("thief", { host: "m.apps.hub.travelops.internal", path: "/p" }, 2, "other"),
+      route("else", { host: "m.apps.east.travelops.internal" }, 3, "other"),
+    ];
+    const results = compileRoutes(all, { ...world(), appsDomain: "apps.hub.travelops.localhost" });
+    expect(results.map(({ admitted }) => admitted.reason ?? admitted.status)).toEqual([
+      "True",
+      "HostAlreadyClaimed",
+      "True",
+    ]);
+  });
+
   it("claim hosts by age, and by path within a namespace", () => {
     const all = [
       route("late", { host: "h.x" }, 9, "other"),

@@ -1,6 +1,7 @@
 /** OpenShift's Route → front and status. Pure. */
 import { parseDuration } from "@travelops/kube/api/duration";
 import type { HeaderChange, HostConfig, HttpFilter, HttpRule, SchemeUse, WeightedBackend } from "../config.ts";
+import { canonicalHost } from "../sibling-names.ts";
 import { inlinePair, routeFault } from "./route-fault.ts";
 import type { Route, RouteHeaderAction, RouteTarget } from "./types.ts";
 import { createdAt, defaultHost, ownerOf, targetOf, type WantedCondition, type World } from "./world.ts";
@@ -36,8 +37,10 @@ export function compileRoutes(routes: readonly Route[], world: World): CompiledR
       const host = routeHost(route, world.appsDomain);
       const subdomain = route.spec.wildcardPolicy === "Subdomain";
       const hostname = subdomain ? `*.${host.split(".").slice(1).join(".")}` : host;
-      const holder = hostNamespace.get(hostname) ?? route;
-      const samePath = paths.get(`${hostname}${route.spec.path ?? ""}`) ?? route;
+      const claimed = canonicalHost(hostname, world.appsDomain);
+      const place = `${claimed}${route.spec.path ?? ""}`;
+      const holder = hostNamespace.get(claimed) ?? route;
+      const samePath = paths.get(place) ?? route;
       const rival = holder.metadata.namespace === route.metadata.namespace ? samePath : holder;
       if (rival !== route) {
         const message =
@@ -60,8 +63,8 @@ export function compileRoutes(routes: readonly Route[], world: World): CompiledR
           admitted: { type: "Admitted", status: "False", reason: "ExtendedValidationFailed", message: fault },
         };
       }
-      hostNamespace.set(hostname, holder);
-      paths.set(`${hostname}${route.spec.path ?? ""}`, route);
+      hostNamespace.set(claimed, holder);
+      paths.set(place, route);
       return {
         route,
         host,

@@ -1,6 +1,6 @@
 /** All hosts that the ingress serves, looked up by request. Rebuilt when a front changes; reads are map lookups. */
 import type { FrontConfig, HostConfig, WeightedBackend } from "../../config.ts";
-import { internalDomain } from "../../sibling-names.ts";
+import { canonicalHost, saidByPods } from "../../sibling-names.ts";
 import { compareRules, hostCandidates, matches, type RankedRule, type RequestHead } from "./match.ts";
 
 export type Scheme = "http" | "https";
@@ -30,11 +30,9 @@ interface HostEntry {
 export class RouteTable {
   readonly #hosts = new Map<string, HostEntry>();
   readonly #appsDomain: string;
-  readonly #internalDomain: string;
 
   constructor(fronts: Iterable<FrontConfig>, appsDomain: string) {
-    this.#appsDomain = `.${appsDomain}`;
-    this.#internalDomain = `.${internalDomain(appsDomain)}`;
+    this.#appsDomain = appsDomain;
     for (const front of fronts) for (const host of front.hosts) this.#add(front, host);
     for (const entry of this.#hosts.values()) {
       entry.rules.sort(compareRules);
@@ -52,12 +50,11 @@ export class RouteTable {
 
   /** Whether a host is said as pods say it. */
   saidByPods(hostname: string): boolean {
-    return hostname.endsWith(this.#internalDomain);
+    return saidByPods(hostname, this.#appsDomain);
   }
 
-  /** `X.apps.CLUSTER.travelops.internal` is the host that people know below `localhost`. */
   #canonical(hostname: string): string {
-    return this.saidByPods(hostname) ? hostname.slice(0, -this.#internalDomain.length) + this.#appsDomain : hostname;
+    return canonicalHost(hostname, this.#appsDomain);
   }
 
   /** Candidates, the most specific first. Names of our own apps domain never fall to a catch-all: a typo gets a 404 that helps. */
@@ -65,7 +62,7 @@ export class RouteTable {
     const hostname = this.#canonical(said);
     const found: HostEntry[] = [];
     for (const candidate of hostCandidates(hostname)) {
-      if (candidate === "*" && hostname.endsWith(this.#appsDomain)) continue;
+      if (candidate === "*" && hostname.endsWith(`.${this.#appsDomain}`)) continue;
       const entry = this.#hosts.get(candidate);
       if (entry !== undefined) found.push(entry);
     }
