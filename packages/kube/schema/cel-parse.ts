@@ -15,7 +15,10 @@ const PLAIN =
   /\/\/[^\n]*|[bB]?(?:"""(?:\\[^]|[^])*?"""|'''(?:\\[^]|[^])*?'''|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')/y;
 const RAW = /(?:[rR][bB]?|[bB][rR])(?:"""[^]*?"""|'''[^]*?'''|"[^"\n]*"|'[^'\n]*')/y;
 
+const STARTS: ReadonlySet<string> = new Set("/\"'bBrR");
+
 function skip(text: string, at: number): number {
+  if (!STARTS.has(text[at] ?? "")) return at;
   const before = text[at - 1] ?? "";
   for (const pattern of /\w/.test(before) ? [PLAIN] : [RAW, PLAIN]) {
     pattern.lastIndex = at;

@@ -2,6 +2,7 @@
 import type { FieldError } from "../api/field-error.ts";
 import { fieldInvalid } from "../api/field-error.ts";
 import { below, RuleCosts } from "./cel-cost-limits.ts";
+import type { EngineNode } from "./cel-evaluation.ts";
 import { childrenOf } from "./cel-check.ts";
 import { wordFaults } from "./cel-rule-words.ts";
 import { prepare, unknownField, usesBind } from "./cel-macros.ts";
@@ -9,7 +10,7 @@ import { literalFault } from "./cel-literals.ts";
 import { parseExpression } from "./cel-parse.ts";
 import { showFault, typedEnvironment, typeFault } from "./cel-types.ts";
 import { celName } from "./cel-values.ts";
-import { compile, firstLine, newEnvironment, text } from "./cel-rules.ts";
+import { compile, firstLine, instantiationFault, newEnvironment, text } from "./cel-rules.ts";
 import { isObject, own } from "./json-value.ts";
 import type { JsonObject } from "./json-value.ts";
 
@@ -129,19 +130,16 @@ function expressionFault(
     if (literal !== undefined) return compilation(showFault(expression, literal.position, literal.text));
     const type = String(checked.type);
     if (type !== result && type !== "dyn") return wrongResult;
-    const { program } = compile(expression, result);
-    return typeof program === "string" && program.startsWith(INSTANTIATION) ? program : undefined;
+    return instantiationFault(parsed.ast as unknown as EngineNode);
   }
   const fault = typeFault(firstLine(checked.error));
   if (fault !== undefined) return compilation(showFault(expression, positionOf(checked.error, expression), fault));
   // The engine is stricter here than Go's: what it takes with open types passes.
   const { program } = compile(expression, result);
   if (typeof program !== "string") return undefined;
-  if (program.startsWith(INSTANTIATION)) return program;
+  if (program.startsWith("program instantiation failed: ")) return program;
   return program.startsWith("cel expression must") ? wrongResult : compilation(showFault(expression, 0, program));
 }
-
-const INSTANTIATION = "program instantiation failed: ";
 
 /** Go marks the dot before a field, or the parenthesis of the `has` that asks for it. */
 function fieldPosition(expression: string, field: string): number {

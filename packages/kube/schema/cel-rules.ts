@@ -35,6 +35,24 @@ interface Rule {
   readonly optionalOldSelf: boolean;
 }
 
+const OPEN = new Map([
+  ["self", DYN],
+  ["oldSelf", DYN],
+]);
+
+/** What a constant part of an expression ends with, if that is an error. */
+export function instantiationFault(ast: EngineNode): string | undefined {
+  try {
+    planProgram(ast, engine().functions, OPEN);
+    return undefined;
+  } catch (error) {
+    return error instanceof ProgramFault ? told(error) : undefined;
+  }
+}
+
+const told = (error: unknown): string =>
+  `${error instanceof ProgramFault ? "program instantiation failed: " : ""}${firstLine(error)}`;
+
 /** A runnable expression, or what is wrong with it. */
 export function compile(
   expression: string,
@@ -56,8 +74,7 @@ export function compile(
       return { program: `cel expression must evaluate to a ${result}`, usesOldSelf };
     return { program, usesOldSelf };
   } catch (error) {
-    const instantiation = error instanceof ProgramFault ? "program instantiation failed: " : "";
-    return { program: `${instantiation}${firstLine(error)}`, usesOldSelf: false };
+    return { program: told(error), usesOldSelf: false };
   }
 }
 
