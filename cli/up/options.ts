@@ -27,6 +27,8 @@ export async function patternSource(options: UpOptions): Promise<ResolvedPattern
   const given = options.pattern;
   if (given !== undefined && isRemote(given)) return remotePattern(given, options.revision);
   const directory = path.resolve(given ?? path.join(ROOT, "pattern"));
+  if (!(await stat(directory).catch(() => undefined))?.isDirectory())
+    throw patternUnusable(given ?? directory, "there is no such directory");
   const found = await stat(path.join(directory, "apps")).catch(() => undefined);
   if (!found?.isDirectory())
     throw patternUnusable(given ?? directory, "it has no folder apps/ with the pattern's Applications");

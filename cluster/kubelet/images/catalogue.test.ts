@@ -130,10 +130,19 @@ describe("the catalogue", () => {
     });
   });
 
-  test("a wrong declaration is named", () => {
-    writeFileSync(join(dir, "bad.yaml"), "images:\n- reference: a\n  comand: [x]\n");
-    expect(() => catalogue({ userFile: join(dir, "bad.yaml") })).toThrow(
-      /bad\.yaml: images\[0\]: unknown field comand/,
-    );
+  test.each([
+    ["images:\n- reference: a\n  comand: [x]\n", "images[0]: unknown field comand"],
+    ["image:\n- reference: a\n", 'unknown field image (there is "images")'],
+    ["- reference: a\n", 'has to hold a map with the list "images"'],
+    ["images: {}\n", "images has to be a list"],
+  ])("a wrong declaration is named: %j", (text, why) => {
+    writeFileSync(join(dir, "bad.yaml"), text);
+    expect(() => catalogue({ userFile: join(dir, "bad.yaml") })).toThrow(why);
+    expect(() => catalogue({ userFile: join(dir, "bad.yaml") })).toThrow("bad.yaml");
+  });
+
+  test("an empty file declares nothing", () => {
+    writeFileSync(join(dir, "empty.yaml"), "# none yet\n");
+    expect(() => catalogue({ userFile: join(dir, "empty.yaml") })).not.toThrow();
   });
 });

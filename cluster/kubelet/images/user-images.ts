@@ -36,6 +36,10 @@ export function userImages(file: string, node: string): CatalogueEntry[] {
   } catch (error) {
     throw new ImageDeclarationError(`${file}: ${error instanceof Error ? error.message : String(error)}`);
   }
+  if (typeof document !== "object" || Array.isArray(document))
+    throw new ImageDeclarationError(`${file} has to hold a map with the list "images"`);
+  const unknown = Object.keys(document ?? {}).find((field) => field !== "images");
+  if (unknown !== undefined) throw new ImageDeclarationError(`${file}: unknown field ${unknown} (there is "images")`);
   const images = (document as { images?: unknown } | null)?.images ?? [];
   if (!Array.isArray(images)) throw new ImageDeclarationError(`${file}: images has to be a list`);
   return images.map((one: unknown, index) => userImage(one, `${file}: images[${index}]`, dirname(resolve(file)), node));
