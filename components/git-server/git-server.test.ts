@@ -87,6 +87,9 @@ describe("git-server", () => {
       /Authentication failed|401/,
     );
     expect((await fetch(`http://${base}/healthz`)).status).toBe(200);
+    expect((await fetch(`http://${base}/metrics`)).status).toBe(200);
+    const byIngress = { headers: { "x-forwarded-for": "127.0.0.1" } };
+    expect((await fetch(`http://${base}/metrics`, byIngress)).status).toBe(401);
   });
 
   it.each([

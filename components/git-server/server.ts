@@ -43,7 +43,9 @@ async function handle(
   const url = URL.parse(`http://git-server${request.url ?? "/"}`);
   if (url === null) return text(response, 400, "not a path\n");
   if (url.pathname === "/healthz") return text(response, 200, "ok\n");
-  if (url.pathname === "/metrics") return text(response, 200, renderMetrics(metrics));
+  const isMetrics = url.pathname === "/metrics";
+  // What came by an ingress is from outside the cluster.
+  if (isMetrics && request.headers["x-forwarded-for"] === undefined) return text(response, 200, renderMetrics(metrics));
   if (!(await options.check(request.headers.authorization))) {
     metrics.refused++;
     response.setHeader("www-authenticate", 'Basic realm="git-server", charset="UTF-8"');
@@ -51,6 +53,7 @@ async function handle(
       message: "credentials are needed: those of the Secret git-server-credentials",
     });
   }
+  if (isMetrics) return text(response, 200, renderMetrics(metrics));
   const git = GIT_PATH.exec(url.pathname);
   if (git !== null)
     return serveGit(
