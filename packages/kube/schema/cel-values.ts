@@ -78,7 +78,8 @@ function structValue(node: StructNode, struct: Readonly<JsonObject>): JsonObject
   const names = namesOf(node);
   for (const [name, value] of Object.entries(struct)) {
     const field = node.fields.get(name);
-    if (field === undefined || (value === null && field.node.nullable !== true)) continue;
+    // A field that is null is not there, even where it may be null.
+    if (field === undefined || value === null) continue;
     if (node.embedded === true && name === "metadata") out[name] = metadataValue(value);
     else set(out, names.get(name) ?? name, toCel(field.node, value));
   }
