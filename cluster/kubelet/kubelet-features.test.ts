@@ -1,3 +1,4 @@
+import { cpus } from "node:os";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Pod } from "@travelops/kube/api/types/index.ts";
 import { PODS } from "@travelops/kube/client/resources.ts";
@@ -89,6 +90,20 @@ for (const kind of ["namespaces", "bare"] as const) {
         message: expect.stringContaining("Node didn't have enough capacity: cpu, requested: 100000000"),
       });
       expect(first(pending)?.resources?.limits?.["cpu"]).toBe("200m");
+      expect((await lab.events("sized")).join("\n")).toContain("ResizeInfeasible: Pod resize Infeasible: {");
+      // What another pod has is free again when that one has ended.
+      const milli = cpus().length * 1000;
+      await lab.run("neighbour", { containers: [main(FOREVER, { resources: sized(`${milli - 300}m`, "64Mi") })] });
+      await lab.until("neighbour", running);
+      await resize("400m", "96Mi");
+      const waits = (pod: Pod) => pod.status?.conditions?.find((one) => one.type === "PodResizePending");
+      const deferred = await lab.until("sized", (pod) => waits(pod)?.reason === "Deferred");
+      expect(waits(deferred)?.message).toBe(
+        `Node didn't have enough resource: cpu, requested: 400, used: ${milli - 300}, capacity: ${milli}`,
+      );
+      await lab.remove("neighbour");
+      const given = await lab.until("sized", (pod) => waits(pod) === undefined);
+      expect(first(given)).toMatchObject({ allocatedResources: { cpu: "400m" } });
       await lab.remove("sized");
     }, 60_000);
 

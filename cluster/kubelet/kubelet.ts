@@ -17,6 +17,7 @@ import { NodeAddressPool } from "./node/address-pool.ts";
 import { nodeCapacity, type NodeSettings } from "./node/node-object.ts";
 import { registerNode, type Registration } from "./node/node-registration.ts";
 import type { KubeletContext, KubeletSources } from "./pod/kubelet-context.ts";
+import { PendingResizes } from "./pod/pending-resizes.ts";
 import { PodWorker } from "./pod/pod-worker.ts";
 import { POD_PIDS_LIMIT } from "./pod/resource-limits.ts";
 import type { Sandbox } from "./sandbox/sandbox.ts";
@@ -69,6 +70,7 @@ class NodeKubelet implements Kubelet {
   readonly #log: Logger;
   readonly #addresses: NodeAddressPool;
   readonly #workers = new Map<string, PodWorker>();
+  readonly #resizes: PendingResizes;
   readonly #stop = new AbortController();
   readonly #informer: Informer<Pod>;
   #ahead: number;
@@ -91,6 +93,7 @@ class NodeKubelet implements Kubelet {
       clock: this.#clock,
       log: this.#log,
     });
+    this.#resizes = new PendingResizes(() => this.#workers.values(), nodeCapacity(node.capacity));
     this.#context = {
       client,
       clock: this.#clock,
@@ -105,6 +108,9 @@ class NodeKubelet implements Kubelet {
       dns,
       newContainerId: options.newContainerId ?? (() => randomBytes(32).toString("hex")),
       podEnv: options.podEnv ?? {},
+      room: (uid) => this.#resizes.room(uid),
+      pendingResizes: this.#resizes.pending,
+      roomChanged: () => this.#resizes.retry(),
       podPidsLimit: options.podPidsLimit ?? POD_PIDS_LIMIT,
     };
   }
@@ -179,13 +185,20 @@ class NodeKubelet implements Kubelet {
     const known = this.#workers.get(uid);
     if (known !== undefined) {
       known.update(pod);
+      this.#resizes.retry();
       return;
     }
-    const worker = new PodWorker(this.#context, pod, this.#addresses, () => this.#workers.delete(uid));
+    const worker = new PodWorker(this.#context, pod, this.#addresses, () => this.#gone(uid));
     this.#workers.set(uid, worker);
     if (this.#evictions?.pressed === true && pod.status?.startTime === undefined)
       worker.evict("The node had condition: [DiskPressure]. ");
     worker.wake();
+  }
+
+  #gone(uid: string): void {
+    this.#workers.delete(uid);
+    this.#resizes.pending.delete(uid);
+    this.#resizes.retry();
   }
 
   /** Tokens and the like end at a time of the day: after a step of the clock every pod looks whether its own still hold. */

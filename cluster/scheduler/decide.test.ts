@@ -232,3 +232,19 @@ test("requests: sidecars add up, init containers peak, the pod's own statement w
   expect(podRequests(base).get("cpu")).toBe(2600);
   expect(podRequests(pod("q", { ...base.spec, resources: { requests: { cpu: "1" } } })).get("cpu")).toBe(1100);
 });
+
+test("a pod that is resized counts with the more of what it has and asks for, or what it has if it asks for too much", () => {
+  const containers = [{ name: "c", resources: { requests: { cpu: "4" } } }];
+  const sized = (allocated: string, reason?: string): number | undefined =>
+    podRequests({
+      ...pod("resized", { containers }),
+      status: {
+        containerStatuses: [{ name: "c", allocatedResources: { cpu: allocated } }],
+        conditions: reason === undefined ? [] : [{ type: "PodResizePending", status: "True", reason }],
+      } as unknown as Pod["status"],
+    }).get("cpu");
+  expect(sized("1")).toBe(4000);
+  expect(sized("6")).toBe(6000);
+  expect(sized("1", "Deferred")).toBe(4000);
+  expect(sized("1", "Infeasible")).toBe(1000);
+});

@@ -30,13 +30,49 @@ const requestsOf = (container: { resources?: ResourceRequirements }): Map<string
 
 const cache = new WeakMap<Pod, Amounts>();
 
+/** What the pod holds or is about to hold: as `specRequests`, but a container that is being resized counts with the more. */
+export function podRequests(pod: Pod): Amounts {
+  const known = cache.get(pod);
+  if (known !== undefined) return known;
+  const total = specRequests(heldPod(pod));
+  cache.set(pod, total);
+  return total;
+}
+
+/** Containers with what they have been given, where that is more than they ask for, or they cannot have that at all. */
+function heldPod(pod: Pod): Pod {
+  const statuses = [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])];
+  if (
+    statuses.every(({ allocatedResources, resources }) => allocatedResources === undefined && resources === undefined)
+  )
+    return pod;
+  const isInfeasible =
+    pod.status?.conditions?.some(({ type, reason }) => type === "PodResizePending" && reason === "Infeasible") === true;
+  const held = (container: Container): Container => {
+    const status = statuses.find(({ name }) => name === container.name);
+    if (status === undefined) return container;
+    const given = [status.allocatedResources, status.resources?.requests];
+    const requests = most([...(isInfeasible ? [] : [container.resources?.requests]), ...given]);
+    return { ...container, resources: { ...container.resources, requests } };
+  };
+  const { initContainers, containers } = pod.spec;
+  const inits = initContainers === undefined ? {} : { initContainers: initContainers.map(held) };
+  return { ...pod, spec: { ...pod.spec, ...inits, containers: containers.map(held) } };
+}
+
+function most(lists: readonly (Readonly<Record<string, string>> | undefined)[]): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const list of lists)
+    for (const [resource, text] of Object.entries(list ?? {}))
+      if (amount(resource, text) >= amount(resource, found[resource] ?? "0")) found[resource] = text;
+  return found;
+}
+
 /**
  * The most that the pod needs at any time: all containers and sidecars together, or an init container with the
  * sidecars started before it; what the pod as a whole states counts in their stead; plus its overhead.
  */
-export function podRequests(pod: Pod): Amounts {
-  const known = cache.get(pod);
-  if (known !== undefined) return known;
+export function specRequests(pod: Pod): Amounts {
   const total = new Map<string, number>();
   for (const container of pod.spec.containers) add(total, requestsOf(container));
   const sidecars = new Map<string, number>();
@@ -55,7 +91,6 @@ export function podRequests(pod: Pod): Amounts {
   raise(total, peak);
   for (const [resource, value] of amounts(pod.spec.resources?.requests)) total.set(resource, value);
   add(total, amounts(pod.spec.overhead));
-  cache.set(pod, total);
   return total;
 }
 

@@ -1,4 +1,5 @@
 /** Carries out a planned resize. */
+import { steadyNow } from "@travelops/kube/api/clock.ts";
 import type { Pod } from "@travelops/kube/api/types/index.ts";
 import type { ContainerRunner } from "./container-runner.ts";
 import { podLabel, type KubeletContext } from "./kubelet-context.ts";
@@ -15,18 +16,25 @@ export function applyResize(
   runner: ContainerRunner,
   say: Say,
 ): void {
-  const step = planResize(pod, allRecords(record), context.node.allocatable);
-  if (step.kind === "infeasible") {
-    if (record.pendingResize !== step.message)
-      say("Warning", "ResizeInfeasible", resizeMessage(pod, "Infeasible", step.message));
-    record.pendingResize = step.message;
+  const uid = pod.metadata.uid ?? "";
+  const step = planResize(pod, allRecords(record), context.room(uid));
+  if (step.kind === "pending") {
+    const { reason, message } = step;
+    const { generation } = pod.metadata;
+    const known = record.pendingResize;
+    if (known?.reason !== reason || known.generation !== generation)
+      say("Warning", `Resize${reason}`, resizeMessage(pod, reason, message));
+    record.pendingResize = { reason, message, generation, since: known?.since ?? steadyNow(context.clock) };
+    context.pendingResizes.add(uid);
     return;
   }
   record.pendingResize = undefined;
+  context.pendingResizes.delete(uid);
   if (step.kind === "none") return;
   say("Normal", "ResizeStarted", resizeMessage(pod, "started"));
   for (const change of step.changed) applyOne(context, pod, runner, change);
   say("Normal", "ResizeCompleted", resizeMessage(pod, "completed"));
+  context.roomChanged();
 }
 
 function applyOne(context: KubeletContext, pod: Pod, runner: ContainerRunner, change: ResizedContainer): void {

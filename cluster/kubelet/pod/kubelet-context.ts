@@ -17,6 +17,7 @@ import type { ImageCatalogue } from "../images/catalogue.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import type { HostPathRule } from "../volumes/host-path.ts";
 import type { NodeFacts } from "./field-ref.ts";
+import type { NodeRoom } from "./resize.ts";
 
 /** Objects that pods refer to; shared by the kubelets of a cluster. */
 export interface KubeletSources {
@@ -42,6 +43,12 @@ export interface KubeletContext {
   readonly dns: { readonly server: string; readonly domain: string };
   /** 64 hexadecimal digits. */
   readonly newContainerId: () => string;
+  /** What the node can give to a pod. */
+  readonly room: (uid: string) => NodeRoom;
+  /** Pods, by uid, whose new resources wait. */
+  readonly pendingResizes: Set<string>;
+  /** There may be room for one of those. */
+  readonly roomChanged: () => void;
   /** How many processes a pod may have. */
   readonly podPidsLimit: number;
   /** Added to every container's environment where the pod does not say otherwise. */

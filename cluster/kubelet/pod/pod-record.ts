@@ -2,6 +2,7 @@
 import type { Container, ContainerStatus, Pod, ResourceRequirements } from "@travelops/kube/api/types/index.ts";
 import type { SandboxContainer } from "../sandbox/sandbox.ts";
 import { findContainer } from "./kubelet-context.ts";
+import type { PendingResize } from "./resize.ts";
 import { shouldRestart } from "./restart-policy.ts";
 
 /** `init` runs to its end; `sidecar` is an init container that keeps running; `main`; `ephemeral` is for debugging. */
@@ -80,8 +81,8 @@ export interface PodRecord {
   sandboxReady: boolean;
   /** The pod has ended for good: why, as status.reason and status.message. */
   ended: { phase: "Failed" | "Succeeded" | undefined; reason?: string; message?: string } | undefined;
-  /** Why new resources cannot be given. */
-  pendingResize: string | undefined;
+  /** Why new resources cannot be given (yet). */
+  pendingResize: PendingResize | undefined;
 }
 
 const roleOf = (container: Container): ContainerRole => (isRestartable(container) ? "sidecar" : "init");

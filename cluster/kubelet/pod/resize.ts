@@ -2,21 +2,26 @@
  * Resources that were changed while a pod runs (`pods/resize`): limits are put in force where the container stands, or
  * with a new start where its resizePolicy asks for that; what the node cannot offer stays pending.
  */
-import {
-  addQuantity,
-  compareQuantity,
-  parseQuantity,
-  quantityMilli,
-  quantityValue,
-} from "@travelops/kube/api/quantity.ts";
+import { compareQuantity, parseQuantity } from "@travelops/kube/api/quantity.ts";
 import type { Condition } from "@travelops/kube";
 import type { Container, Pod, ResourceRequirements } from "@travelops/kube/api/types/index.ts";
+import { specRequests, type Amounts } from "../../scheduler/resources.ts";
 import type { ContainerRecord } from "./pod-record.ts";
+import { qosClass } from "./qos.ts";
+
+/** `Infeasible`: more than the whole node has. `Deferred`: more than other pods leave of it; tried again when they leave more. */
+export type PendingReason = "Infeasible" | "Deferred";
+
+export interface PendingResize {
+  readonly reason: PendingReason;
+  readonly message: string;
+  readonly generation: number | undefined;
+  readonly since: number;
+}
 
 export type ResizeStep =
   | { readonly kind: "none" }
-  /** More than the whole node has. */
-  | { readonly kind: "infeasible"; readonly message: string }
+  | { readonly kind: "pending"; readonly reason: PendingReason; readonly message: string }
   | { readonly kind: "change"; readonly changed: readonly ResizedContainer[] };
 
 export interface ResizedContainer {
@@ -25,12 +30,15 @@ export interface ResizedContainer {
   readonly restart: boolean;
 }
 
+/** What a node can give. */
+export interface NodeRoom {
+  readonly allocatable: Amounts;
+  /** What its other pods have been given. */
+  readonly used: () => Amounts;
+}
+
 /** What has to be done for a pod whose spec asks for other resources than its running containers have. Pure. */
-export function planResize(
-  pod: Pod,
-  records: readonly ContainerRecord[],
-  allocatable: Readonly<Record<string, string>>,
-): ResizeStep {
+export function planResize(pod: Pod, records: readonly ContainerRecord[], room: NodeRoom): ResizeStep {
   const changed: ResizedContainer[] = [];
   for (const container of [...(pod.spec.initContainers ?? []), ...pod.spec.containers]) {
     const record = records.find((one) => one.name === container.name);
@@ -40,8 +48,27 @@ export function planResize(
     changed.push({ record, resources, restart: needsRestart(container, record.resources, resources) });
   }
   if (changed.length === 0) return { kind: "none" };
-  const message = tooMuch(pod, allocatable);
-  return message === undefined ? { kind: "change", changed } : { kind: "infeasible", message };
+  return tooMuch(specRequests(pod), room) ?? { kind: "change", changed };
+}
+
+/** The pod as it has been given resources, whatever it asks for by now. */
+export function allocatedPod(pod: Pod, records: readonly ContainerRecord[]): Pod {
+  const allocated = (container: Container): Container => {
+    const record = records.find((one) => one.name === container.name);
+    return record?.state.kind === "running" && record.resources !== undefined
+      ? { ...container, resources: record.resources }
+      : container;
+  };
+  const { initContainers, containers } = pod.spec;
+  const inits = initContainers === undefined ? {} : { initContainers: initContainers.map(allocated) };
+  return { ...pod, spec: { ...pod.spec, ...inits, containers: containers.map(allocated) } };
+}
+
+/** Whose turn it is first when there is room again; as upstream's. */
+export function byResizeRank(a: { pod: Pod; since: number }, b: { pod: Pod; since: number }): number {
+  const priority = (b.pod.spec.priority ?? 0) - (a.pod.spec.priority ?? 0);
+  const quality = Number(qosClass(b.pod) === "Guaranteed") - Number(qosClass(a.pod) === "Guaranteed");
+  return priority || quality || a.since - b.since;
 }
 
 const NAMES = ["cpu", "memory"] as const;
@@ -66,18 +93,23 @@ function needsRestart(container: Container, before: ResourceRequirements, after:
   );
 }
 
-function tooMuch(pod: Pod, allocatable: Readonly<Record<string, string>>): string | undefined {
-  const total = (name: string) =>
-    pod.spec.containers
-      .map(({ resources }) => parseQuantity(resources?.requests?.[name] ?? "0"))
-      .reduce(addQuantity, parseQuantity("0"));
-  const has = (name: string) => parseQuantity(allocatable[name] ?? "0");
-  const of = (name: string, value: bigint, most: bigint): string | undefined =>
-    value > most ? `Node didn't have enough capacity: ${name}, requested: ${value}, capacity: ${most}` : undefined;
-  return (
-    of("memory", quantityValue(total("memory")), quantityValue(has("memory"))) ??
-    of("cpu", quantityMilli(total("cpu")), quantityMilli(has("cpu")))
-  );
+function tooMuch(
+  asked: Amounts,
+  { allocatable, used }: NodeRoom,
+): Extract<ResizeStep, { kind: "pending" }> | undefined {
+  const of = (amounts: Amounts, name: string): number => amounts.get(name) ?? 0;
+  const over = (["memory", "cpu"] as const).find((name) => of(asked, name) > of(allocatable, name));
+  if (over !== undefined) {
+    const [requested, capacity] = [of(asked, over), of(allocatable, over)];
+    const message = `Node didn't have enough capacity: ${over}, requested: ${requested}, capacity: ${capacity}`;
+    return { kind: "pending", reason: "Infeasible", message };
+  }
+  const others = used();
+  const short = NAMES.find((name) => of(asked, name) > of(allocatable, name) - of(others, name));
+  if (short === undefined) return undefined;
+  const [requested, taken, capacity] = [of(asked, short), of(others, short), of(allocatable, short)];
+  const message = `Node didn't have enough resource: ${short}, requested: ${requested}, used: ${taken}, capacity: ${capacity}`;
+  return { kind: "pending", reason: "Deferred", message };
 }
 
 /** `Pod resize completed: {…}`, as upstream's events say it. */
@@ -92,10 +124,10 @@ export function resizeMessage(pod: Pod, what: string, error?: string): string {
   })}`;
 }
 
-/** The condition of a resize that cannot be; undefined takes it away. */
-export const pendingResize = (message: string): Omit<Condition, "lastTransitionTime"> => ({
+/** The condition of a resize that cannot be yet, or at all. */
+export const pendingResize = ({ reason, message }: PendingResize): Omit<Condition, "lastTransitionTime"> => ({
   type: "PodResizePending",
   status: "True",
-  reason: "Infeasible",
+  reason,
   message,
 });

@@ -26,7 +26,8 @@ function changedConditions(
   before: readonly Condition[] | undefined,
   after: readonly Condition[],
 ): Record<string, unknown>[] {
-  return after.flatMap((condition) => {
+  const gone = (before ?? []).filter(({ type }) => !after.some((one) => one.type === type));
+  const changed = after.flatMap((condition) => {
     const old = before?.find((one) => one.type === condition.type);
     if (old !== undefined && FIELDS.every((field) => old[field] === condition[field])) return [];
     const entry: Record<string, unknown> = { type: condition.type };
@@ -36,4 +37,5 @@ function changedConditions(
     }
     return [entry];
   });
+  return [...changed, ...gone.map(({ type }) => ({ $patch: "delete", type }))];
 }
