@@ -87,9 +87,13 @@ describe("git-server", () => {
       /Authentication failed|401/,
     );
     expect((await fetch(`http://${base}/healthz`)).status).toBe(200);
-    expect((await fetch(`http://${base}/metrics`)).status).toBe(200);
-    const byIngress = { headers: { "x-forwarded-for": "127.0.0.1" } };
-    expect((await fetch(`http://${base}/metrics`, byIngress)).status).toBe(401);
+    const metrics = async (headers: Record<string, string>): Promise<number> => {
+      const response = await fetch(`http://${base}/metrics`, { headers });
+      await response.arrayBuffer();
+      return response.status;
+    };
+    expect(await metrics({})).toBe(200);
+    expect(await metrics({ "x-forwarded-for": "127.0.0.1" })).toBe(401);
   });
 
   it.each([
