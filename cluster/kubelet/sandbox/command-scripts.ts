@@ -49,6 +49,16 @@ shift
 command -v "$1" >/dev/null || { printf 'exec: "%s": executable file not found in $PATH\\n' "$1" >&2; exit 127; }
 exec "$@"`;
 
+/**
+ * Where a container has one user, root cannot give files away, and tar as root (`kubectl cp`) would fail over the ids that
+ * stand in an archive: it is told not to try.
+ */
+export const forOneUser = (
+  argv: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> =>
+  argv[0] === "tar" ? { ...env, TAR_OPTIONS: `--no-same-owner ${env["TAR_OPTIONS"] ?? ""}`.trim() } : env;
+
 /** The environment for a shell, which would drop names that Kubernetes allows: those go as TRAVELOPS_ENV_1 to COUNT. */
 export function shellEnvironment(all: Readonly<Record<string, string>>): {
   env: Record<string, string>;

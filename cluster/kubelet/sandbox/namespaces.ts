@@ -8,7 +8,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { realHostTree, readMountTable, type HostTree, type MountTable } from "./host-tree.ts";
 import { writeFstab, writeRoot, type FstabLine } from "./container-root.ts";
-import { AS_ROOT_SCRIPT, ENTER_SCRIPT, shellEnvironment } from "./command-scripts.ts";
+import { AS_ROOT_SCRIPT, ENTER_SCRIPT, forOneUser, shellEnvironment } from "./command-scripts.ts";
 import { hostId, idMappers, IN_RANGE, pathWith, RANGE_OPTIONS, writePrograms } from "./id-ranges.ts";
 import { namespaceScripts, type NamespaceScripts } from "./namespace-scripts.ts";
 import { launchContainer, type WrappedCommand } from "./podhost-container.ts";
@@ -391,7 +391,7 @@ class NamespacesPod implements PodSandbox {
         ...[setpriv, "--pdeathsig", "KILL", ...(this.#isRange ? becoming(spec) : []), ...privileges(spec), sh, "-c"],
         ...[this.#sandbox.scripts.exec, "sh", spec.workingDir, ...argv],
       ],
-      env,
+      env: this.#isRange ? env : forOneUser(argv, env),
     };
   }
 }
