@@ -9,18 +9,16 @@ import {
   NODES,
   PODS,
   type ReconcileResult,
-  requirementsOf,
   runController,
   sourceOf,
   splitKey,
 } from "@travelops/kube";
 import type { ControllerContext } from "../context.ts";
 import { BY_CONTROLLER } from "../informers.ts";
-import { claimChildren } from "../shared/claim.ts";
 import { ownerKeys } from "../shared/owner-keys.ts";
 import { isNamespaceTerminating, PodControl, slowStart } from "../shared/pod-control.ts";
 import { availableIn, byAge, countWhere, isReady } from "../shared/pods.ts";
-import { hashOf, REVISION_HASH, type Revisions, syncRevisions, trimRevisions } from "../shared/revisions.ts";
+import { hashOf, REVISION_HASH, type Revisions, claimSet, trimRevisions } from "../shared/set-history.ts";
 import { podFromTemplate, podPrefix } from "../shared/template.ts";
 import { writeStatus } from "../shared/write.ts";
 import { daemonPlan, daemonPod, fitOf, nodeOf } from "./plan.ts";
@@ -90,15 +88,14 @@ class DaemonSetReconciler {
     if (set === undefined) return;
     const { client } = this.#context;
     const now = this.#context.clock.now();
-    await claimChildren({
+    const revisions = await claimSet({
       client,
       owner: set,
-      ownerResource: DAEMON_SETS,
-      children: this.#pods,
-      selector: requirementsOf(set.spec.selector),
+      resource: DAEMON_SETS,
+      pods: this.#pods,
+      revisions: this.#revisions,
     });
-    if (set.metadata.deletionTimestamp !== undefined) return;
-    const revisions = await syncRevisions(client, this.#revisions, set, DAEMON_SETS);
+    if (revisions === undefined) return;
     const hash = hashOf(revisions.update);
     const base = this.#base(set, hash);
     const isUpdated = (pod: Pod): boolean => pod.metadata.labels?.[REVISION_HASH] === hash;

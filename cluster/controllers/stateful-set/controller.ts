@@ -7,7 +7,6 @@ import {
   PERSISTENT_VOLUME_CLAIMS,
   PODS,
   type ReconcileResult,
-  requirementsOf,
   runController,
   sourceOf,
   splitKey,
@@ -15,11 +14,10 @@ import {
 } from "@travelops/kube";
 import type { ControllerContext } from "../context.ts";
 import { BY_CONTROLLER } from "../informers.ts";
-import { claimChildren } from "../shared/claim.ts";
 import { ownerKeys } from "../shared/owner-keys.ts";
 import { isNamespaceTerminating, messageOf } from "../shared/pod-control.ts";
 import { availableIn, countWhere, isFinished, isReady, isTerminating } from "../shared/pods.ts";
-import { REVISION_HASH, type Revisions, syncRevisions, templateOf, trimRevisions } from "../shared/revisions.ts";
+import { REVISION_HASH, type Revisions, claimSet, templateOf, trimRevisions } from "../shared/set-history.ts";
 import { created, deleteExactly, patched, writeStatus } from "../shared/write.ts";
 import { isRolling, isWanted, nextSteps, ordinalOf, replicasOf, type Step } from "./plan.ts";
 import { isLeftOver, wantedOwners } from "./claim-owners.ts";
@@ -93,16 +91,15 @@ class StatefulSetReconciler {
     if (set === undefined) return;
     const { client } = this.#context;
     const now = this.#context.clock.now();
-    await claimChildren({
+    const revisions = await claimSet({
       client,
       owner: set,
-      ownerResource: STATEFUL_SETS,
-      children: this.#pods,
-      selector: requirementsOf(set.spec.selector),
+      resource: STATEFUL_SETS,
+      pods: this.#pods,
+      revisions: this.#revisions,
       adoptable: (pod) => ordinalOf(set, pod) !== undefined,
     });
-    if (set.metadata.deletionTimestamp !== undefined) return;
-    const revisions = await syncRevisions(client, this.#revisions, set, STATEFUL_SETS);
+    if (revisions === undefined) return;
     const current = revisions.all.find((one) => one.metadata.name === set.status?.currentRevision) ?? revisions.update;
     await this.#handClaims(set);
     const steps = nextSteps({

@@ -1,7 +1,7 @@
 /** The pods and claims of a StatefulSet, by their ordinal. Pure. */
 import type { PersistentVolumeClaim, Pod, PodTemplateSpec, StatefulSet } from "@travelops/kube";
 import { controllerReference, STATEFUL_SETS } from "@travelops/kube";
-import { REVISION_HASH } from "../shared/revisions.ts";
+import { REVISION_HASH } from "../shared/set-history.ts";
 import { wantedOwners } from "./claim-owners.ts";
 import { podFromTemplate } from "../shared/template.ts";
 

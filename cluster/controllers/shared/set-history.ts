@@ -1,4 +1,4 @@
-/** The history of a template as ControllerRevisions: StatefulSets and DaemonSets keep theirs so. */
+/** What StatefulSets and DaemonSets share: the claim on their pods, and the history of their template as ControllerRevisions. */
 import type {
   ControllerRevision,
   Informer,
@@ -51,18 +51,38 @@ interface Owner extends KubeObject {
   status?: { collisionCount?: number };
 }
 
+export interface SetClaim<O extends Owner> {
+  readonly client: KubeClient;
+  readonly owner: O;
+  readonly resource: Resource<O>;
+  readonly pods: Informer<Pod>;
+  readonly revisions: Informer<ControllerRevision>;
+  readonly adoptable?: (pod: Pod) => boolean;
+}
+
 /**
- * Finds or makes the revision of the present template; an older one that is the same becomes the newest again. What an
- * owner of the same name has left behind (`delete --cascade=orphan`) is taken over.
+ * Claims a set's pods, then its history, also what an owner of the same name has left behind (`delete --cascade=orphan`);
+ * undefined for one that is being deleted.
  */
-export async function syncRevisions<O extends Owner>(
+export async function claimSet<O extends Owner>(claim: SetClaim<O>): Promise<Revisions | undefined> {
+  const { client, owner, resource, pods, revisions, adoptable } = claim;
+  const selector = requirementsOf(owner.spec.selector);
+  const more = adoptable === undefined ? {} : { adoptable };
+  await claimChildren({ client, owner, ownerResource: resource, children: pods, selector, ...more });
+  if (owner.metadata.deletionTimestamp !== undefined) return undefined;
+  await claimChildren({ client, owner, ownerResource: resource, children: revisions, selector });
+  return syncRevisions(client, revisions, owner, resource);
+}
+
+/**
+ * Finds or makes the revision of the present template; an older one that is the same becomes the newest again.
+ */
+async function syncRevisions<O extends Owner>(
   client: KubeClient,
   informer: Informer<ControllerRevision>,
   owner: O,
   resource: Resource<O>,
 ): Promise<Revisions> {
-  const selector = requirementsOf(owner.spec.selector);
-  await claimChildren({ client, owner, ownerResource: resource, children: informer, selector });
   const own = (): ControllerRevision[] =>
     informer.byIndex(BY_CONTROLLER, owner.metadata.uid ?? "").toSorted((a, b) => a.revision - b.revision);
   const all = own();
