@@ -88,9 +88,17 @@ describe.skipIf(!canUnshare())("ports of this machine", () => {
     const wanted = await hold(30_100);
     const url = new URL(await expose("moved", "TCP", 7000, wanted));
     expect(Number(url.port)).not.toBe(wanted);
-    const socket = net.connect(Number(url.port), "127.0.0.1");
-    expect(String((await once(socket, "data"))[0])).toMatch(/^pod\|/);
-    socket.destroy();
+    // Its port is told before its endpoints are known.
+    const said = async (): Promise<string> => {
+      const socket = net.connect(Number(url.port), "127.0.0.1");
+      const [data] = (await once(socket, "data")) as [Buffer];
+      socket.destroy();
+      return String(data);
+    };
+    await eventually(
+      () => said().catch(String),
+      (text) => text.startsWith("pod|"),
+    );
     const events = await eventually(
       () => api.client.list(EVENTS, { namespace: "shop" }),
       (list) => list.items.some((e) => e["reason"] === "PortInUse"),
