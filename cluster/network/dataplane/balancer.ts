@@ -16,7 +16,7 @@ export interface Client {
 }
 
 /** The ready endpoints that a client may get by where they run: of its node only, or the nearest that there are. */
-function eligible(service: ServiceConfig, ready: EndpointConfig[], { node, zone }: Client): EndpointConfig[] {
+export function eligible(service: ServiceConfig, ready: EndpointConfig[], { node, zone }: Client): EndpointConfig[] {
   if (service.local === true && node !== undefined) return ready.filter((e) => e.node === node);
   if (service.prefer === undefined || node === undefined) return ready;
   const here = service.prefer === "node" ? ready.filter((e) => e.node === node) : [];

@@ -8,6 +8,8 @@ import { ServiceTranslation, translatedPorts } from "./service-translation.ts";
 import { DataplaneState } from "./state.ts";
 
 const [A, B, CLIENT] = ["10.128.0.5", "10.128.0.6", "10.128.0.9"] as const;
+/** Pods of another node. */
+const [FAR, FAR_CLIENT] = ["10.128.1.5", "10.128.1.9"] as const;
 const WEB = "10.64.0.20";
 const STICKY = "10.64.0.21";
 const NEAR = "10.64.0.22";
@@ -23,6 +25,14 @@ describe.skipIf(!canUnshare())("Services between pods with networks of their own
       ips.map((ip) => endpoint(ip, 8000)),
       { affinitySeconds },
     );
+  const near = (...ips: string[]): ServiceConfig =>
+    service(
+      "shop/near",
+      NEAR,
+      80,
+      ips.map((ip) => endpoint(ip, 8000, { node: ip === FAR ? "node-2" : "node-1" })),
+      { local: true },
+    );
   const web = (...ips: string[]): ServiceConfig =>
     service(
       "shop/web",
@@ -33,18 +43,23 @@ describe.skipIf(!canUnshare())("Services between pods with networks of their own
   beforeAll(async () => {
     lab = await startLab({
       sandbox: "namespaces",
-      namespaces: [A, B, CLIENT],
+      namespaces: [A, B, CLIENT, FAR, FAR_CLIENT],
       snapshot: {
-        pods: Object.fromEntries([A, B, CLIENT].map((ip) => [ip, pod(ip, `shop/${ip}`)])),
+        pods: Object.fromEntries(
+          [A, B, CLIENT, FAR, FAR_CLIENT].map((ip) => [
+            ip,
+            { ...pod(ip, `shop/${ip}`), node: ip.startsWith("10.128.1") ? "node-2" : "node-1" },
+          ]),
+        ),
         services: {
           "shop/web": web(A, B),
           "shop/sticky": sticky(60, A, B),
-          "shop/near": service("shop/near", NEAR, 80, [endpoint(A, 8000, { node: "node-1" })], { local: true }),
+          "shop/near": near(A, FAR),
         },
       },
     });
-    for (const ip of [A, B, CLIENT]) inPod[ip] = await lab.inPod(ip);
-    for (const ip of [A, B]) await inPod[ip]?.({ do: "echo", ip, port: 8000, name: ip });
+    for (const ip of [A, B, CLIENT, FAR, FAR_CLIENT]) inPod[ip] = await lab.inPod(ip);
+    for (const ip of [A, B, FAR]) await inPod[ip]?.({ do: "echo", ip, port: 8000, name: ip });
   });
   afterAll(() => lab?.close());
 
@@ -125,8 +140,20 @@ describe.skipIf(!canUnshare())("Services between pods with networks of their own
     );
   });
 
-  it("that ask for the client's node are the dataplane's", async () => {
-    expect(await ask(CLIENT, NEAR)).toEqual([A, "10.128.0.1"]);
+  it("that ask for the client's node lead there, and nowhere where that has none", async () => {
+    const asked = async (from: string) => (await ask(from, NEAR)).join();
+    await eventually(
+      () => asked(CLIENT),
+      (seen) => seen === `${A},${CLIENT}`,
+    );
+    for (let n = 0; n < 4; n++) expect(await asked(FAR_CLIENT)).toBe(`${FAR},${FAR_CLIENT}`);
+    lab.apply({ services: { "shop/near": near(A, B) } });
+    await eventually(
+      () => asked(FAR_CLIENT),
+      (seen: unknown) => seen instanceof Error && seen.message === "ECONNRESET",
+    );
+    const seen = new Set([await asked(CLIENT), await asked(CLIENT)]);
+    expect(seen).toEqual(new Set([`${A},${CLIENT}`, `${B},${CLIENT}`]));
   });
 
   it("are told in one go where there are hundreds", async () => {
@@ -169,10 +196,27 @@ test.each<[string, Partial<ServiceConfig>, unknown[]]>([
   ["without an address", { clusterIPs: [] }, []],
   ["headless", { headless: true, clusterIPs: [] }, []],
   ["with affinity", { affinitySeconds: 1 }, [[WEB, 80, A]]],
-  ["of the client's node", { local: true }, []],
-  ["of what is near", { prefer: "zone" }, []],
+  ["of the client's node, with affinity", { affinitySeconds: 1, local: true }, []],
+  ["of what is near, with affinity", { affinitySeconds: 1, prefer: "zone" }, []],
 ])("a Service %s", (_name, extra, expected) => {
   expect(translated(service("a/a", WEB, 80, [endpoint(A, 8000), endpoint(B, 8000, { ready: false })], extra))).toEqual(
+    expected,
+  );
+});
+
+test.each<[Partial<ServiceConfig>, unknown]>([
+  [{ local: true }, { "10.128.0.0": [A], "10.128.1.0": [FAR] }],
+  [{ prefer: "node" }, { "10.128.0.0": [A], "10.128.1.0": [FAR] }],
+  [{ prefer: "zone" }, { "10.128.0.0": [A, FAR], "10.128.1.0": [A, FAR] }],
+])("what pods of each node get where what is near comes first: %j", (extra, expected) => {
+  const endpoints = [
+    endpoint(A, 8000, { node: "node-1", zone: "east" }),
+    endpoint(FAR, 8000, { node: "node-2", zone: "east" }),
+    // Nobody knows where it runs.
+    endpoint("10.128.2.5", 8000),
+  ];
+  const [port] = translatedPorts(state({}), service("a/a", WEB, 80, endpoints, extra));
+  expect(Object.fromEntries(port?.nodes?.map((n) => [n.network, n.endpoints.map((e) => e.ip)]) ?? [])).toEqual(
     expected,
   );
 });

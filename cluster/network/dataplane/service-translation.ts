@@ -2,18 +2,21 @@
  * Which Services the kernel serves by itself: those whose connections may go to any ready endpoint. The rest, and all of them
  * where the kernel cannot, are served by `service-proxy.ts`, which listens on every ClusterIP all the same.
  */
-import type { Delta, ServiceConfig } from "../config.ts";
+import type { Delta, EndpointConfig, ServiceConfig } from "../config.ts";
 import {
   addPort,
   changePort,
   noTranslation,
   removePort,
   translation,
+  type NodeShare,
+  type Place,
   type ServedPort,
   type TranslatedPort,
 } from "../netfilter/address-translation.ts";
 import { batch, errorsIn } from "../netfilter/netlink-message.ts";
 import type { NetlinkSocket } from "../netfilter/netlink-socket.ts";
+import { eligible, type Client } from "./balancer.ts";
 import type { DataplaneState } from "./state.ts";
 
 export interface ServiceTranslationOptions {
@@ -35,23 +38,40 @@ const PAUSE_MS = 10;
 /** Kernel buffers of sockets are small. */
 const MOST_BYTES = 128 * 1024;
 
-/** The ports of a Service that the kernel may share out: TCP, to pods, without regard to where who asks is. */
+/** The ports of a Service that the kernel may share out: TCP, all endpoints pods. */
 export function translatedPorts(state: DataplaneState, service: ServiceConfig | undefined): TranslatedPort[] {
   if (service === undefined || service.headless) return [];
-  if (service.local === true || service.prefer !== undefined) return [];
   const { affinitySeconds } = service;
+  const near = service.local === true || service.prefer !== undefined;
+  if (near && affinitySeconds !== undefined) return [];
   const isPod = (ip: string): boolean => state.podRange.contains(ip) && !state.isNodeAddress(ip);
   const ips = service.clusterIPs.filter((ip) => ip !== state.addresses.dns && ip !== state.addresses.api);
   return service.ports.flatMap(({ port, protocol, endpoints }) => {
     const ready = endpoints.filter((endpoint) => endpoint.ready);
     if (protocol !== "TCP" || ready.length === 0 || !ready.every(({ ip }) => isPod(ip))) return [];
-    const places = ready.map((e) => ({ ip: e.ip, port: e.port }));
-    return ips.map((ip) => ({
-      ...{ ip, port, endpoints: places },
+    const about = {
+      endpoints: ready.map(placeOf),
       ...(affinitySeconds === undefined ? {} : { affinitySeconds }),
-    }));
+      ...(near ? { nodes: sharesByNode(service, ready) } : {}),
+    };
+    return ips.map((ip) => ({ ip, port, ...about }));
   });
 }
+
+const placeOf = ({ ip, port }: EndpointConfig): Place => ({ ip, port });
+
+/** For each node that has endpoints, those that its pods are to get. Where there are none the dataplane decides. */
+function sharesByNode(service: ServiceConfig, ready: EndpointConfig[]): NodeShare[] {
+  const nodes = new Map<string, Client>();
+  for (const { ip, node, zone } of ready)
+    if (node !== undefined) nodes.set(networkOf(ip), { node, ...(zone === undefined ? {} : { zone }) });
+  return [...nodes].map(([network, client]) => ({
+    network,
+    endpoints: eligible(service, ready, client).map(placeOf),
+  }));
+}
+
+const networkOf = (podIP: string): string => `${podIP.slice(0, podIP.lastIndexOf("."))}.0`;
 
 export class ServiceTranslation {
   readonly #options: ServiceTranslationOptions;
@@ -117,7 +137,7 @@ export class ServiceTranslation {
     const gone: Buffer[][] = [];
     for (const port of translatedPorts(state, state.services.get(key))) {
       const place = `${port.ip}:${port.port}`;
-      const text = JSON.stringify(port.endpoints);
+      const text = JSON.stringify([port.endpoints, port.nodes]);
       const old = before.get(place);
       const keeps = old?.port.affinitySeconds === port.affinitySeconds;
       if (old?.text === text && keeps) {

@@ -37,8 +37,16 @@ export interface Place {
 /** A port of a ClusterIP, and the endpoints among which its connections are shared out. */
 export interface TranslatedPort extends Place {
   readonly endpoints: readonly Place[];
+  /** Only pods of one node are served, each with its own choice of the endpoints; the rest are left to the dataplane. */
+  readonly nodes?: readonly NodeShare[];
   /** For so long after its last connection a client gets the same endpoint. */
   readonly affinitySeconds?: number;
+}
+
+/** What pods of one node get: the first three bytes of their addresses are the node's. */
+export interface NodeShare {
+  readonly network: string;
+  readonly endpoints: readonly Place[];
 }
 
 /** A port that the kernel serves. `generation`: a number that no other port has or had. */
@@ -56,6 +64,7 @@ const [PREROUTING, DESTINATION_NAT_PRIORITY, VERDICT] = [0, -100, 0xffffff00];
 /** Two registers: an address, and a port in the first half of the other. */
 const PLACE_BYTES = 8;
 const ADDRESS_BYTES = 4;
+const NODE_MASK = [255, 255, 255, 0];
 const MOST_IN_MESSAGE = 500;
 const MOST_CLIENTS = 65_536;
 const [FIRST, SECOND] = [0, 1];
@@ -120,19 +129,22 @@ export function changePort(served: ServedPort, before: ServedPort): Buffer[] {
     ...port.endpoints.filter((e) => !then.has(chainOf(e))).flatMap((e) => newClients(port, e)),
     deleteRules(port),
     ...rulesOf(served),
-    ...dropSets(before.generation),
+    ...dropSets(before),
     ...before.port.endpoints.filter((e) => !now.has(chainOf(e))).flatMap((e) => dropClients(port, e)),
   ];
 }
 
 /** Leaves a port to the dataplane. */
-export const removePort = ({ port, generation }: ServedPort): Buffer[] => [
-  change("deleteElements", text(1, TABLE), text(2, PORTS), nested(3, nested(1, portElement(port)))),
-  deleteRules(port),
-  ...dropSets(generation),
-  ...port.endpoints.flatMap((endpoint) => dropClients(port, endpoint)),
-  change("deleteChain", text(1, TABLE), text(3, chainOf(port))),
-];
+export function removePort(served: ServedPort): Buffer[] {
+  const { port } = served;
+  return [
+    change("deleteElements", text(1, TABLE), text(2, PORTS), nested(3, nested(1, portElement(port)))),
+    deleteRules(port),
+    ...dropSets(served),
+    ...port.endpoints.flatMap((endpoint) => dropClients(port, endpoint)),
+    change("deleteChain", text(1, TABLE), text(3, chainOf(port))),
+  ];
+}
 
 /**
  * A pod that is an endpoint itself is left to the dataplane: sent back to where it came from, its packets would have its own
@@ -142,11 +154,20 @@ function rulesOf({ port, generation }: ServedPort): Buffer[] {
   const chain = chainOf(port);
   const source = load(FIRST, NETWORK, 12, 4);
   const own = rule(chain, source, isIn(ownOf(generation), FIRST), verdict(ACCEPT));
+  if (port.affinitySeconds === undefined)
+    return [
+      own,
+      ...sharesOf(port).map(({ network, endpoints }, n) =>
+        rule(
+          chain,
+          ...(network === undefined
+            ? []
+            : [source, mask(FIRST, NODE_MASK), compare(FIRST, "equal", addressOf(network))]),
+          ...[takeTurn(FIRST, endpoints.length), readMap(turnsOf(generation, n), FIRST, FIRST), sendTo(FIRST, SECOND)],
+        ),
+      ),
+    ];
   const count = port.endpoints.length;
-  if (port.affinitySeconds === undefined) {
-    const turn = [takeTurn(FIRST, count), readMap(turnsOf(generation), FIRST, FIRST), sendTo(FIRST, SECOND)];
-    return [own, rule(chain, ...turn)];
-  }
   const send = (endpoint: Place): Buffer[] => {
     const clients = clientsOf(port, endpoint);
     return [source, remember(clients, FIRST), loadBytes(FIRST, bytesOf(endpoint)), sendTo(FIRST, SECOND)];
@@ -162,7 +183,17 @@ function rulesOf({ port, generation }: ServedPort): Buffer[] {
 }
 
 const ownOf = (generation: number): string => `own${generation}`;
-const turnsOf = (generation: number): string => `turns${generation}`;
+const turnsOf = (generation: number, share: number): string => `turns${generation}.${share}`;
+const addressOf = (ip: string): number[] => [...bytesOf({ ip, port: 0 }).subarray(0, ADDRESS_BYTES)];
+
+/** Who takes turns with which endpoints; with affinity nobody does. */
+function sharesOf(
+  port: TranslatedPort,
+): readonly { readonly network?: string; readonly endpoints: readonly Place[] }[] {
+  if (port.affinitySeconds !== undefined) return [];
+  return port.nodes ?? [port];
+}
+
 /** The clients that an endpoint keeps. */
 const clientsOf = (port: Place, endpoint: Place): string => `${chainOf(port)}>${chainOf(endpoint)}`;
 
@@ -173,13 +204,15 @@ function newSets({ port, generation }: ServedPort): Buffer[] {
     newSet(ownOf(generation), 0, ADDRESS_BYTES),
     ...elements(
       ownOf(generation),
-      addresses.map((ip) => value(1, bytesOf({ ip, port: 0 }).subarray(0, ADDRESS_BYTES))),
+      addresses.map((ip) => value(1, addressOf(ip))),
     ),
-    newSet(turnsOf(generation), MAP, 4, number(6, 0), number(7, PLACE_BYTES)),
-    ...elements(
-      turnsOf(generation),
-      port.endpoints.map((endpoint, n) => Buffer.concat([value(1, hostNumber(n)), value(2, bytesOf(endpoint))])),
-    ),
+    ...sharesOf(port).flatMap(({ endpoints }, share) => [
+      newSet(turnsOf(generation, share), MAP, 4, number(6, 0), number(7, PLACE_BYTES)),
+      ...elements(
+        turnsOf(generation, share),
+        endpoints.map((endpoint, n) => Buffer.concat([value(1, hostNumber(n)), value(2, bytesOf(endpoint))])),
+      ),
+    ]),
   ];
 }
 
@@ -199,7 +232,8 @@ const portElement = (port: Place): Buffer => Buffer.concat([value(1, bytesOf(por
 const deleteRules = (port: Place): Buffer => change("deleteRule", text(1, TABLE), text(2, chainOf(port)));
 
 const dropSet = (name: string): Buffer => change("deleteSet", text(1, TABLE), text(2, name));
-const dropSets = (generation: number): Buffer[] => [ownOf(generation), turnsOf(generation)].map(dropSet);
+const dropSets = ({ port, generation }: ServedPort): Buffer[] =>
+  [ownOf(generation), ...sharesOf(port).map((_, share) => turnsOf(generation, share))].map(dropSet);
 
 const newSet = (name: string, flags: number, keyBytes: number, ...more: readonly Buffer[]): Buffer =>
   change(

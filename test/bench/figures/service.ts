@@ -11,7 +11,7 @@ import { median, spread } from "../statistics.ts";
 const POD = { host: "10.128.0.5", http: 8000, echo: 8001 };
 const CLIENT_POD = "10.128.0.6";
 const SERVICE = { host: "10.64.0.9", http: 80, echo: 81 };
-/** One with internalTrafficPolicy Local, which the kernel does not serve by itself. */
+/** One with session affinity on the client's node, which the kernel does not serve by itself. */
 const NEAR = { host: "10.64.0.11", http: 80 };
 const IDLE_CONNECTIONS = 1_000;
 const CLIENT = path.join(import.meta.dirname, "../../../cluster/network/testing/bench-client.ts");
@@ -37,6 +37,7 @@ export const serviceCost: OwnFigure = {
           "a/a": service("a/a", SERVICE.host, SERVICE.http, [], { ports }),
           "a/near": service("a/near", NEAR.host, NEAR.http, [endpoint(POD.host, POD.http, { node: "node-1" })], {
             local: true,
+            affinitySeconds: 60,
           }),
         },
       },
@@ -106,7 +107,7 @@ async function throughDataplane(client: Client, context: BenchContext): Promise<
   for (const connections of [1, 16])
     measured.push({
       id: `service-dataplane-${connections}`,
-      what: `the same of a Service with internalTrafficPolicy Local, ${kept(connections)}`,
+      what: `the same where a process relays (affinity on the client's node), ${kept(connections)}`,
       unit: "%",
       value: spread(await sharesOf(client, context, connections, NEAR)),
     });
