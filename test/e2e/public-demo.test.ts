@@ -101,12 +101,14 @@ test("chaos is felt, and ends", async () => {
   const agency = "-n=travel-agency";
   await pattern.kubectl(agency, "set", "env", "deployment/flights-v1", "CHAOS_MONKEY=true", "CHAOS_MONKEY_SLEEP=1500");
   await pattern.kubectl(agency, "rollout", "status", "deployment/flights-v1", "--timeout=30s");
-  const slow = await get("http://flights.travel-agency:8000/flights/Paris");
+  // The demo's pods have no readiness probe: they are ready before they listen.
+  const flights = () => until("flights listens", () => get("http://flights.travel-agency:8000/flights/Paris"));
+  const slow = await flights();
   expect(slow.status).toBe(200);
   expect(slow.ms).toBeGreaterThan(1500);
   await pattern.kubectl(agency, "set", "env", "deployment/flights-v1", "CHAOS_MONKEY-", "CHAOS_MONKEY_SLEEP-");
   await pattern.kubectl(agency, "rollout", "status", "deployment/flights-v1", "--timeout=30s");
-  const quick = await get("http://flights.travel-agency:8000/flights/Paris");
+  const quick = await flights();
   expect(quick.status).toBe(200);
   expect(quick.ms).toBeLessThan(1500);
 });
