@@ -36,6 +36,17 @@ describe("a list's body", () => {
     }
   });
 
+  it("parses no item that begins as most do", () => {
+    const unparsed = {
+      bytes: Buffer.from('{"apiVersion":"v1","kind":"Pod","metadata":{}}'),
+      get object(): unknown {
+        throw new Error("it was parsed");
+      },
+    };
+    const body = listBody({ kind: "PodList" }, [unparsed], { apiVersion: "v1", kind: "Pod" });
+    expect(body.whole().toString()).toBe('{"kind":"PodList","items":[{"metadata":{}}]}');
+  });
+
   it("comes in pieces when it is large", () => {
     const body = listBody(
       { kind: "PodList" },

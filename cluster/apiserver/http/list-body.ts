@@ -59,10 +59,12 @@ function bare(items: readonly Encoded[], { apiVersion, kind }: ItemType): Buffer
     { apiVersion, kind },
     { kind, apiVersion },
   ].map((type) => Buffer.from(`${JSON.stringify(type).slice(0, -1)},`));
-  return items.map(({ object, bytes }) => {
+  return items.map((item) => {
+    const { bytes } = item;
     const start = usual.find((each) => bytes.compare(each, 0, each.length, 0, each.length) === 0);
+    // To ask for the object is to parse it: only where it has to be.
     return start === undefined
-      ? Buffer.from(JSON.stringify(withoutType(object)).slice(1))
+      ? Buffer.from(JSON.stringify(withoutType(item.object)).slice(1))
       : bytes.subarray(start.length);
   });
 }
