@@ -100,6 +100,8 @@ async function checkNoState(dir: DataDir, name: string): Promise<void> {
 async function launch(start: ClusterStart, settings: ClusterSettings): Promise<ClusterProcess> {
   const { context, dir, name } = start;
   const { promise: started, resolve } = Promise.withResolvers<ClusterProcess>();
+  // It may fail (Ctrl-C) while run.json is still being written, before anybody waits for it.
+  started.catch(() => undefined);
   // Launched and told as one step: a process that nobody knows of could not be stopped.
   const state = await changeRunState(dir, async (run) => {
     mayStart(dir, run, name);
