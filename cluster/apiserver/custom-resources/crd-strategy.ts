@@ -9,7 +9,7 @@ import {
 } from "@travelops/kube";
 import { CLEANUP_FINALIZER, setCondition } from "./crd-conditions.ts";
 import { isDns1035Label, isDns1123Subdomain } from "@travelops/kube/api/names";
-import { checkRules } from "@travelops/kube/schema/cel-check";
+import { checkRules } from "@travelops/kube/schema/cel/check";
 import { equalJson } from "@travelops/kube/schema/json-value";
 import { checkStructural } from "@travelops/kube/schema/structural";
 import { array, read, record, text } from "../registry/printers/printer.ts";

@@ -1,6 +1,6 @@
 import { globSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { checkRules } from "@travelops/kube/schema/cel-check";
+import { checkRules } from "@travelops/kube/schema/cel/check";
 import { checkStructural } from "@travelops/kube/schema/structural";
 import { expect, it } from "vitest";
 import { isShipped, SHIPPED_SCHEMAS, schemaDigest } from "./shipped-schemas.ts";

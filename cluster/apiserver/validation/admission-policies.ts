@@ -8,7 +8,7 @@ import {
   fieldTooMany,
   type KubeObject,
 } from "@travelops/kube";
-import type * as Cel from "@travelops/kube/schema/cel-admission";
+import type * as Cel from "@travelops/kube/schema/cel/admission";
 import {
   checkText,
   dns1035Label,
@@ -30,7 +30,7 @@ let engine: typeof Cel | undefined;
 
 /** Read with the first policy: the engine of expressions is large. */
 const cel = (): typeof Cel =>
-  (engine ??= createRequire(import.meta.url)("@travelops/kube/schema/cel-admission") as typeof Cel);
+  (engine ??= createRequire(import.meta.url)("@travelops/kube/schema/cel/admission") as typeof Cel);
 
 export function checkMatchResources(match: Fields | undefined, path: string, errors: Errors): void {
   if (match === undefined) return;

@@ -1,6 +1,6 @@
 /** What in a policy's expressions cannot be for the kinds it matches, as kube-controller-manager warns of it. Pure. */
-import { AdmissionCompiler } from "@travelops/kube/schema/cel-admission";
-import { NodeTypes } from "@travelops/kube/schema/cel-node-types";
+import { AdmissionCompiler } from "@travelops/kube/schema/cel/admission";
+import { NodeTypes } from "@travelops/kube/schema/cel/node-types";
 import type { StructNode } from "@travelops/kube/schema/node";
 
 export interface ExpressionWarning {

@@ -5,12 +5,12 @@
 import { createRequire } from "node:module";
 import type { FieldError } from "../api/field-error.ts";
 import { fieldInvalid } from "../api/field-error.ts";
-import type * as Rules from "./cel-rules.ts";
+import type * as Rules from "./cel/rules.ts";
 import { equalJson } from "./json-value.ts";
 import type { SchemaNode } from "./node.ts";
 
 let loaded: typeof Rules | undefined;
-const rules = (): typeof Rules => (loaded ??= createRequire(import.meta.url)("./cel-rules.ts") as typeof Rules);
+const rules = (): typeof Rules => (loaded ??= createRequire(import.meta.url)("./cel/rules.ts") as typeof Rules);
 
 const ruled = new WeakMap<SchemaNode, boolean>();
 

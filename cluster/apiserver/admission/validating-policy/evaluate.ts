@@ -13,8 +13,8 @@ import {
   type Outcome,
   POLICY_BUDGET,
   variableValue,
-} from "@travelops/kube/schema/cel-admission";
-import { type CelAuthorize, CelAuthorizer } from "@travelops/kube/schema/cel-authorizer";
+} from "@travelops/kube/schema/cel/admission";
+import { type CelAuthorize, CelAuthorizer } from "@travelops/kube/schema/cel/authorizer";
 import type { PolicySpec, Validation } from "./policy.ts";
 
 /** Something held against a request; `reason` is empty where it is not of the policy's own choosing. */

@@ -7,8 +7,8 @@ import {
   evaluate,
   newBudget,
   OutOfBudget,
-} from "@travelops/kube/schema/cel-admission";
-import { CelAuthorizer } from "@travelops/kube/schema/cel-authorizer";
+} from "@travelops/kube/schema/cel/admission";
+import { CelAuthorizer } from "@travelops/kube/schema/cel/authorizer";
 import type { ServerCore } from "../../server-options.ts";
 import { admissionRequest, type ReviewSubject } from "./review.ts";
 import type { Webhook } from "./webhook.ts";
