@@ -1,11 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { validateRules } from "./cel.ts";
+import { integer, PROPERTIES, rule, SPEC, string } from "./testdata/cel-sample.ts";
 import { fromStructuralSchema } from "./structural.ts";
 import { validateSchema } from "./validate.ts";
 
-const rule = (text: string, more: object = {}): object => ({ "x-kubernetes-validations": [{ rule: text, ...more }] });
-const string = { type: "string" };
-const integer = { type: "integer" };
 const keyed = { type: "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"] };
 
 /** The faults of `spec` under a schema, as kube-apiserver 1.35 tells them. */
@@ -17,31 +15,6 @@ function faults(properties: object, spec: object, old?: object, more: object = {
     ({ reason, field, message }) => `${reason} ${field}: ${message}`,
   );
 }
-
-const PROPERTIES = {
-  a: integer,
-  b: integer,
-  s: string,
-  t: string,
-  l: { type: "array", items: integer },
-  m: { type: "object", additionalProperties: string },
-  d: { type: "string", format: "duration" },
-  ts: { type: "string", format: "date-time" },
-  n: { type: "number" },
-  o: { type: "object", properties: { "x-y": integer, in: integer } },
-};
-const SPEC = {
-  a: 1,
-  b: 2,
-  s: "hello",
-  t: "10.0.0.1",
-  l: [1, 2, 3],
-  m: { k: "v" },
-  d: "1h",
-  ts: "2020-01-01T00:00:00Z",
-  n: 1.5,
-  o: { "x-y": 2, in: 3 },
-};
 
 describe("expressions", () => {
   test.each([

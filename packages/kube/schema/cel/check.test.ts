@@ -4,35 +4,7 @@ import { checkRules } from "./check.ts";
 import { validateRules } from "../cel.ts";
 import type { SchemaNode } from "../node.ts";
 import { fromStructuralSchema } from "../structural.ts";
-
-const rule = (text: string, more: object = {}): object => ({ "x-kubernetes-validations": [{ rule: text, ...more }] });
-const string = { type: "string" };
-const integer = { type: "integer" };
-
-const PROPERTIES = {
-  a: integer,
-  b: integer,
-  s: string,
-  t: string,
-  l: { type: "array", items: integer },
-  m: { type: "object", additionalProperties: string },
-  d: { type: "string", format: "duration" },
-  ts: { type: "string", format: "date-time" },
-  n: { type: "number" },
-  o: { type: "object", properties: { "x-y": integer, in: integer } },
-};
-const SPEC = {
-  a: 1,
-  b: 2,
-  s: "hello",
-  t: "10.0.0.1",
-  l: [1, 2, 3],
-  m: { k: "v" },
-  d: "1h",
-  ts: "2020-01-01T00:00:00Z",
-  n: 1.5,
-  o: { "x-y": 2, in: 3 },
-};
+import { PROPERTIES, rule, SPEC } from "../testdata/cel-sample.ts";
 
 describe("what a rule of a CRD may cost", () => {
   const text = (maxLength?: number): object => ({ type: "string", ...(maxLength === undefined ? {} : { maxLength }) });
