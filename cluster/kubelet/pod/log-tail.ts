@@ -1,5 +1,5 @@
 /** The end of a container's log without its stamps, for termination messages. */
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { endOfFile } from "./file-end.ts";
 
 /** With its stamp. */
 const LONGEST_LINE = 17 * 1024;
@@ -8,27 +8,13 @@ const AFTER_NEWLINE = /(?<=\n)/;
 
 /** At most `lines` lines and `bytes` bytes. */
 export function tailLines(file: string, lines: number, bytes: number): string {
-  let fd: number;
-  try {
-    fd = openSync(file, "r");
-  } catch {
-    return "";
-  }
-  try {
-    const size = fstatSync(fd).size;
-    // Stamps and stream names come on top of the text, and the first line found is mostly a part of one.
-    const length = Math.min(size, bytes * 3 + LONGEST_LINE);
-    const buffer = Buffer.alloc(length);
-    readSync(fd, buffer, 0, length, size - length);
-    const found = buffer
-      .toString("utf8")
-      .split("\n")
-      .map((line) => LINE.exec(line)?.groups)
-      // A part (P) ends no line.
-      .map((line) => `${line?.["text"] ?? ""}${line?.["tag"] === "F" ? "\n" : ""}`);
-    const text = Buffer.from(found.join("").split(AFTER_NEWLINE).slice(-lines).join(""));
-    return text.toString("utf8", Math.max(0, text.length - bytes));
-  } finally {
-    closeSync(fd);
-  }
+  // Stamps and stream names come on top of the text, and the first line found is mostly a part of one.
+  const found = endOfFile(file, bytes * 3 + LONGEST_LINE)
+    .toString("utf8")
+    .split("\n")
+    .map((line) => LINE.exec(line)?.groups)
+    // A part (P) ends no line.
+    .map((line) => `${line?.["text"] ?? ""}${line?.["tag"] === "F" ? "\n" : ""}`);
+  const text = Buffer.from(found.join("").split(AFTER_NEWLINE).slice(-lines).join(""));
+  return text.toString("utf8", Math.max(0, text.length - bytes));
 }

@@ -1,8 +1,9 @@
 /** The file by which a container says why it ended: where it is, and what is made of it. */
-import { chmodSync, closeSync, fstatSync, openSync, readSync, writeFileSync } from "node:fs";
+import { chmodSync, writeFileSync } from "node:fs";
 import { join, posix } from "node:path";
 import type { Container } from "@travelops/kube/api/types/index.ts";
 import type { Mount } from "../sandbox/sandbox.ts";
+import { endOfFile } from "./file-end.ts";
 import { tailLines } from "./log-tail.ts";
 
 const MOST_BYTES = 4096;
@@ -36,26 +37,9 @@ export function terminationMessage(
   exitCode: number,
   files: { readonly message: string; readonly log: string },
 ): string {
-  const text = endOf(files.message, MOST_BYTES);
+  const text = endOfFile(files.message, MOST_BYTES).toString("utf8");
   if (text !== "" || container.terminationMessagePolicy !== "FallbackToLogsOnError" || exitCode === 0) return text;
   return tailLines(files.log, MOST_LOG_LINES, MOST_LOG_BYTES);
-}
-
-function endOf(file: string, bytes: number): string {
-  let fd: number;
-  try {
-    fd = openSync(file, "r");
-  } catch {
-    // None was wanted, or the pod's directory has just gone.
-    return "";
-  }
-  try {
-    const { size } = fstatSync(fd);
-    const buffer = Buffer.alloc(Math.min(size, bytes));
-    return buffer.toString("utf8", 0, readSync(fd, buffer, 0, buffer.length, size - buffer.length));
-  } finally {
-    closeSync(fd);
-  }
 }
 
 /** A message as the pod's status shows it: each of its containers has the same share of what a pod may say. */
