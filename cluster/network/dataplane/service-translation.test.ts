@@ -228,6 +228,21 @@ test.each([
   expect(translated(service("a/a", WEB, 80, [endpoint(A, 8000), endpoint(ip, 8000)]))).toEqual([]);
 });
 
+test.each<[number, Partial<ServiceConfig>, number]>([
+  [1_000, {}, 1],
+  [1_001, {}, 0],
+  [100, { affinitySeconds: 60 }, 1],
+  [101, { affinitySeconds: 60 }, 0],
+  [500, { prefer: "zone" }, 1],
+  [501, { prefer: "zone" }, 0],
+])("a Service of %i endpoints is told only where it fits", (count, extra, ports) => {
+  const zone = "east";
+  const endpoints = Array.from({ length: count }, (_, n) =>
+    endpoint(`10.128.${n % 2}.${2 + (n % 250)}`, 1_024 + n, { node: `node-${n % 2}`, zone }),
+  );
+  expect(translatedPorts(state({}), service("a/a", WEB, 80, endpoints, extra))).toHaveLength(ports);
+});
+
 test("cluster DNS and the API are the dataplane's; UDP is", () => {
   expect(translated(service("a/a", "10.64.0.10", 53, [endpoint(A, 8000)]))).toEqual([]);
   expect(translated(service("a/a", "10.64.0.1", 443, [endpoint(A, 8000)]))).toEqual([]);

@@ -37,6 +37,9 @@ interface Standing extends ServedPort {
 const PAUSE_MS = 10;
 /** Kernel buffers of sockets are small. */
 const MOST_BYTES = 128 * 1024;
+/** What one port may have told of it, to fit: endpoints, of all nodes together; with affinity each has rules of its own. */
+const MOST_ENDPOINTS = 1_000;
+const MOST_WITH_AFFINITY = 100;
 
 /** The ports of a Service that the kernel may share out: TCP, all endpoints pods. */
 export function translatedPorts(state: DataplaneState, service: ServiceConfig | undefined): TranslatedPort[] {
@@ -54,8 +57,15 @@ export function translatedPorts(state: DataplaneState, service: ServiceConfig | 
       ...(affinitySeconds === undefined ? {} : { affinitySeconds }),
       ...(near ? { nodes: sharesByNode(service, ready) } : {}),
     };
-    return ips.map((ip) => ({ ip, port, ...about }));
+    return fits(about) ? ips.map((ip) => ({ ip, port, ...about })) : [];
   });
+}
+
+/** One port that the kernel has no room for must not cost all others theirs. */
+function fits({ endpoints, nodes, affinitySeconds }: Omit<TranslatedPort, "ip" | "port">): boolean {
+  if (affinitySeconds !== undefined) return endpoints.length <= MOST_WITH_AFFINITY;
+  const told = nodes?.reduce((sum, node) => sum + node.endpoints.length, 0) ?? endpoints.length;
+  return Math.max(told, endpoints.length) <= MOST_ENDPOINTS;
 }
 
 const placeOf = ({ ip, port }: EndpointConfig): Place => ({ ip, port });
