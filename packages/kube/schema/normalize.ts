@@ -9,7 +9,7 @@ import type { Field, ListNode, MapNode, ScalarNode, SchemaNode, StructNode } fro
 import { canonicalTime } from "./time-text.ts";
 
 /** What an element of a list or a value of a map becomes when it was null. */
-function zero(node: SchemaNode): unknown {
+export function zero(node: SchemaNode): unknown {
   switch (node.kind) {
     case "struct":
       return emptyStruct(node);

@@ -131,6 +131,16 @@ describe("protobuf bodies", () => {
     expect(() => decodeProtobuf(bytes)).toThrow(message);
   });
 
+  it("reads an entry of a map without its value as the value's zero", () => {
+    const pdb = { apiVersion: "policy/v1", kind: "PodDisruptionBudget", metadata: { name: "budget" } };
+    const time = "2020-01-01T00:00:00Z";
+    const bytes = Buffer.from(encodeProtobuf({ ...pdb, status: { disruptedPods: { a: time } } }));
+    // The number of the entry's value (2, a message) becomes one that nobody knows.
+    const at = bytes.indexOf(Buffer.from([0x0a, 1, 0x61, 0x12])) + 3;
+    bytes[at] = 0x1a;
+    expect(decodeProtobuf(bytes).object).toMatchObject({ status: { disruptedPods: { a: null } } });
+  });
+
   it("answers any bytes with an object or 400", () => {
     const envelope = (raw: Uint8Array, index: number): Buffer => {
       const row = builtinRows()[index % builtinRows().length];

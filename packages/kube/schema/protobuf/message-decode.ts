@@ -2,7 +2,7 @@
 import { tryParseQuantity } from "../../api/quantity.ts";
 import { type JsonObject, setKey } from "../json-value.ts";
 import type { AnyNode, ListNode, MapNode, ScalarNode, SchemaNode, StructNode } from "../node.ts";
-import { normalize } from "../normalize.ts";
+import { normalize, zero } from "../normalize.ts";
 import { typeNode } from "../table.ts";
 import { messagePlan } from "./message-plan.ts";
 import { BYTES, FIXED64, VARINT, WireError, type WireReader } from "./wire-reader.ts";
@@ -206,10 +206,9 @@ function appendItems(
   items.push(readValue(node.items, reader, depth));
 }
 
-function zeroValue(node: SchemaNode): unknown {
-  if (node.kind === "struct") return {};
-  if (node.kind === "list") return [];
-  return node.kind === "scalar" && node.type === "quantity" ? "0" : "";
+/** A map's value that was not sent. */
+function unsetValue(node: SchemaNode): unknown {
+  return node.kind === "list" ? [] : zero(node);
 }
 
 function readEntry(node: MapNode, reader: WireReader, into: JsonObject, depth: number): void {
@@ -223,7 +222,7 @@ function readEntry(node: MapNode, reader: WireReader, into: JsonObject, depth: n
     } else return false;
     return true;
   });
-  setKey(into, key, value === undefined ? zeroValue(node.values) : value);
+  setKey(into, key, value === undefined ? unsetValue(node.values) : value);
 }
 
 function readField(
