@@ -76,17 +76,22 @@ export function completeNew(
   return complete;
 }
 
-/** The object as it would be stored, all checks passed, without webhooks. Runs inside the store's change. */
+/**
+ * The object as it would be stored, all checks passed, without webhooks. Runs inside the store's change. A faulty
+ * object is refused for its faults also where another has its name, as upstream, which finds that out last.
+ */
 export function admitNew(
   core: ServerCore,
   resource: ServedResource,
   object: KubeObject,
   context: WriteContext,
   reserved: (reservation: Reservation) => void,
+  current?: StoredObject,
 ): KubeObject {
   const complete = completeNew(core, resource, mutateNew(core, resource, object, context), context, reserved);
   const attributes = newAttributes(core, resource, complete, context);
   core.access.admission.validate(attributes);
+  if (current !== undefined) throw alreadyExists(resource.groupResource, complete.metadata.name ?? "");
   core.access.admission.charge(attributes);
   return complete;
 }
@@ -190,10 +195,8 @@ async function createOnce(
   const name = prepared.metadata.name ?? "";
   const key: ObjectKey = { table: resource.table, namespace: prepared.metadata.namespace ?? "", name };
   const reservations: Reservation[] = [];
-  const make = (current: StoredObject | undefined): KubeObject => {
-    if (current !== undefined) throw alreadyExists(resource.groupResource, name);
-    return admitNew(core, resource, tracked, context, (reservation) => reservations.push(reservation));
-  };
+  const make = (current: StoredObject | undefined): KubeObject =>
+    admitNew(core, resource, tracked, context, (reservation) => reservations.push(reservation), current);
   return commitNew(core, key, context, reservations, make);
 }
 
