@@ -8,26 +8,10 @@ import {
   type KubeObject,
   type ObjectMeta,
 } from "@travelops/kube";
-import { generateName, isDns1123Subdomain, labelValueFault, qualifiedNameFault } from "@travelops/kube/api/names";
+import { generateName } from "@travelops/kube/api/names";
 import { equalJson } from "@travelops/kube/schema/json-value";
+import { checkText, dnsSubdomain, labelValue, qualifiedName } from "../validation/checks.ts";
 import type { ServedResource } from "./registry.ts";
-
-const SUBDOMAIN_FAULT =
-  "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and " +
-  "end with an alphanumeric character (e.g. 'example.com', regex used for validation is " +
-  "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
-
-/** Names that may stand as one segment of a path (RBAC objects and others). */
-export function pathSegmentFault(name: string): string | undefined {
-  if (name === "." || name === "..") return `may not be '${name}'`;
-  for (const part of ["/", "%"]) if (name.includes(part)) return `may not contain '${part}'`;
-  return undefined;
-}
-
-function subdomainFault(name: string): string | undefined {
-  if (isDns1123Subdomain(name)) return undefined;
-  return name.length > 253 ? "must be no more than 253 characters" : SUBDOMAIN_FAULT;
-}
 
 export interface NewObjectFacts {
   readonly namespace: string;
@@ -90,6 +74,7 @@ export function checkNamespace(resource: ServedResource, object: KubeObject, nam
   throw badRequest("the namespace of the provided object does not match the namespace sent on the request");
 }
 
+/** Faults in the order in which upstream looks for them. */
 export function metadataErrors(
   resource: ServedResource,
   object: KubeObject,
@@ -99,16 +84,21 @@ export function metadataErrors(
   const errors: FieldError[] = [];
   if (old === undefined) errors.push(...nameErrors(resource, metadata));
   errors.push(...labelErrors(metadata));
-  errors.push(...finalizerErrors(metadata, old?.metadata, resource.origin === "custom"));
   errors.push(...ownerErrors(metadata));
+  errors.push(...finalizerErrors(metadata, old?.metadata, resource.origin === "custom"));
   return errors;
 }
 
-function nameErrors(resource: ServedResource, metadata: ObjectMeta): FieldError[] {
-  const name = metadata.name ?? "";
-  if (name === "") return [fieldRequired("metadata.name", "name or generateName is required")];
-  const fault = (resource.strategy.nameFault ?? subdomainFault)(name);
-  return fault === undefined ? [] : [fieldInvalid("metadata.name", name, fault)];
+/** A base of generated names may end where a name may not. */
+const base = (generateName: string): string =>
+  generateName.endsWith("-") ? `${generateName.slice(0, -1)}a` : generateName;
+
+function nameErrors(resource: ServedResource, { name = "", generateName: prefix = "" }: ObjectMeta): FieldError[] {
+  const faults = resource.strategy.nameFaults ?? dnsSubdomain;
+  const errors =
+    prefix === "" ? [] : faults(base(prefix)).map((fault) => fieldInvalid("metadata.generateName", prefix, fault));
+  if (name === "") return [...errors, fieldRequired("metadata.name", "name or generateName is required")];
+  return [...errors, ...faults(name).map((fault) => fieldInvalid("metadata.name", name, fault))];
 }
 
 const MAX_ANNOTATION_BYTES = 256 * 1024;
@@ -116,16 +106,13 @@ const MAX_ANNOTATION_BYTES = 256 * 1024;
 export function labelErrors({ labels, annotations }: ObjectMeta): FieldError[] {
   const errors: FieldError[] = [];
   for (const [key, value] of Object.entries(labels ?? {})) {
-    const keyFault = qualifiedNameFault(key);
-    if (keyFault !== undefined) errors.push(fieldInvalid("metadata.labels", key, keyFault));
-    const valueFault = labelValueFault(value);
-    if (valueFault !== undefined) errors.push(fieldInvalid("metadata.labels", value, valueFault));
+    checkText(key, "metadata.labels", qualifiedName, errors);
+    checkText(value, "metadata.labels", labelValue, errors);
   }
   let size = 0;
   for (const [key, value] of Object.entries(annotations ?? {})) {
-    const fault = qualifiedNameFault(key.toLowerCase());
-    if (fault !== undefined) errors.push(fieldInvalid("metadata.annotations", key, fault));
-    size += key.length + value.length;
+    for (const fault of qualifiedName(key.toLowerCase())) errors.push(fieldInvalid("metadata.annotations", key, fault));
+    size += Buffer.byteLength(key) + Buffer.byteLength(value);
   }
   if (size > MAX_ANNOTATION_BYTES) {
     errors.push({
@@ -139,41 +126,38 @@ export function labelErrors({ labels, annotations }: ObjectMeta): FieldError[] {
 
 const STANDARD_FINALIZERS: ReadonlySet<string> = new Set(["kubernetes", "orphan", "foregroundDeletion"]);
 
+const NOT_QUALIFIED = "name is neither a standard finalizer name nor is it fully qualified";
+
 /** Custom resources may have finalizers without a domain (Argo CD's has none); built-in kinds only the standard ones. */
 function finalizerErrors({ finalizers = [] }: ObjectMeta, old: ObjectMeta | undefined, custom: boolean): FieldError[] {
   const errors: FieldError[] = [];
-  for (const [i, finalizer] of finalizers.entries()) {
-    const fault = qualifiedNameFault(finalizer);
-    if (fault !== undefined) errors.push(fieldInvalid("metadata.finalizers", finalizer, fault));
-    else if (!custom && !finalizer.includes("/") && !STANDARD_FINALIZERS.has(finalizer)) {
-      errors.push(
-        fieldInvalid(
-          `metadata.finalizers[${i}]`,
-          finalizer,
-          "name is neither a standard finalizer name nor is it fully qualified",
-        ),
-      );
-    }
-  }
+  for (const finalizer of finalizers) checkText(finalizer, "metadata.finalizers", qualifiedName, errors);
   if (finalizers.includes("orphan") && finalizers.includes("foregroundDeletion")) {
     errors.push(
       fieldInvalid("metadata.finalizers", finalizers, "finalizer orphan and foregroundDeletion cannot be both set"),
     );
   }
-  if (old?.deletionTimestamp !== undefined) {
-    const added = finalizers.filter((finalizer) => !(old.finalizers ?? []).includes(finalizer));
-    if (added.length > 0) {
-      errors.push(
-        fieldForbidden(
-          "metadata.finalizers",
-          `no new finalizers can be added if the object is being deleted, found new finalizers []string{${added
-            .map((finalizer) => JSON.stringify(finalizer))
-            .join(", ")}}`,
-        ),
-      );
-    }
+  errors.push(...lateFinalizers(finalizers, old));
+  if (custom) return errors;
+  for (const [i, finalizer] of finalizers.entries()) {
+    if (!finalizer.includes("/") && !STANDARD_FINALIZERS.has(finalizer))
+      errors.push(fieldInvalid(`metadata.finalizers[${i}]`, finalizer, NOT_QUALIFIED));
   }
   return errors;
+}
+
+/** Nothing new may hold an object that is on its way out. */
+function lateFinalizers(finalizers: readonly string[], old: ObjectMeta | undefined): FieldError[] {
+  if (old?.deletionTimestamp === undefined) return [];
+  const added = finalizers.filter((finalizer) => !(old.finalizers ?? []).includes(finalizer));
+  if (added.length === 0) return [];
+  const names = added.map((finalizer) => JSON.stringify(finalizer)).join(", ");
+  return [
+    fieldForbidden(
+      "metadata.finalizers",
+      `no new finalizers can be added if the object is being deleted, found new finalizers []string{${names}}`,
+    ),
+  ];
 }
 
 function ownerErrors({ ownerReferences = [] }: ObjectMeta): FieldError[] {

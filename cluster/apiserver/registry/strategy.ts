@@ -48,8 +48,8 @@ export interface Strategy {
   ): KubeObject;
   /** Beyond the schema. `old` is undefined on create. */
   validate?(object: KubeObject, old: KubeObject | undefined, subresource: string): FieldError[];
-  /** Faults of a name; undefined means an object of this resource may be named so. */
-  nameFault?(name: string): string | undefined;
+  /** Faults of a name; none means an object of this resource may be named so. */
+  nameFaults?(name: string): readonly string[];
   /** Fields for selectors beside metadata.name and metadata.namespace. */
   readonly selectableFields?: Readonly<Record<string, (object: KubeObject) => string>>;
   readonly printer?: Printer;

@@ -76,7 +76,10 @@ const limited =
     ...(pattern.test(value) ? [] : [message]),
   ];
 
-export const dnsLabel = limited(63, RE_LABEL, LABEL_TEXT);
+export const dnsLabel: TextCheck = (value) => [
+  ...(value.length > 63 ? ["must be no more than 63 characters"] : []),
+  ...(RE_LABEL.test(value) ? [] : [RE_SUBDOMAIN.test(value) ? "must not contain dots" : LABEL_TEXT]),
+];
 export const dnsSubdomain = limited(253, RE_SUBDOMAIN, SUBDOMAIN_TEXT);
 /** Where names are looked up; underscores are allowed there. */
 export const searchDomain = limited(253, whole(SEARCH), SEARCH_TEXT);

@@ -52,15 +52,19 @@ const CREATE_ON_UPDATE: ReadonlySet<string> = new Set([
 
 /** Resources whose PUT needs a resourceVersion. */
 const VERSION_REQUIRED: ReadonlySet<string> = new Set([
-  "customresourcedefinitions.apiextensions.k8s.io",
   "apiservices.apiregistration.k8s.io",
+  "csidrivers.storage.k8s.io",
+  "csinodes.storage.k8s.io",
+  "csistoragecapacities.storage.k8s.io",
+  "customresourcedefinitions.apiextensions.k8s.io",
   "leases.coordination.k8s.io",
+  "mutatingwebhookconfigurations.admissionregistration.k8s.io",
   "poddisruptionbudgets.policy",
-  "flowschemas.flowcontrol.apiserver.k8s.io",
-  "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io",
-  "servicecidrs.networking.k8s.io",
+  "runtimeclasses.node.k8s.io",
   "validatingadmissionpolicies.admissionregistration.k8s.io",
   "validatingadmissionpolicybindings.admissionregistration.k8s.io",
+  "validatingwebhookconfigurations.admissionregistration.k8s.io",
+  "volumeattachments.storage.k8s.io",
 ]);
 
 const ORPHANS_BY_DEFAULT: ReadonlySet<string> = new Set(["replicationcontrollers."]);

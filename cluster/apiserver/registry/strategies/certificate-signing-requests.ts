@@ -4,7 +4,7 @@ import { array, read, record, text } from "../printers/printer.ts";
 import type { Strategy } from "../strategy.ts";
 
 export const certificateSigningRequests: Partial<Strategy> = {
-  nameFault: () => undefined,
+  nameFaults: () => [],
   prepareForCreate(request, { user }) {
     const { uid: _uid, extra: _extra, ...asked } = record(request["spec"]);
     const spec = {

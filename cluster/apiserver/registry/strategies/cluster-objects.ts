@@ -1,13 +1,8 @@
 /** Namespaces, nodes, events, secrets and other kinds with a particularity or two. */
 import { conflict, StatusError, type KubeObject } from "@travelops/kube";
-import { isDns1123Label, isDns1123Subdomain } from "@travelops/kube/api/names";
 import { array, read, record, text } from "../printers/printer.ts";
-import { pathSegmentFault } from "../object-metadata.ts";
+import { dnsLabel, pathSegment } from "../../validation/checks.ts";
 import type { Strategy } from "../strategy.ts";
-
-const LABEL_FAULT =
-  "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an " +
-  "alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
 
 const NAMESPACE_FINALIZER = "kubernetes";
 
@@ -20,10 +15,7 @@ const PROTECTED: ReadonlySet<string> = new Set(["default", "kube-system", "kube-
 
 export const namespaces: Partial<Strategy> = {
   marksDeletionBare: true,
-  nameFault: (name) => {
-    if (isDns1123Label(name)) return undefined;
-    return isDns1123Subdomain(name) && name.includes(".") ? "must not contain dots" : LABEL_FAULT;
-  },
+  nameFaults: dnsLabel,
   prepareForCreate(namespace) {
     const name = namespace.metadata.name ?? "";
     const finalizers = array(read(namespace, "spec", "finalizers"));
@@ -92,7 +84,7 @@ const involved =
 /** Events live an hour. */
 export const events: Partial<Strategy> = {
   timeToLiveMs: 3_600_000,
-  nameFault: pathSegmentFault,
+  nameFaults: pathSegment,
   selectableFields: {
     ...Object.fromEntries(
       ["kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath"].flatMap((field) => [
@@ -152,7 +144,7 @@ export const persistentVolumeClaims: Partial<Strategy> = {
   }),
 };
 
-export const rbac: Partial<Strategy> = { nameFault: pathSegmentFault };
+export const rbac: Partial<Strategy> = { nameFaults: pathSegment };
 
 export const apiServices: Partial<Strategy> = {
   selectableFields: { "spec.group": at("spec", "group") },

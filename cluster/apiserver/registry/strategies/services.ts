@@ -1,18 +1,14 @@
 /** Services: cluster addresses and node ports, which belong to a Service for as long as its type wants them. */
 import { isIP } from "node:net";
 import { fieldInvalid, internalError, invalid, type FieldError, type KubeObject } from "@travelops/kube";
-import { isDns1035Label } from "@travelops/kube/api/names";
 import { equalJson } from "@travelops/kube/schema/json-value";
 import type { Store } from "../../../store/store.ts";
 import type { ApiServerOptions } from "../../server-options.ts";
 import { array, read, record, text } from "../printers/printer.ts";
 import type { Reservation, Strategy } from "../strategy.ts";
 import { nodePortsOf, parseRange, ServiceAllocator } from "./service-allocator.ts";
+import { dns1035Label } from "../../validation/checks.ts";
 import { serviceWarnings } from "./service-warnings.ts";
-
-const NAME_FAULT =
-  "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and " +
-  "end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
 
 const spec = (service: KubeObject): Readonly<Record<string, unknown>> => record(service["spec"]);
 const typeOf = (service: KubeObject): string => text(spec(service)["type"], "ClusterIP");
@@ -250,7 +246,7 @@ export function serviceStrategy(
   };
 
   return {
-    nameFault: (name) => (isDns1035Label(name) ? undefined : NAME_FAULT),
+    nameFaults: dns1035Label,
     prepareForCreate(service, { warn }) {
       for (const said of serviceWarnings(service)) warn(said);
       return { ...service, status: { loadBalancer: {} } };
