@@ -1,7 +1,12 @@
 import { defineConfig } from "vitest/config";
 
 const exclude = ["**/node_modules/**", ".travelops/**"];
-const common = { isolate: false, testTimeout: 30_000, hookTimeout: 30_000 };
+const common = {
+  isolate: false,
+  testTimeout: 30_000,
+  hookTimeout: 30_000,
+  setupFiles: [new URL("test/seed.ts", import.meta.url).pathname],
+};
 
 export default defineConfig({
   test: {

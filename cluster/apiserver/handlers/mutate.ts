@@ -68,7 +68,8 @@ export async function handleCreate(
 /** The name in the object has to agree with the path's. Throws `StatusError` 400. */
 export function checkName(object: KubeObject, name: string): void {
   const given = object.metadata.name ?? "";
-  if (given === "") throw badRequest("name must be provided in the object's metadata.name");
+  if (given === "")
+    throw badRequest(`the name of the object (${name} based on URL) was undeterminable: name must be provided`);
   if (given !== name) {
     throw badRequest(`the name of the object (${given}) does not match the name on the URL (${name})`);
   }
@@ -84,10 +85,8 @@ export async function handleUpdate(
   const context = writeContext(core, call, info);
   const object = await decodeObject(call, resource);
   checkNamespace(resource, object, info.namespace);
-  const named =
-    (object.metadata.name ?? "") === "" ? { ...object, metadata: { ...object.metadata, name: info.name } } : object;
-  checkName(named, info.name);
-  const wanted = toStored(resource, named);
+  checkName(object, info.name);
+  const wanted = toStored(resource, object);
   const written = await updateObject(
     core,
     resource,

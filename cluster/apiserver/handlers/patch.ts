@@ -11,7 +11,7 @@ import {
   unsupportedMediaType,
   type KubeObject,
 } from "@travelops/kube";
-import { serverSideApply } from "@travelops/kube/schema/managed-fields";
+import { checkConfiguration, printApplied, serverSideApply } from "@travelops/kube/schema/managed-fields";
 import { convertTypeError } from "@travelops/kube/schema/convert-error";
 import { prune } from "@travelops/kube/schema/prune";
 import { isObject } from "@travelops/kube/schema/json-value";
@@ -152,10 +152,11 @@ function checkPatched(
       throw patchInvalid(strategic, patched, `strict decoding error: ${faults.join(", ")}`);
     for (const fault of faults) warn(call, fault);
   }
-  const object = value as unknown as KubeObject;
-  if (!isObject(object.metadata)) throw patchInvalid(strategic, patched, "metadata must be an object");
-  if (resource.origin === "custom") checkObjectTypes(resource, object);
-  else {
+  const object = { ...value, metadata: value["metadata"] ?? {} } as unknown as KubeObject;
+  if (resource.origin === "custom") {
+    if (!isObject(object.metadata)) throw patchInvalid(strategic, patched, "metadata must be an object");
+    checkObjectTypes(resource, object);
+  } else {
     const fault = strategic === undefined ? typeFault(resource, object) : convertTypeError(resource.row.schema, object);
     if (fault !== undefined) throw patchInvalid(strategic, patched, fault);
   }
@@ -269,10 +270,24 @@ async function applyRequest(
         resetFields: resetFieldsOf(resource, info.subresource),
         convert: resource.managedAs,
       });
-      checkObjectTypes(resource, object);
+      checkMerged(resource, object, value);
       return toStored(resource, object);
     },
   };
+}
+
+/** What an apply made. Its types fit the schema; what only Go's types refuse, upstream answers as its own fault. */
+function checkMerged(resource: ServedResource, object: KubeObject, sent: unknown): void {
+  if (resource.origin === "custom") return checkObjectTypes(resource, object);
+  const fault = typeFault(resource, object);
+  if (fault === undefined) return;
+  const name = printApplied(sent as KubeObject);
+  const kind = name.slice(name.indexOf("; ") + 2);
+  throw new StatusError(
+    500,
+    "",
+    `failed to convert new object (${name}) to proper version: unable to convert unstructured object to ${kind}: error decoding from json: ${fault}`,
+  );
 }
 
 function appliedObject(value: unknown, resource: ServedResource, info: ResourceRequest): KubeObject {
@@ -285,13 +300,10 @@ function appliedObject(value: unknown, resource: ServedResource, info: ResourceR
       `invalid object type: ${group}/${version}, Kind=${typeof value["kind"] === "string" ? value["kind"] : ""}`,
     );
   }
-  const metadata = value["metadata"] === undefined || value["metadata"] === null ? {} : value["metadata"];
-  if (!isObject(metadata)) throw badRequest("error decoding YAML: metadata must be an object");
-  for (const field of ["name", "namespace"]) {
-    const given = metadata[field] ?? "";
-    if (typeof given !== "string") throw badRequest(`error decoding YAML: metadata.${field} must be a string`);
-  }
   const object = value as unknown as KubeObject;
+  checkConfiguration(row.schema, object);
+  // The schema holds: metadata is an object, its names are texts.
+  const metadata = isObject(value["metadata"]) ? value["metadata"] : {};
   const named = {
     ...object,
     metadata: {

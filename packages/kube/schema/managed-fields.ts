@@ -212,10 +212,14 @@ function checkApplied({ node, applied, apiVersion, live }: ApplyRequest): void {
   }
   const { managedFields } = applied.metadata;
   if (managedFields !== undefined && managedFields !== null) throw badRequest("metadata.managedFields must be nil");
+  checkConfiguration(node, applied);
+}
+
+/** Whether what is applied fits its schema. Throws `StatusError` 500: upstream has no reason for it, either. */
+export function checkConfiguration(node: StructNode, applied: KubeObject): void {
   const faults = typedFaults(node, applied);
-  // Upstream has no reason for it, either: an error of the server's own.
   if (faults !== undefined)
-    throw new StatusError(500, "", `failed to create typed patch object (${printName(applied)}): ${faults}`);
+    throw new StatusError(500, "", `failed to create typed patch object (${printApplied(applied)}): ${faults}`);
 }
 
 function printKind({ apiVersion, kind }: KubeObject): string {
@@ -223,8 +227,12 @@ function printKind({ apiVersion, kind }: KubeObject): string {
   return `${group}/${version}, Kind=${kind}`;
 }
 
-const printName = (object: KubeObject): string =>
-  `${object.metadata.namespace ?? ""}/${object.metadata.name ?? ""}; ${printApiKind(object)}`;
+/** Which object a message is about, as it names itself. */
+export function printApplied(object: KubeObject): string {
+  const metadata: Readonly<Record<string, unknown>> = isObject(object.metadata) ? object.metadata : {};
+  const part = (key: string): string => (typeof metadata[key] === "string" ? metadata[key] : "");
+  return `${part("namespace")}/${part("name")}; ${printApiKind(object)}`;
+}
 /** As upstream prints a kind: the core group has an empty name before the slash. */
 const printApiKind = ({ apiVersion, kind }: KubeObject): string =>
   `${String(apiVersion).includes("/") ? "" : "/"}${apiVersion}, Kind=${kind}`;
@@ -242,17 +250,17 @@ function managersBeforeApply(request: ApplyRequest, live: KubeObject): Map<strin
     );
   }
   if (managers.size > 0 || request.live === undefined) return managers;
-  return guarded(live, () => track(request, emptyObject(live), live, managers, "before-first-apply"));
+  return guarded(request.node, live, () => track(request, emptyObject(live), live, managers, "before-first-apply"));
 }
 
 /** A live object that does not fit its schema is no fault of the request. */
-function guarded<T>(live: KubeObject, run: () => T): T {
+function guarded<T>(node: StructNode, live: KubeObject, run: () => T): T {
   try {
     return run();
   } catch (error) {
-    if (error instanceof TypedError)
-      throw new StatusError(500, "", `failed to create typed live object (${printName(live)}): ${error.message}`);
-    throw error;
+    if (!(error instanceof TypedError)) throw error;
+    const faults = typedFaults(node, live) ?? error.message;
+    throw new StatusError(500, "", `failed to create typed live object (${printApplied(live)}): ${faults}`);
   }
 }
 
@@ -277,7 +285,7 @@ function applyOnce(
   managers: ManagerTable,
   force: boolean,
 ): { object: KubeObject; managers: Map<string, ManagerEntry> } {
-  return guarded(live, () => {
+  return guarded(request.node, live, () => {
     const self = selfOf(request, "Apply");
     const { object, managers: out } = applyConfiguration(
       contextOf(request),

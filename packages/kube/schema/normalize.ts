@@ -76,10 +76,16 @@ function scalar(node: ScalarNode, value: unknown): unknown {
     case "micro-time":
       return typeof value === "string" ? canonicalTime(value, node.type === "micro-time") : value;
     case "bytes":
-      return typeof value === "string" && /[\r\n]/.test(value) ? value.replaceAll(/[\r\n]/g, "") : value;
+      return typeof value === "string" ? canonicalBase64(value) : value;
     default:
       return value;
   }
+}
+
+/** Without line ends, and with nothing in the bits that only fill up the last character. */
+function canonicalBase64(value: string): string {
+  if (/[\r\n]/.test(value)) return canonicalBase64(value.replaceAll(/[\r\n]/g, ""));
+  return value.endsWith("=") ? value.slice(0, -4) + Buffer.from(value.slice(-4), "base64").toString("base64") : value;
 }
 
 /** True when a field with this (normalized) value is not written at all. */

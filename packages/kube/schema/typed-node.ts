@@ -88,7 +88,8 @@ function keyedElement(node: ListNode, item: unknown, index: number): string {
     throw new TypedError("", `element ${index}: associative list with keys may not have non-map elements`);
   const found: KeyValue[] = [];
   for (const key of keysOf(node)) {
-    const value = own(item, key.name) ?? key.default;
+    const given = own(item, key.name);
+    const value = given === undefined ? key.default : given;
     if (value !== undefined) found.push([key.name, value]);
   }
   if (found.length === 0) {

@@ -69,8 +69,17 @@ function goType(value: unknown): string {
   }
 }
 
-const goValue = (value: unknown): string =>
-  `&value.valueUnstructured{Value:${isObject(value) || Array.isArray(value) ? `${goType(value)}{…}` : goText(value)}}`;
+const goValue = (value: unknown): string => `&value.valueUnstructured{Value:${goSyntax(value)}}`;
+
+/** A value as Go's `%#v` prints it. */
+function goSyntax(value: unknown): string {
+  if (Array.isArray(value)) return `${goType(value)}{${value.map(goSyntax).join(", ")}}`;
+  if (isObject(value)) {
+    const pairs = Object.keys(value).sort();
+    return `${goType(value)}{${pairs.map((key) => `${JSON.stringify(key)}:${goSyntax(value[key])}`).join(", ")}}`;
+  }
+  return value === null ? "interface {}(nil)" : (JSON.stringify(value) ?? "");
+}
 
 function scalarFault(node: ScalarNode, value: unknown): string | undefined {
   switch (node.type) {
