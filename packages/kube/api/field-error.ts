@@ -62,13 +62,16 @@ export const fieldForbidden = (field: string, detail: string): FieldError => ({
 export const fieldTooLong = (field: string, maxLength: number): FieldError => ({
   reason: "FieldValueTooLong",
   field,
-  message: `Too long: may not be more than ${maxLength} bytes`,
+  message: maxLength < 0 ? "Too long: value is too long" : `Too long: may not be more than ${maxLength} bytes`,
 });
 
 export const fieldTooMany = (field: string, actual: number, max: number): FieldError => ({
   reason: "FieldValueTooMany",
   field,
-  message: `Too many: ${actual}: must have at most ${max} ${max === 1 ? "item" : "items"}`,
+  message:
+    max < 0
+      ? `Too many: ${actual}: has too many items`
+      : `Too many: ${actual}: must have at most ${max} ${max === 1 ? "item" : "items"}`,
 });
 
 export const fieldNotFound = (field: string, value: unknown): FieldError => ({

@@ -1,157 +1,93 @@
-/** What is wrong with single keywords of a CRD's schema, wherever they stand in it and whatever else is wrong. */
+/** What is wrong with single keywords of a CRD's schema, wherever they stand in it, in upstream's words and order. */
 import type { FieldError } from "../api/field-error.ts";
-import { fieldForbidden, fieldInvalid, fieldNotSupported, fieldRequired } from "../api/field-error.ts";
+import { fieldForbidden, fieldInvalid, fieldNotSupported } from "../api/field-error.ts";
+import { wordFaults } from "./cel/rule-words.ts";
+import { checkLists, checkTypeIs } from "./check-list-keywords.ts";
 import { isObject, own } from "./json-value.ts";
 import type { JsonObject } from "./json-value.ts";
+import { schemasWithin } from "./schemas-within.ts";
 
 const TYPES: readonly string[] = ["array", "boolean", "integer", "number", "object", "string"];
+const IDENTITY: ReadonlySet<string> = new Set(["apiVersion", "kind", "metadata"]);
 
-const isTrue = (schema: JsonObject, key: string): boolean => own(schema, key) === true;
-const typeOf = (schema: JsonObject): string => (typeof schema["type"] === "string" ? schema["type"] : "");
-const propertiesOf = (schema: JsonObject): [string, JsonObject][] =>
-  isObject(schema["properties"])
-    ? Object.entries(schema["properties"]).filter((entry): entry is [string, JsonObject] => isObject(entry[1]))
-    : [];
-
-/** Schemas within a schema, with where they stand. */
-function childrenOf(schema: JsonObject, path: string): [schema: JsonObject, path: string][] {
-  const children = propertiesOf(schema).map(([name, property]): [JsonObject, string] => [
-    property,
-    `${path}.properties[${name}]`,
-  ]);
-  for (const key of ["items", "additionalProperties", "not"]) {
-    const child = own(schema, key);
-    if (isObject(child)) children.push([child, `${path}.${key}`]);
-  }
-  for (const key of ["allOf", "oneOf", "anyOf"]) {
-    const list = own(schema, key);
-    if (!Array.isArray(list)) continue;
-    list.forEach((child: unknown, i) => {
-      if (isObject(child)) children.push([child, `${path}.${key}[${i}]`]);
-    });
-  }
-  return children;
+/** Where in the schema a keyword stands. */
+interface Place {
+  readonly root: boolean;
+  /** Below apiVersion, kind or metadata of an object. */
+  readonly inMeta: boolean;
+  /** Why no default may stand here. */
+  readonly noDefault: string | undefined;
 }
 
 /** Every fault of keywords, in a schema and below it. */
-export function checkKeywords(errors: FieldError[], schema: JsonObject, path: string): void {
-  const type = typeOf(schema);
-  if (type !== "" && !TYPES.includes(type)) errors.push(fieldNotSupported(`${path}.type`, type, TYPES));
-  const additional = own(schema, "additionalProperties");
-  if (additional !== undefined && additional !== false && propertiesOf(schema).length > 0) {
-    errors.push(
-      fieldForbidden(`${path}.additionalProperties`, "additionalProperties and properties are mutual exclusive"),
-    );
-  }
-  if (own(schema, "x-kubernetes-preserve-unknown-fields") === false)
-    errors.push(fieldInvalid(`${path}.x-kubernetes-preserve-unknown-fields`, false, "must be true or undefined"));
-  checkListMarkers(errors, schema, path);
-  checkMapType(errors, schema, path);
-  for (const [child, at] of childrenOf(schema, path)) checkKeywords(errors, child, at);
+export function checkKeywords(schema: JsonObject, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  check(errors, schema, path, { root: true, inMeta: false, noDefault: undefined });
+  return errors;
 }
 
-function checkListMarkers(errors: FieldError[], schema: JsonObject, path: string): void {
-  const listType = own(schema, "x-kubernetes-list-type");
-  const keys = own(schema, "x-kubernetes-list-map-keys");
-  if (listType !== undefined && typeOf(schema) !== "array")
-    errors.push(fieldInvalid(`${path}.type`, typeOf(schema), "must be array if x-kubernetes-list-type is specified"));
-  if (listType !== undefined && listType !== "atomic" && listType !== "set" && listType !== "map") {
-    errors.push(fieldNotSupported(`${path}.x-kubernetes-list-type`, listType, ["atomic", "set", "map"]));
+function check(errors: FieldError[], schema: JsonObject, path: string, place: Place): void {
+  checkSupported(errors, schema, path, place);
+  if (own(schema, "uniqueItems") === true) {
+    const why = "uniqueItems cannot be set to true since the runtime complexity becomes quadratic";
+    errors.push(fieldForbidden(`${path}.uniqueItems`, why));
   }
-  if (listType !== "map") {
-    if (Array.isArray(keys) && keys.length > 0) {
-      const why = "must be map if x-kubernetes-list-map-keys is non-empty";
-      errors.push(
-        listType === undefined
-          ? fieldRequired(`${path}.x-kubernetes-list-type`, why)
-          : fieldInvalid(`${path}.x-kubernetes-list-type`, listType, why),
-      );
-    }
-    checkSetItems(errors, schema, path);
-    return;
+  const additional = own(schema, "additionalProperties");
+  if (additional !== undefined && additional !== true && hasProperties(schema)) {
+    const why = "additionalProperties and properties are mutual exclusive";
+    errors.push(fieldForbidden(`${path}.additionalProperties`, why));
   }
-  if (!Array.isArray(keys) || keys.length === 0) {
-    errors.push(
-      fieldRequired(`${path}.x-kubernetes-list-map-keys`, "must not be empty if x-kubernetes-list-type is map"),
-    );
-    return;
-  }
-  const items = own(schema, "items");
-  if (!isObject(items)) return;
-  if (typeOf(items) !== "object") {
-    errors.push(
-      fieldInvalid(
-        `${path}.items.type`,
-        typeOf(items),
-        "must be object if parent array's x-kubernetes-list-type is map",
-      ),
-    );
-    return;
-  }
-  const required = new Set<unknown>(Array.isArray(items["required"]) ? items["required"] : []);
-  const properties = new Map(propertiesOf(items));
-  keys.forEach((key: unknown) => {
-    const property = properties.get(String(key));
-    if (property === undefined) {
-      errors.push(
-        fieldInvalid(`${path}.x-kubernetes-list-map-keys`, keys, "entries must all be names of item properties"),
-      );
-    } else if (
-      !["string", "integer", "number", "boolean"].includes(typeOf(property)) &&
-      !isTrue(property, "x-kubernetes-int-or-string")
-    ) {
-      errors.push(
-        fieldInvalid(
-          `${path}.items.properties[${String(key)}].type`,
-          typeOf(property),
-          "must be a scalar type if parent array's x-kubernetes-list-type is map",
-        ),
-      );
-    } else if (!required.has(key) && own(property, "default") === undefined) {
-      errors.push(
-        fieldRequired(
-          `${path}.items.properties[${String(key)}].default`,
-          "this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property",
-        ),
-      );
-    }
+  for (const [at, child, key, name] of schemasWithin(schema))
+    check(errors, child, `${path}.${at}`, placeOf(schema, place, key, name));
+  if (own(schema, "x-kubernetes-preserve-unknown-fields") === false)
+    errors.push(fieldInvalid(`${path}.x-kubernetes-preserve-unknown-fields`, false, "must be true or undefined"));
+  checkMapType(errors, schema, path);
+  checkLists(errors, schema, path);
+  const rules = own(schema, "x-kubernetes-validations");
+  if (!Array.isArray(rules)) return;
+  rules.forEach((rule: unknown, i) => {
+    errors.push(...wordFaults(schema, isObject(rule) ? rule : {}, `${path}.x-kubernetes-validations[${i}]`));
   });
+}
+
+const hasProperties = (schema: JsonObject): boolean => {
+  const properties = own(schema, "properties");
+  return isObject(properties) && Object.keys(properties).length > 0;
+};
+
+function placeOf(schema: JsonObject, place: Place, key: string, name: string | undefined): Place {
+  const below = { ...place, root: false };
+  if (key === "additionalProperties" && place.inMeta)
+    return { ...below, noDefault: "inside additionalProperties applying to object metadata" };
+  const whole = place.root || own(schema, "x-kubernetes-embedded-resource") === true;
+  if (key !== "properties" || !whole || !IDENTITY.has(name ?? "")) return below;
+  return { root: false, inMeta: true, noDefault: place.root ? `in top-level ${name ?? ""}` : place.noDefault };
+}
+
+/** Keywords of JSON Schema that a CRD may not use, in the order in which upstream asks for them. */
+const UNSUPPORTED = ["id", "additionalItems", "patternProperties", "definitions", "dependencies", "$ref"];
+
+function checkSupported(errors: FieldError[], schema: JsonObject, path: string, place: Place): void {
+  const type = own(schema, "type");
+  if (typeof type === "string" && type !== "" && !TYPES.includes(type))
+    errors.push(fieldNotSupported(`${path}.type`, type, TYPES));
+  if (place.noDefault !== undefined && own(schema, "default") !== undefined)
+    errors.push(fieldForbidden(`${path}.default`, `must not be set ${place.noDefault}`));
+  for (const key of UNSUPPORTED)
+    if (own(schema, key) !== undefined) errors.push(fieldForbidden(`${path}.${key}`, `${key} is not supported`));
+  if (type === "null")
+    errors.push(fieldForbidden(`${path}.type`, "type cannot be set to null, use nullable as an alternative"));
+  if (Array.isArray(own(schema, "items")))
+    errors.push(fieldForbidden(`${path}.items`, "items must be a schema object and not an array"));
+  if (place.inMeta && own(schema, "x-kubernetes-embedded-resource") === true)
+    errors.push(fieldForbidden(`${path}.x-kubernetes-embedded-resource`, "must not be used inside of resource meta"));
 }
 
 function checkMapType(errors: FieldError[], schema: JsonObject, path: string): void {
   const mapType = own(schema, "x-kubernetes-map-type");
   if (mapType === undefined) return;
-  if (typeOf(schema) !== "object")
-    errors.push(fieldInvalid(`${path}.type`, typeOf(schema), "must be object if x-kubernetes-map-type is specified"));
+  checkTypeIs(errors, schema, path, "object", "x-kubernetes-map-type");
   if (mapType !== "atomic" && mapType !== "granular") {
     errors.push(fieldNotSupported(`${path}.x-kubernetes-map-type`, mapType, ["atomic", "granular"]));
-  }
-}
-
-/** Items of a set are compared as a whole, so they must be owned as a whole. */
-function checkSetItems(errors: FieldError[], schema: JsonObject, path: string): void {
-  const items = own(schema, "items");
-  if (schema["x-kubernetes-list-type"] !== "set" || !isObject(items)) return;
-  if (typeOf(items) === "object" && items["x-kubernetes-map-type"] !== "atomic") {
-    errors.push(
-      fieldInvalid(
-        `${path}.items.x-kubernetes-map-type`,
-        own(items, "x-kubernetes-map-type") ?? null,
-        "must be atomic as item of a list with x-kubernetes-list-type=set",
-      ),
-    );
-  }
-  if (
-    typeOf(items) === "array" &&
-    items["x-kubernetes-list-type"] !== undefined &&
-    items["x-kubernetes-list-type"] !== "atomic"
-  ) {
-    errors.push(
-      fieldInvalid(
-        `${path}.items.x-kubernetes-list-type`,
-        items["x-kubernetes-list-type"],
-        "must be atomic as item of a list with x-kubernetes-list-type=set",
-      ),
-    );
   }
 }

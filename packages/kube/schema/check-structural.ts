@@ -1,27 +1,19 @@
 /** The rules a CRD's schema must keep to be structural, in upstream's words. */
 import type { FieldError } from "../api/field-error.ts";
 import { fieldForbidden, fieldInvalid, fieldRequired } from "../api/field-error.ts";
-import { checkKeywords } from "./check-keywords.ts";
 import { equalJson, isObject, own } from "./json-value.ts";
 import type { JsonObject } from "./json-value.ts";
 import { compilePattern } from "./pattern.ts";
-import { validateAgainst } from "./validate.ts";
 
 type Level = "root" | "items" | "field";
 
 const INT_OR_STRING: readonly JsonObject[] = [{ type: "integer" }, { type: "string" }];
 
-/** Every fault of a schema; `path` is where it stands (`spec.versions[0].schema.openAPIV3Schema`). */
-export function checkStructural(schema: unknown, path: string): FieldError[] {
+/** Where a schema breaks the rules of a structural one; `path` is where it stands. Its keywords are all supported. */
+export function checkStructural(schema: JsonObject, path: string): FieldError[] {
   const errors: FieldError[] = [];
-  if (!isObject(schema)) return [fieldRequired(path, "schemas are required")];
-  checkUnsupported(errors, schema, path);
-  // Of what uses keywords that are not supported it is not asked whether it is structural.
-  if (errors.length === 0) {
-    checkNode(errors, schema, "root", path);
-    checkComplete(errors, schema, schema, path, path);
-  }
-  checkKeywords(errors, schema, path);
+  checkNode(errors, schema, "root", path);
+  checkComplete(errors, schema, schema, path, path);
   return errors.sort((a, b) => (`${a.field}: ${a.message}` < `${b.field}: ${b.message}` ? -1 : 1));
 }
 
@@ -50,7 +42,6 @@ function checkNode(errors: FieldError[], schema: JsonObject, level: Level, path:
   }
   checkType(errors, schema, level, path);
   checkMarkers(errors, schema, path);
-  checkDefault(errors, schema, path);
   checkIdentity(errors, schema, level, path);
   checkJunctors(errors, schema, path);
 }
@@ -98,43 +89,6 @@ function checkMarkers(errors: FieldError[], schema: JsonObject, path: string): v
   }
 }
 
-/** Keywords of JSON Schema that a CRD may not use. */
-const FORBIDDEN: ReadonlyMap<string, string> = new Map([
-  ["definitions", "definitions is not supported"],
-  ["dependencies", "dependencies is not supported"],
-  ["id", "id is not supported"],
-  ["additionalItems", "additionalItems is not supported"],
-  ["patternProperties", "patternProperties is not supported"],
-  ["$ref", "$ref is not supported"],
-]);
-
-function checkUnsupported(errors: FieldError[], schema: JsonObject, path: string): void {
-  for (const [key, why] of FORBIDDEN)
-    if (own(schema, key) !== undefined) errors.push(fieldForbidden(`${path}.${key}`, why));
-  if (isTrue(schema, "uniqueItems"))
-    errors.push(
-      fieldForbidden(
-        `${path}.uniqueItems`,
-        "uniqueItems cannot be set to true since the runtime complexity becomes quadratic",
-      ),
-    );
-  const items = own(schema, "items");
-  if (Array.isArray(items))
-    errors.push(fieldForbidden(`${path}.items`, "items must be a schema object and not an array"));
-  if (isObject(items)) checkUnsupported(errors, items, `${path}.items`);
-  const additional = own(schema, "additionalProperties");
-  if (isObject(additional)) checkUnsupported(errors, additional, `${path}.additionalProperties`);
-  for (const [name, property] of propertiesOf(schema))
-    checkUnsupported(errors, property, `${path}.properties[${name}]`);
-}
-
-/** A default must itself be a value that the schema allows. */
-function checkDefault(errors: FieldError[], schema: JsonObject, path: string): void {
-  const value = own(schema, "default");
-  if (value === undefined || value === null) return;
-  errors.push(...validateAgainst(schema, value, `${path}.default`));
-}
-
 /** apiVersion, kind and metadata mean the same in every object; a schema may hardly restrict them. */
 function checkIdentity(errors: FieldError[], schema: JsonObject, level: Level, path: string): void {
   const properties = new Map(propertiesOf(schema));
@@ -150,7 +104,7 @@ function checkIdentity(errors: FieldError[], schema: JsonObject, level: Level, p
   const at = `${path}.properties[metadata]`;
   if (typeOf(metadata) !== "object") errors.push(fieldInvalid(`${at}.type`, typeOf(metadata), "must be object"));
   if (level !== "root") return;
-  const { type: _type, description: _description, properties: restricted, ...rest } = metadata;
+  const { type: _type, default: _default, properties: restricted, ...rest } = metadata;
   const names = isObject(restricted) ? Object.keys(restricted) : [];
   if (Object.keys(rest).length > 0 || names.some((name) => name !== "name" && name !== "generateName")) {
     errors.push(
@@ -184,7 +138,7 @@ function checkJunctors(errors: FieldError[], schema: JsonObject, path: string): 
 /** What a schema under anyOf, allOf, oneOf or not may not say: it only validates, it does not shape. */
 const SHAPING: readonly (readonly [key: string, why: string, isSet: (value: unknown) => boolean])[] = [
   ["type", "must be empty to be structural", (value) => typeof value === "string" && value !== ""],
-  ["additionalProperties", "must be undefined to be structural", (value) => value !== undefined],
+  ["additionalProperties", "must be undefined to be structural", (value) => value !== undefined && value !== false],
   ["default", "must be undefined to be structural", (value) => value !== undefined],
   ["title", "must be empty to be structural", (value) => typeof value === "string" && value !== ""],
   ["description", "must be empty to be structural", (value) => typeof value === "string" && value !== ""],

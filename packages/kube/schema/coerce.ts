@@ -5,6 +5,7 @@ import { tryParseQuantity } from "../api/quantity.ts";
 import { base64Error } from "./base64-text.ts";
 import { isObject, type JsonObject } from "./json-value.ts";
 import type { ScalarNode, SchemaNode, StructNode } from "./node.ts";
+import { nodeUnder, simpleFault } from "./schema-or.ts";
 import { timeError } from "./time-text.ts";
 
 const QUANTITY = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
@@ -133,8 +134,10 @@ function structError(node: StructNode, value: JsonObject, place: Place | undefin
 function decodeError(node: SchemaNode, value: unknown, place: Place | undefined): string | undefined {
   if (value === null || value === undefined) return undefined;
   switch (node.kind) {
-    case "any":
-      return undefined;
+    case "any": {
+      const under = nodeUnder(node, value);
+      return under === undefined ? simpleFault(node, value) : decodeError(under, value, place);
+    }
     case "scalar":
       return scalarError(node, value, place);
     case "struct":

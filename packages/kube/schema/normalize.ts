@@ -5,7 +5,8 @@
  */
 import { formatQuantity, tryParseQuantity } from "../api/quantity.ts";
 import { isEmptyObject, isObject, type JsonObject, setKey } from "./json-value.ts";
-import type { Field, ListNode, MapNode, ScalarNode, SchemaNode, StructNode } from "./node.ts";
+import { holdsSchema, nodeUnder, simpleForm } from "./schema-or.ts";
+import type { AnyNode, Field, ListNode, MapNode, ScalarNode, SchemaNode, StructNode } from "./node.ts";
 import { canonicalTime } from "./time-text.ts";
 
 /** What an element of a list or a value of a map becomes when it was null. */
@@ -144,10 +145,15 @@ function list(node: ListNode, value: readonly unknown[]): readonly unknown[] {
   return out ?? value;
 }
 
+function schemaOr(node: AnyNode, value: unknown): unknown {
+  const under = nodeUnder(node, value);
+  return under === undefined ? simpleForm(node, value) : normalizeAt(under, value);
+}
+
 function normalizeAt(node: SchemaNode, value: unknown): unknown {
   switch (node.kind) {
     case "any":
-      return value;
+      return holdsSchema(node) ? schemaOr(node, value) : value;
     case "scalar":
       return scalar(node, value);
     case "struct":

@@ -5,8 +5,6 @@ import type { JsonObject } from "./json-value.ts";
 import type { Field, ListNode, ScalarNode, ScalarType, SchemaNode, StructNode } from "./node.ts";
 import { typeNode } from "./table.ts";
 
-export { checkStructural } from "./check-structural.ts";
-
 const OBJECT_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
 
 /** What `validateSchema` and the rules read; the rest of a schema becomes the node itself. */
@@ -50,7 +48,8 @@ function common(schema: JsonObject): {
   };
 }
 
-function nodeOf(schema: unknown): SchemaNode {
+/** The node of a schema within one. */
+export function nodeOfSchema(schema: unknown): SchemaNode {
   if (!isObject(schema)) return { kind: "any", wire: "json" };
   if (isTrue(schema, "x-kubernetes-int-or-string")) return scalarNode(schema, "int-or-string");
   switch (schema["type"]) {
@@ -90,7 +89,7 @@ function objectNode(schema: JsonObject): SchemaNode {
   const additional = own(schema, "additionalProperties");
   if (additional === undefined || additional === false || isObject(schema["properties"]))
     return structNode(schema, false);
-  return { kind: "map", values: nodeOf(additional), mapType: mapTypeOf(schema), ...common(schema) };
+  return { kind: "map", values: nodeOfSchema(additional), mapType: mapTypeOf(schema), ...common(schema) };
 }
 
 function listNode(schema: JsonObject): ListNode {
@@ -98,7 +97,7 @@ function listNode(schema: JsonObject): ListNode {
   const keys = own(schema, "x-kubernetes-list-map-keys");
   return {
     kind: "list",
-    items: nodeOf(own(schema, "items")),
+    items: nodeOfSchema(own(schema, "items")),
     listType: listType === "set" || listType === "map" ? listType : "atomic",
     listKeys: listType === "map" && Array.isArray(keys) ? keys.filter((key) => typeof key === "string") : [],
     ...common(schema),
@@ -127,7 +126,7 @@ function fieldsOf(schema: JsonObject, embedded: boolean): ReadonlyMap<string, Fi
   const properties = own(schema, "properties");
   if (isObject(properties)) {
     for (const name of Object.keys(properties)) {
-      fields.set(name, { node: nodeOf(properties[name]), required: required.has(name) });
+      fields.set(name, { node: nodeOfSchema(properties[name]), required: required.has(name) });
     }
   }
   if (embedded) fields.set("metadata", { node: typeNode(OBJECT_META), required: required.has("metadata") });

@@ -8,7 +8,7 @@ import type { ListNode, SchemaNode, StructNode } from "./node.ts";
 /** Faults of embedded objects, and items that a set or a keyed list has twice; the latter not if `old` had them too. */
 export function checkListItems(node: SchemaNode, value: unknown, path: string, old: unknown): FieldError[] {
   const errors: FieldError[] = [];
-  checkEmbedded(errors, node, value, path, true);
+  addEmbedded(errors, node, value, path, true);
   const duplicates: FieldError[] = [];
   checkDuplicates(duplicates, node, value, path);
   if (duplicates.length > 0 && old !== undefined) {
@@ -82,11 +82,18 @@ const DNS1035 = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
 const DNS1035_FAULT =
   "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
 
-function checkEmbedded(errors: FieldError[], node: SchemaNode, value: unknown, path: string, root: boolean): void {
+/** Faults of objects that stand in a value, of itself too. */
+export function checkEmbedded(node: SchemaNode, value: unknown, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  addEmbedded(errors, node, value, path, false);
+  return errors;
+}
+
+function addEmbedded(errors: FieldError[], node: SchemaNode, value: unknown, path: string, root: boolean): void {
   if (node.kind === "list" && Array.isArray(value)) {
-    for (let i = 0; i < value.length; i++) checkEmbedded(errors, node.items, value[i], `${path}[${i}]`, false);
+    for (let i = 0; i < value.length; i++) addEmbedded(errors, node.items, value[i], `${path}[${i}]`, false);
   } else if (node.kind === "map" && isObject(value)) {
-    for (const key of Object.keys(value)) checkEmbedded(errors, node.values, value[key], `${path}[${key}]`, false);
+    for (const key of Object.keys(value)) addEmbedded(errors, node.values, value[key], `${path}[${key}]`, false);
   } else if (node.kind === "struct" && node.typeName === undefined && isObject(value)) {
     if (node.embedded === true && !root) checkIdentity(errors, value, path);
     checkFields(errors, node, value, path);
@@ -97,7 +104,7 @@ function checkFields(errors: FieldError[], node: StructNode, value: Readonly<Jso
   for (const key of Object.keys(value)) {
     const field = node.fields.get(key);
     if (field !== undefined && field.node.kind !== "scalar" && field.node.kind !== "any")
-      checkEmbedded(errors, field.node, value[key], child(path, key), false);
+      addEmbedded(errors, field.node, value[key], child(path, key), false);
   }
 }
 

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { checkStructural, fromStructuralSchema } from "./structural.ts";
+import { checkSchema } from "./check-schema.ts";
+import { fromStructuralSchema } from "./structural.ts";
 import { withoutNulls } from "./typed-nulls.ts";
 import { validateSchema } from "./validate.ts";
 
@@ -210,8 +211,8 @@ describe("null", () => {
 });
 
 describe("structural schemas", () => {
-  const at = (schema: object): string[] =>
-    checkStructural(schema, "s").map(({ field, message }) => `${field}: ${message}`);
+  const rules = (rule: string): object => ({ "x-kubernetes-validations": [{ rule }] });
+  const at = (schema: object): string[] => checkSchema(schema, "s").map(({ field, message }) => `${field}: ${message}`);
 
   test.each<[object, string[]]>([
     [{ type: "object" }, []],
@@ -262,6 +263,43 @@ describe("structural schemas", () => {
         "s.properties[spec].properties[a].uniqueItems: Forbidden: uniqueItems cannot be set to true since the runtime complexity becomes quadratic",
       ],
     ],
+    [
+      specOf({ a: { type: "string", "x-kubernetes-validations": [{ rule: "" }] } }),
+      ["s.properties[spec].properties[a].x-kubernetes-validations[0].rule: Required value: rule is not specified"],
+    ],
+    [
+      specOf({ a: { type: "array", items: { type: "integer", ...rules("self == oldSelf") } } }),
+      [
+        's.properties[spec].properties[a].items.x-kubernetes-validations[0].rule: Invalid value: "self == oldSelf": oldSelf cannot be used on the uncorrelatable portion of the schema within s.properties[spec].properties[a]',
+      ],
+    ],
+    [
+      specOf({ a: { type: "object", default: { b: 1 }, properties: { c: { type: "string" } } } }),
+      ['s.properties[spec].properties[a].default: Invalid value: {"b":1}: must not have unknown fields'],
+    ],
+    [
+      specOf({ a: { type: "integer", default: 7, ...rules("self < 5") } }),
+      ["s.properties[spec].properties[a].default: Invalid value: 7: failed rule: self < 5"],
+    ],
+    [
+      specOf({
+        a: { type: "object", properties: { b: { type: "string", nullable: true } }, additionalProperties: false },
+      }),
+      [
+        "s.properties[spec].properties[a].additionalProperties: Forbidden: additionalProperties and properties are mutual exclusive",
+      ],
+    ],
+    [
+      specOf({
+        a: {
+          ...listMap,
+          items: { type: "object", required: ["name"], properties: { name: { type: "string", nullable: true } } },
+        },
+      }),
+      [
+        "s.properties[spec].properties[a].items.properties[name].nullable: Forbidden: this property is in x-kubernetes-list-map-keys, so it cannot be nullable",
+      ],
+    ],
   ])("%j", (schema, expected) => {
     expect(at(schema)).toEqual(expected);
   });
@@ -276,8 +314,8 @@ describe("structural schemas", () => {
     fc.assert(
       fc.property(fc.jsonValue(), fc.jsonValue(), (schema, value) => {
         const nested = specOf({ a: schema as object });
-        expect(Array.isArray(checkStructural(schema, "s"))).toBe(true);
-        expect(Array.isArray(checkStructural(nested, "s"))).toBe(true);
+        expect(Array.isArray(checkSchema(schema, "s"))).toBe(true);
+        expect(Array.isArray(checkSchema(nested, "s"))).toBe(true);
         expect(Array.isArray(validateSchema(fromStructuralSchema(nested), { spec: { a: value } }))).toBe(true);
       }),
       { numRuns: 300 },

@@ -10,12 +10,19 @@ let loaded: typeof Faults | undefined;
 /** Read with the first CRD that states a rule: a server starts without. */
 const faults = (): typeof Faults => (loaded ??= createRequire(import.meta.url)("./rule-faults.ts") as typeof Faults);
 
+export interface RuleContext {
+  /** The schema is as it was, and each of its rules may go on costing what it did. */
+  readonly unchanged?: boolean;
+  /** What else is wrong with the schema: rules of what has a fault, or holds one, are not read. */
+  readonly faults?: readonly FieldError[];
+}
+
 /**
  * Faults of the rules that a CRD's schema states: those that cannot be read, or may cost too much, are refused with the
- * CRD. `unchanged`: the schema is as it was, and each of its rules may go on costing what it did.
+ * CRD.
  */
-export function checkRules(schema: unknown, path: string, unchanged = false): FieldError[] {
-  return isObject(schema) && statesRules(schema) ? faults().ruleFaults(schema, path, unchanged) : [];
+export function checkRules(schema: unknown, path: string, context: RuleContext = {}): FieldError[] {
+  return isObject(schema) && statesRules(schema) ? faults().ruleFaults(schema, path, context) : [];
 }
 
 /** Most CRDs have no rule: for them the engine is not even loaded. */

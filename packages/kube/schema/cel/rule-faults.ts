@@ -4,7 +4,8 @@ import { fieldInvalid } from "../../api/field-error.ts";
 import { below, RuleCosts } from "./cost-limits.ts";
 import type { EngineNode } from "./evaluation.ts";
 import { childrenOf } from "./check.ts";
-import { wordFaults } from "./rule-words.ts";
+import type { RuleContext } from "./check.ts";
+import { goJson, shownRule } from "../go-shown-schema.ts";
 import { prepare, unknownField, usesBind } from "./macros.ts";
 import { literalFault } from "./literals.ts";
 import { parseExpression } from "./parse.ts";
@@ -14,15 +15,28 @@ import { compile, firstLine, instantiationFault, newEnvironment, text } from "./
 import { isObject, own } from "../json-value.ts";
 import type { JsonObject } from "../json-value.ts";
 
-export function ruleFaults(schema: JsonObject, path: string, unchanged: boolean): FieldError[] {
-  const check: RuleCheck = { errors: [], costs: new RuleCosts(newEnvironment(), unchanged) };
-  collectFaults(check, withIdentity(schema), path, 1);
+export function ruleFaults(schema: JsonObject, path: string, context: RuleContext): FieldError[] {
+  const check: RuleCheck = {
+    errors: [],
+    costs: new RuleCosts(newEnvironment(), context.unchanged === true),
+    faulty: (context.faults ?? []).map(({ field }) => field),
+  };
+  collectFaults(check, withIdentity(schema), path, { cardinality: 1, lost: undefined });
   return [...check.errors, ...check.costs.total(path)];
 }
 
 interface RuleCheck {
   readonly errors: FieldError[];
   readonly costs: RuleCosts;
+  /** Where the schema has other faults. */
+  readonly faulty: readonly string[];
+}
+
+interface RulePlace {
+  /** How many values of the schema one object can hold; undefined for any number. */
+  readonly cardinality: number | undefined;
+  /** The outermost schema whose parts cannot be told apart by what they were before. */
+  readonly lost: string | undefined;
 }
 
 /** At the root apiVersion, kind and the names in metadata are there, whether the schema says so or not. */
@@ -40,38 +54,33 @@ function withIdentity(schema: JsonObject): JsonObject {
   };
 }
 
-/** `cardinality`: how many values of the schema one object can hold; undefined for any number. */
-function collectFaults(check: RuleCheck, schema: JsonObject, path: string, cardinality: number | undefined): void {
-  const listed = own(schema, "x-kubernetes-validations");
-  const rules: readonly unknown[] = Array.isArray(listed) ? listed : [];
-  const at = (i: number): string => `${path}.x-kubernetes-validations[${i}]`;
-  const worded = rules.flatMap((rule, i) => wordFaults(schema, isObject(rule) ? rule : {}, at(i)));
-  check.errors.push(...worded);
-  // Rules that are not even stated as they should be are not compiled, nor are their neighbours.
-  if (worded.length === 0) rules.forEach((rule, i) => checkRule(check, schema, rule as JsonObject, at(i), cardinality));
-  const within = below(cardinality, schema);
-  for (const [key, child] of childrenOf(schema)) collectFaults(check, child, `${path}.${key}`, within);
+/** From the inside out, as upstream does. */
+function collectFaults(check: RuleCheck, schema: JsonObject, path: string, place: RulePlace): void {
+  const cardinality = below(place.cardinality, schema);
+  for (const [key, child] of childrenOf(schema)) {
+    const lost = place.lost ?? (losesTrack(schema, key) ? path : undefined);
+    collectFaults(check, child, `${path}.${key}`, { cardinality, lost });
+  }
+  const rules = own(schema, "x-kubernetes-validations");
+  if (!Array.isArray(rules) || check.faulty.some((field) => isWithin(field, path))) return;
+  rules.forEach((rule: unknown, i) => {
+    checkRule(check, schema, isObject(rule) ? rule : {}, `${path}.x-kubernetes-validations[${i}]`, place);
+  });
 }
 
-/** A rule as Go shows it: all its fields, with < > and & spelt out. */
-function shownRule(rule: JsonObject): string {
-  const { rule: expression = "", message = "", messageExpression = "", reason = null, fieldPath = "" } = rule;
-  const optionalOldSelf = rule["optionalOldSelf"] ?? null;
-  const shown = {
-    Rule: expression,
-    Message: message,
-    MessageExpression: messageExpression,
-    Reason: reason,
-    FieldPath: fieldPath,
-    OptionalOldSelf: optionalOldSelf,
-  };
-  return JSON.stringify(shown).replace(/[<>&]/g, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`);
+const isWithin = (field: string, path: string): boolean =>
+  field.startsWith(path) && (field.length === path.length || ".[".includes(field.charAt(path.length)));
+
+/** Whether what stands under a key of a schema is replaced as a whole, so that no rule can ask what it was. */
+function losesTrack(schema: JsonObject, key: string): boolean {
+  if (key === "items") return own(schema, "x-kubernetes-list-type") !== "map";
+  return key.startsWith("properties[") && own(schema, "x-kubernetes-map-type") === "atomic";
 }
 
 const ruleInvalid = (field: string, rule: JsonObject, detail: string): FieldError => ({
   reason: "FieldValueInvalid",
   field,
-  message: `Invalid value: ${shownRule(rule)}: ${detail}`,
+  message: `Invalid value: ${goJson(shownRule(rule))}: ${detail}`,
 });
 
 function checkRule(
@@ -79,7 +88,7 @@ function checkRule(
   schema: JsonObject,
   rule: JsonObject,
   path: string,
-  cardinality: number | undefined,
+  place: RulePlace,
 ): void {
   const expression = text(rule["rule"]);
   const optional = rule["optionalOldSelf"] === true;
@@ -87,10 +96,25 @@ function checkRule(
   const fault = expressionFault(expression, "bool", schema, optional);
   if (fault !== undefined) errors.push(ruleInvalid(`${path}.rule`, rule, fault));
   else {
-    errors.push(...costs.rule(schema, expression, optional, cardinality, `${path}.rule`));
-    if (optional && !usesOldSelf)
-      errors.push(fieldInvalid(`${path}.optionalOldSelf`, true, "may not be set if oldSelf is not used in rule"));
+    errors.push(...costs.rule(schema, expression, optional, place.cardinality, `${path}.rule`));
   }
+  checkMessage({ errors, costs }, schema, rule, path);
+  if (usesOldSelf && place.lost !== undefined) {
+    const why = `oldSelf cannot be used on the uncorrelatable portion of the schema within ${place.lost}`;
+    errors.push(fieldInvalid(`${path}.rule`, expression, why));
+  } else if (!usesOldSelf && typeof rule["optionalOldSelf"] === "boolean") {
+    const why = "may not be set if oldSelf is not used in rule";
+    errors.push(fieldInvalid(`${path}.optionalOldSelf`, rule["optionalOldSelf"], why));
+  }
+}
+
+function checkMessage(
+  { errors, costs }: Pick<RuleCheck, "errors" | "costs">,
+  schema: JsonObject,
+  rule: JsonObject,
+  path: string,
+): void {
+  const optional = rule["optionalOldSelf"] === true;
   const message = text(rule["messageExpression"]);
   if (message.trim() === "") return;
   const messageFault = expressionFault(message, "string", schema, optional);

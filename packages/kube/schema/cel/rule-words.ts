@@ -1,7 +1,7 @@
 /** How a rule is stated, before it is read: its words, its reason, and the field it blames. */
 import type { FieldError } from "../../api/field-error.ts";
 import { fieldInvalid, fieldNotSupported, fieldRequired } from "../../api/field-error.ts";
-import { isObject, own } from "../json-value.ts";
+import { findField } from "../field-path.ts";
 import type { JsonObject } from "../json-value.ts";
 
 const REASONS: readonly string[] = [
@@ -14,20 +14,6 @@ const NO_BREAKS = "must not contain line breaks";
 
 const text = (value: unknown): string => (typeof value === "string" ? value : "");
 const broken = (words: string): boolean => /[\n\r]/.test(words);
-
-/** Whether `.a.b` or `['x.y']` leads to a field of the schema. */
-function leadsSomewhere(schema: JsonObject, path: string): boolean {
-  const steps = [...path.matchAll(/\.([^.[\]]+)|\['((?:[^'\\]|\\.)*)'\]/g)];
-  if (steps.length === 0 || steps.map(([step]) => step).join("") !== path) return false;
-  let at: unknown = schema;
-  for (const [, name, quoted] of steps) {
-    if (!isObject(at)) return false;
-    const properties = own(at, "properties");
-    const values = own(at, "additionalProperties");
-    at = isObject(properties) ? own(properties, name ?? (quoted ?? "").replace(/\\(.)/g, "$1")) : values;
-  }
-  return isObject(at);
-}
 
 /** Faults of the words of one rule. */
 export function wordFaults(schema: JsonObject, rule: JsonObject, path: string): FieldError[] {
@@ -50,7 +36,7 @@ export function wordFaults(schema: JsonObject, rule: JsonObject, path: string): 
   if (fieldPath.trim() === "")
     errors.push(fieldInvalid(`${path}.fieldPath`, fieldPath, "must be non-empty if specified"));
   if (broken(fieldPath)) errors.push(fieldInvalid(`${path}.fieldPath`, fieldPath, NO_BREAKS));
-  if (!leadsSomewhere(schema, fieldPath))
+  if (typeof findField(schema, fieldPath) === "string")
     errors.push(fieldInvalid(`${path}.fieldPath`, fieldPath, "must be a valid path"));
   return errors;
 }

@@ -88,7 +88,12 @@ function rulesOf(node: SchemaNode): readonly Rule[] {
   const known = rulesOfNode.get(node);
   if (known !== undefined) return known;
   const listed = node.constraints?.["x-kubernetes-validations"];
-  const rules = Array.isArray(listed) ? listed.filter(isObject).map((rule) => makeRule(rule, celTypeOf(node))) : [];
+  const rules = Array.isArray(listed)
+    ? listed
+        .filter(isObject)
+        .filter((rule) => text(rule["rule"]).trim() !== "")
+        .map((rule) => makeRule(rule, celTypeOf(node)))
+    : [];
   rulesOfNode.set(node, rules);
   return rules;
 }
