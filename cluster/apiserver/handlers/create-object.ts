@@ -73,6 +73,7 @@ export function completeNew(
     ...core.validate(resource.row, complete, undefined, ""),
   ];
   if (errors.length > 0) throw invalid(row.group, row.kind, complete.metadata.name ?? "", errors);
+  for (const said of strategy.warnings?.(complete, undefined) ?? []) context.warn(said);
   return complete;
 }
 
@@ -144,19 +145,29 @@ function withoutStatus(resource: ServedResource, object: KubeObject): KubeObject
   return rest as KubeObject;
 }
 
-/** Managed fields of an object written by something else than an apply. What admission adds is nobody's, as upstream. */
-export function trackCreate(resource: ServedResource, object: KubeObject, context: WriteContext): KubeObject {
-  return trackUpdate({
+/**
+ * Managed fields of an object written by something else than an apply. What strategies and admission make of it is
+ * nobody's, as upstream: owners are those of what was sent.
+ */
+export function trackCreate(
+  resource: ServedResource,
+  sent: KubeObject,
+  prepared: KubeObject,
+  context: WriteContext,
+): KubeObject {
+  const { managedFields } = trackUpdate({
     node: resource.storageRow.schema,
     before: undefined,
-    after: object,
+    after: sent,
     manager: context.manager,
-    apiVersion: object.apiVersion,
+    apiVersion: sent.apiVersion,
     subresource: "",
     now: context.nowMs,
     resetFields: resetFieldsOf(resource, ""),
     convert: resource.managedAs,
-  });
+  }).metadata;
+  const { managedFields: _sent, ...metadata } = prepared.metadata;
+  return withMetadata(prepared, managedFields === undefined ? metadata : { ...metadata, managedFields });
 }
 
 /** Creates `object`, given in the stored version, decoded, pruned and defaulted. */
@@ -186,7 +197,7 @@ async function createOnce(
   context: WriteContext,
 ): Promise<Written> {
   const prepared = prepareNew(core, resource, object, namespace, context);
-  const tracked = trackCreate(resource, prepared, context);
+  const tracked = trackCreate(resource, object, prepared, context);
   const round = core.admissionWebhooks.round("CREATE", resource.row.group, resource.row.resource, "");
   if (round !== undefined) {
     const { createThroughWebhooks } = await import("./create-through-webhooks.ts");

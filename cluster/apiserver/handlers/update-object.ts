@@ -239,6 +239,7 @@ export function completeUpdate(
     ...core.validate(resource.row, next, current, request.subresource),
   ];
   if (errors.length > 0) throw invalid(row.group, row.kind, request.name, errors);
+  if (request.subresource === "") for (const said of strategy.warnings?.(next, current) ?? []) context.warn(said);
   return next;
 }
 
@@ -378,6 +379,6 @@ export function beginInstead(
   }
   if ((wanted.metadata.resourceVersion ?? "") !== "") throw notFound(resource.groupResource, request.name);
   const prepared = prepareNew(core, resource, wanted, request.namespace, context);
-  const tracked = request.ownsManagedFields === true ? prepared : trackCreate(resource, prepared, context);
+  const tracked = request.ownsManagedFields === true ? prepared : trackCreate(resource, wanted, prepared, context);
   return tracked;
 }

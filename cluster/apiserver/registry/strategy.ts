@@ -48,6 +48,8 @@ export interface Strategy {
   ): KubeObject;
   /** Beyond the schema. `old` is undefined on create. */
   validate?(object: KubeObject, old: KubeObject | undefined, subresource: string): FieldError[];
+  /** What a valid object is told on its way in, as `Warning` headers. `old` is undefined on create. */
+  warnings?(object: KubeObject, old: KubeObject | undefined): readonly string[];
   /** Faults of a name; none means an object of this resource may be named so. */
   nameFaults?(name: string): readonly string[];
   /** Fields for selectors beside metadata.name and metadata.namespace. */

@@ -1,5 +1,6 @@
 /** Checks of single values, in upstream's words. Each adds what it finds to `errors`. */
 import { fieldForbidden, fieldInvalid, fieldNotSupported, fieldRequired, type FieldError } from "@travelops/kube";
+import { formatQuantity, tryParseQuantity } from "@travelops/kube/api/quantity";
 import { isIP } from "node:net";
 import { child, entries, type Fields, items, list, strings, text } from "./fields.ts";
 
@@ -169,6 +170,12 @@ export function oneOf(value: unknown, path: string, supported: readonly string[]
 export function nonNegative(value: unknown, path: string, errors: Errors): void {
   if (typeof value === "number" && value < 0)
     errors.push(fieldInvalid(path, value, "must be greater than or equal to 0"));
+}
+
+export function nonNegativeQuantity(value: unknown, path: string, errors: Errors): void {
+  const quantity = tryParseQuantity(value);
+  if (quantity !== undefined && quantity.nano < 0n)
+    errors.push(fieldInvalid(path, formatQuantity(quantity), "must be greater than or equal to 0"));
 }
 
 export function inRange(value: unknown, path: string, low: number, high: number, errors: Errors): void {

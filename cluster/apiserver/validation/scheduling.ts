@@ -15,12 +15,15 @@ import { child, type Fields, has, items, list, number, strings, text } from "./f
 
 const EFFECTS = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
 
-function nodeRequirement(requirement: Fields, path: string, errors: Errors): void {
+function nodeRequirement(requirement: Fields, path: string, errors: Errors, required: boolean): void {
   const operator = text(requirement, "operator");
   if (operator !== "Gt" && operator !== "Lt") selectorOperator(requirement, path, errors);
   else if (list(requirement, "values").length !== 1)
     errors.push(fieldRequired(`${path}.values`, "must be specified single value when `operator` is 'Lt' or 'Gt'"));
   checkText(text(requirement, "key"), `${path}.key`, qualifiedName, errors);
+  // What is only preferred may name values that no label can have.
+  if (required)
+    strings(requirement, "values").forEach((value, i) => checkText(value, `${path}.values[${i}]`, labelValue, errors));
 }
 
 function nodeField(requirement: Fields, path: string, errors: Errors): void {
@@ -39,9 +42,17 @@ function nodeField(requirement: Fields, path: string, errors: Errors): void {
     errors.push(fieldInvalid(`${path}.key`, text(requirement, "key"), "not a valid field selector key"));
 }
 
-function nodeTerm(term: Fields | undefined, path: string, errors: Errors): void {
+/** Which nodes may have it: one of the terms. */
+export function checkNodeSelector(selector: Fields, path: string, errors: Errors): void {
+  const terms = items(selector, "nodeSelectorTerms");
+  if (terms.length === 0)
+    errors.push(fieldRequired(`${path}.nodeSelectorTerms`, "must have at least one node selector term"));
+  terms.forEach((term, i) => nodeTerm(term, `${path}.nodeSelectorTerms[${i}]`, errors, true));
+}
+
+function nodeTerm(term: Fields | undefined, path: string, errors: Errors, required = false): void {
   items(term, "matchExpressions").forEach((requirement, i) =>
-    nodeRequirement(requirement, `${path}.matchExpressions[${i}]`, errors),
+    nodeRequirement(requirement, `${path}.matchExpressions[${i}]`, errors, required),
   );
   items(term, "matchFields").forEach((requirement, i) => nodeField(requirement, `${path}.matchFields[${i}]`, errors));
 }
@@ -56,12 +67,7 @@ const PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution";
 
 function nodeAffinity(affinity: Fields | undefined, path: string, errors: Errors): void {
   const required = child(affinity, REQUIRED);
-  if (required !== undefined) {
-    const terms = items(required, "nodeSelectorTerms");
-    if (terms.length === 0)
-      errors.push(fieldRequired(`${path}.${REQUIRED}.nodeSelectorTerms`, "must have at least one node selector term"));
-    terms.forEach((term, i) => nodeTerm(term, `${path}.${REQUIRED}.nodeSelectorTerms[${i}]`, errors));
-  }
+  if (required !== undefined) checkNodeSelector(required, `${path}.${REQUIRED}`, errors);
   items(affinity, PREFERRED).forEach((term, i) => {
     weight(term, `${path}.${PREFERRED}[${i}]`, errors);
     nodeTerm(child(term, "preference"), `${path}.${PREFERRED}[${i}].preference`, errors);

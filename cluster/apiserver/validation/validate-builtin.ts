@@ -15,17 +15,20 @@ import {
   checkSecret,
 } from "./core-objects.ts";
 import { checkCoreEvent, checkNewEvent } from "./events.ts";
+import { checkClaim } from "./claims.ts";
+import { checkAttachment, checkCsiDriver, checkCsiNode, checkStorageCapacity } from "./csi-objects.ts";
 import { child } from "./fields.ts";
 import { checkCronJob, checkJob } from "./jobs.ts";
 import { checkFlowSchema, checkPriorityLevel } from "./flow-control.ts";
 import { checkIngress, checkIngressClass, checkNetworkPolicy } from "./networking.ts";
+import { checkVolume } from "./persistent-volumes.ts";
 import { checkPodTemplate } from "./pod-spec.ts";
 import { checkPod } from "./pods.ts";
 import { checkBinding, checkRole } from "./rbac.ts";
 import { checkApiService } from "./registrations.ts";
 import { checkAutoscaler, checkDisruptionBudget, checkPriorityClass } from "./scaling.ts";
 import { checkEndpoints, checkEndpointSlice, checkService } from "./services.ts";
-import { checkClaim, checkStorageClass, checkVolume } from "./storage.ts";
+import { checkAttributesClass, checkStorageClass } from "./storage-classes.ts";
 import { checkWebhooks } from "./webhooks.ts";
 import {
   checkControllerRevision,
@@ -61,6 +64,11 @@ const CHECKS: ReadonlyMap<string, Check> = new Map<string, Check>([
   ["persistentvolumes.", checkVolume],
   ["persistentvolumeclaims.", checkClaim],
   ["storageclasses.storage.k8s.io", checkStorageClass],
+  ["volumeattributesclasses.storage.k8s.io", checkAttributesClass],
+  ["csidrivers.storage.k8s.io", checkCsiDriver],
+  ["csinodes.storage.k8s.io", checkCsiNode],
+  ["volumeattachments.storage.k8s.io", checkAttachment],
+  ["csistoragecapacities.storage.k8s.io", checkStorageCapacity],
   ["deployments.apps", checkDeployment],
   ["replicasets.apps", checkReplicaSet],
   ["daemonsets.apps", checkDaemonSet],

@@ -4,7 +4,7 @@ import { tryParseQuantity } from "@travelops/kube/api/quantity";
 import { checkText, dnsLabel, type Errors, oneOf, requireText } from "./checks.ts";
 import { fieldReference, resourceReference } from "./env.ts";
 import { child, type Fields, has, items, number, text } from "./fields.ts";
-import { checkClaimSpec } from "./storage.ts";
+import { checkClaimSpec } from "./claims.ts";
 
 const FILE_FIELDS = ["metadata.annotations", "metadata.labels", "metadata.name", "metadata.namespace", "metadata.uid"];
 const HOST_PATH_TYPES = [

@@ -16,7 +16,7 @@ import {
 } from "./checks.ts";
 import { child, type Fields, has, items, number, text } from "./fields.ts";
 import { checkPodTemplate } from "./pod-spec.ts";
-import { checkClaimSpec } from "./storage.ts";
+import { checkClaimSpec } from "./claims.ts";
 
 const EMPTY_LABELS = "`selector` does not match template `labels`";
 

@@ -108,8 +108,8 @@ export const forbidden = (gr: GroupResource, name: string, why: string): StatusE
 export const badRequest = (message: string): StatusError => new StatusError(400, "BadRequest", message);
 
 export const invalid = (group: string, kind: string, name: string, errors: readonly FieldError[]): StatusError => {
-  const texts = errors.map((e) => (e.field === "" ? e.message : `${e.field}: ${e.message}`));
-  const joined = texts.length === 1 ? texts[0] : `[${[...new Set(texts)].join(", ")}]`;
+  const texts = [...new Set(errors.map((e) => (e.field === "" ? e.message : `${e.field}: ${e.message}`)))];
+  const joined = texts.length === 1 ? texts[0] : `[${texts.join(", ")}]`;
   return new StatusError(
     422,
     "Invalid",

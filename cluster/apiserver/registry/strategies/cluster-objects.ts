@@ -120,45 +120,10 @@ function mergeStringData(secret: KubeObject): KubeObject {
   };
 }
 
-/** What is in use stays until it no longer is: the controllers take the finalizer off. */
-function protectedBy(finalizer: string, object: KubeObject): KubeObject["metadata"] {
-  const finalizers = object.metadata.finalizers ?? [];
-  return finalizers.includes(finalizer)
-    ? object.metadata
-    : { ...object.metadata, finalizers: [...finalizers, finalizer] };
-}
-
-export const persistentVolumes: Partial<Strategy> = {
-  prepareForCreate: (volume, { now }) => ({
-    ...volume,
-    metadata: protectedBy("kubernetes.io/pv-protection", volume),
-    status: { phase: "Pending", lastPhaseTransitionTime: now },
-  }),
-};
-
-export const persistentVolumeClaims: Partial<Strategy> = {
-  prepareForCreate: (claim) => ({
-    ...claim,
-    metadata: protectedBy("kubernetes.io/pvc-protection", claim),
-    status: { phase: "Pending" },
-  }),
-};
-
 export const rbac: Partial<Strategy> = { nameFaults: pathSegment };
 
 export const apiServices: Partial<Strategy> = {
   selectableFields: { "spec.group": at("spec", "group") },
-};
-
-const TOKENS_IN_ATTRIBUTES =
-  "spec.serviceAccountTokenInSecrets is unset; if supported by this CSI driver, set to true to prevent possible logging of tokens in volume attributes";
-
-export const csiDrivers: Partial<Strategy> = {
-  prepareForCreate(driver, { warn }) {
-    const asksForTokens = array(read(driver, "spec", "tokenRequests")).length > 0;
-    if (asksForTokens && read(driver, "spec", "serviceAccountTokenInSecrets") === undefined) warn(TOKENS_IN_ATTRIBUTES);
-    return driver;
-  },
 };
 
 /** Upstream's storage knows no empty list, and readers get what it has: null. */
@@ -169,9 +134,7 @@ const withoutEmptyLists = (slice: KubeObject): KubeObject => ({
 });
 
 export const endpointSlices: Partial<Strategy> = {
-  prepareForCreate(slice, { warn }) {
-    if (slice["addressType"] === "FQDN") warn("spec.addressType: FQDN endpoints are deprecated");
-    return withoutEmptyLists(slice);
-  },
+  prepareForCreate: withoutEmptyLists,
+  warnings: (slice) => (slice["addressType"] === "FQDN" ? ["spec.addressType: FQDN endpoints are deprecated"] : []),
   prepareForUpdate: withoutEmptyLists,
 };

@@ -3,18 +3,8 @@ import type { ResourceRow } from "@travelops/kube/schema/node";
 import { builtinPrinter } from "../printers/index.ts";
 import type { Strategy } from "../strategy.ts";
 import { baseStrategy } from "./base.ts";
-import {
-  apiServices,
-  csiDrivers,
-  endpointSlices,
-  events,
-  namespaces,
-  nodes,
-  persistentVolumeClaims,
-  persistentVolumes,
-  rbac,
-  secrets,
-} from "./cluster-objects.ts";
+import { apiServices, endpointSlices, events, namespaces, nodes, rbac, secrets } from "./cluster-objects.ts";
+import { csiDrivers, persistentVolumeClaims, persistentVolumes, storageCapacities, storageClasses } from "./storage.ts";
 import { certificateSigningRequests } from "./certificate-signing-requests.ts";
 import { crdStrategy } from "../../custom-resources/crd-strategy.ts";
 import { pods } from "./pods.ts";
@@ -32,6 +22,8 @@ const PARTICULARS: Readonly<Record<string, Partial<Strategy>>> = {
   "secrets.": secrets,
   "persistentvolumes.": persistentVolumes,
   "persistentvolumeclaims.": persistentVolumeClaims,
+  "csistoragecapacities.storage.k8s.io": storageCapacities,
+  "storageclasses.storage.k8s.io": storageClasses,
   "csidrivers.storage.k8s.io": csiDrivers,
   "endpointslices.discovery.k8s.io": endpointSlices,
   "certificatesigningrequests.certificates.k8s.io": certificateSigningRequests,

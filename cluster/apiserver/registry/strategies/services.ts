@@ -247,15 +247,9 @@ export function serviceStrategy(
 
   return {
     nameFaults: dns1035Label,
-    prepareForCreate(service, { warn }) {
-      for (const said of serviceWarnings(service)) warn(said);
-      return { ...service, status: { loadBalancer: {} } };
-    },
-    prepareForUpdate(service, old, { warn }) {
-      const next = keepNodePorts(keepAddress(dropFieldsOfOldType(service, old), old), old);
-      for (const said of serviceWarnings(next)) warn(said);
-      return next;
-    },
+    prepareForCreate: (service) => ({ ...service, status: { loadBalancer: {} } }),
+    prepareForUpdate: (service, old) => keepNodePorts(keepAddress(dropFieldsOfOldType(service, old), old), old),
+    warnings: serviceWarnings,
     reserve,
     /** What the new state no longer holds is free again once it is written. */
     afterUpdate(service, old) {

@@ -1,6 +1,6 @@
 /** Volumes of pods and persistent volumes, and claims. */
 import { all, at, each, given, type Rule, set, setUnset, when } from "./combinators.ts";
-import { isObject, type JsonObject } from "../json-value.ts";
+import type { JsonObject } from "../json-value.ts";
 
 /** Files are 0644 unless somebody says otherwise. */
 const MODE = { defaultMode: 0o644 };
@@ -23,17 +23,9 @@ const shared: Rule = all(
 
 export const claimSpec: Rule = setUnset({ volumeMode: "Filesystem" });
 
-/** The older and the newer field for what a volume starts from say the same. */
-const dataSources: Rule = (spec) => {
-  const { dataSource, dataSourceRef } = spec;
-  if (dataSource !== undefined && dataSourceRef === undefined) return { ...spec, dataSourceRef: dataSource };
-  const mirrors = dataSource === undefined && isObject(dataSourceRef) && dataSourceRef["namespace"] === undefined;
-  return mirrors ? { ...spec, dataSource: dataSourceRef } : spec;
-};
-
 const pending: Rule = at("status", set({ phase: "Pending" }));
 
-export const claim: Rule = all(at("spec", claimSpec, dataSources), pending);
+export const claim: Rule = all(at("spec", claimSpec), pending);
 
 const hasSource = (volume: JsonObject): boolean => Object.keys(volume).some((key) => key !== "name");
 
