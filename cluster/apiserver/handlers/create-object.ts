@@ -110,7 +110,8 @@ export function prepareNew(
     const name = object.metadata.name ?? "";
     throw forbidden(resource.groupResource, name, "create not allowed while custom resource definition is terminating");
   }
-  if ((object.metadata.resourceVersion ?? "") !== "") {
+  // What is no version is not looked at, as upstream.
+  if (/^\d*[1-9]\d*$/.test(object.metadata.resourceVersion ?? "")) {
     throw badRequest("resourceVersion should not be set on objects to be created");
   }
   const metadata = newMetadata(object.metadata, {

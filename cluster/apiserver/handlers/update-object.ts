@@ -48,7 +48,7 @@ function checkUid(resource: ServedResource, wanted: KubeObject, current: KubeObj
   const { uid } = wanted.metadata;
   if (uid !== undefined && uid !== "" && uid !== current.metadata.uid) {
     // Only who sends a whole object says which one is meant; a patch asks for a change that cannot be.
-    if (request.requireVersion !== true && request.ownsManagedFields !== true) {
+    if (request.requireVersion !== true) {
       throw invalid(resource.row.group, resource.row.kind, request.name, [
         fieldInvalid("metadata.uid", uid, "field is immutable"),
       ]);
@@ -140,7 +140,8 @@ function bumpGeneration(
   subresource: string,
 ): KubeObject {
   const { strategy } = resource;
-  if (strategy.tracksGeneration !== true || subresource === "status") return next;
+  if (strategy.tracksGeneration !== true || strategy.keepsFirstGeneration === true || subresource === "status")
+    return next;
   const annotated =
     strategy.annotationsBumpGeneration === true && !equalJson(next.metadata.annotations, current.metadata.annotations);
   if (!annotated && !specChanged(next, current, strategy.hasStatus)) return next;

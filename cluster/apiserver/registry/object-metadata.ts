@@ -27,7 +27,6 @@ export function newMetadata(meta: ObjectMeta, facts: NewObjectFacts): ObjectMeta
     deletionTimestamp: _deletion,
     deletionGracePeriodSeconds: _grace,
     resourceVersion: _version,
-    generation: _generation,
     selfLink: _link,
     ...kept
   } = meta as ObjectMeta & { selfLink?: unknown };
@@ -41,7 +40,10 @@ export function newMetadata(meta: ObjectMeta, facts: NewObjectFacts): ObjectMeta
   return fresh;
 }
 
-/** Metadata after an update: what only the server sets stays as it was. */
+/**
+ * Metadata after an update: what only the server sets stays as it was. A deletion cannot be taken back, and one that
+ * did not happen is a fault (`metadataErrors`).
+ */
 export function updatedMetadata(meta: ObjectMeta, old: ObjectMeta): ObjectMeta {
   const next: ObjectMeta = { ...meta };
   const kept = next as Record<string, unknown>;
@@ -50,21 +52,20 @@ export function updatedMetadata(meta: ObjectMeta, old: ObjectMeta): ObjectMeta {
     if (before[field] === undefined) delete kept[field];
     else kept[field] = before[field];
   }
-  delete kept["selfLink"];
+  for (const field of IMMUTABLE) {
+    if (before[field] !== undefined) kept[field] = before[field];
+  }
   return next;
 }
 
-const SERVER_FIELDS = [
-  "name",
-  "namespace",
-  "uid",
-  "resourceVersion",
-  "creationTimestamp",
-  "deletionTimestamp",
-  "deletionGracePeriodSeconds",
-  "generation",
-  "generateName",
-];
+const SERVER_FIELDS = ["name", "namespace", "uid", "resourceVersion", "generation", "creationTimestamp"];
+const IMMUTABLE = ["deletionTimestamp", "deletionGracePeriodSeconds"] as const;
+
+function immutableErrors(metadata: ObjectMeta, old: ObjectMeta): FieldError[] {
+  return IMMUTABLE.filter((field) => metadata[field] !== old[field]).map((field) =>
+    fieldInvalid(`metadata.${field}`, metadata[field], "field is immutable"),
+  );
+}
 
 /** The namespace of the path wins; one in the object has to agree. Throws `StatusError` 400. */
 export function checkNamespace(resource: ServedResource, object: KubeObject, namespace: string): void {
@@ -82,10 +83,13 @@ export function metadataErrors(
 ): FieldError[] {
   const { metadata } = object;
   const errors: FieldError[] = [];
-  if (old === undefined) errors.push(...nameErrors(resource, metadata));
+  errors.push(...nameErrors(resource, metadata, old));
+  if ((metadata.generation ?? 0) < 0)
+    errors.push(fieldInvalid("metadata.generation", metadata.generation, "must be greater than or equal to 0"));
   errors.push(...labelErrors(metadata));
   errors.push(...ownerErrors(metadata));
   errors.push(...finalizerErrors(metadata, old?.metadata, resource.origin === "custom"));
+  if (old !== undefined) errors.push(...immutableErrors(metadata, old.metadata));
   return errors;
 }
 
@@ -93,10 +97,15 @@ export function metadataErrors(
 const base = (generateName: string): string =>
   generateName.endsWith("-") ? `${generateName.slice(0, -1)}a` : generateName;
 
-function nameErrors(resource: ServedResource, { name = "", generateName: prefix = "" }: ObjectMeta): FieldError[] {
+function nameErrors(
+  resource: ServedResource,
+  { name = "", generateName: prefix = "" }: ObjectMeta,
+  old: KubeObject | undefined,
+): FieldError[] {
   const faults = resource.strategy.nameFaults ?? dnsSubdomain;
   const errors =
     prefix === "" ? [] : faults(base(prefix)).map((fault) => fieldInvalid("metadata.generateName", prefix, fault));
+  if (old !== undefined) return errors;
   if (name === "") return [...errors, fieldRequired("metadata.name", "name or generateName is required")];
   return [...errors, ...faults(name).map((fault) => fieldInvalid("metadata.name", name, fault))];
 }

@@ -57,6 +57,8 @@ export interface Strategy {
   readonly printer?: Printer;
   /** Whether metadata.generation counts changes of what is not metadata or status. */
   readonly tracksGeneration?: boolean;
+  /** The generation is set and never counted. */
+  readonly keepsFirstGeneration?: boolean;
   /** So do changes of annotations (Deployments). */
   readonly annotationsBumpGeneration?: boolean;
   /** A status subresource exists: the main resource ignores status. */

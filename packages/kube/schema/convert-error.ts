@@ -37,13 +37,16 @@ function convertScalarError(node: ScalarNode, value: unknown): string | undefine
       return simpleError(node.format === "int32" ? "int32" : "int64", value);
     case "bytes":
       return typeof value === "string"
-        ? scalarError(node, value, undefined)
+        ? prefixed(scalarError(node, value, undefined))
         : `cannot restore slice from ${kindOf(value)}`;
     // Types that decode themselves.
     default:
       return scalarError(node, value, undefined);
   }
 }
+
+const prefixed = (fault: string | undefined): string | undefined =>
+  fault === undefined ? undefined : `error decoding from json: ${fault}`;
 
 /** What is wrong with a value, in the words of upstream's converter; undefined when nothing is. */
 export function convertTypeError(node: SchemaNode, value: unknown): string | undefined {

@@ -7,6 +7,7 @@ export const tableOf = (row: Pick<ResourceRow, "group" | "resource">): string =>
 
 const GENERATION: ReadonlySet<string> = new Set([
   "pods.",
+  "podtemplates.",
   "replicationcontrollers.",
   "daemonsets.apps",
   "deployments.apps",
@@ -28,6 +29,9 @@ const GENERATION: ReadonlySet<string> = new Set([
   "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io",
   "endpointslices.discovery.k8s.io",
 ]);
+
+/** They have one, and it stays 1. */
+const FIRST_GENERATION_ONLY: ReadonlySet<string> = new Set(["priorityclasses.scheduling.k8s.io"]);
 
 const STATUS_RESETS_METADATA: ReadonlySet<string> = new Set([
   "customresourcedefinitions.apiextensions.k8s.io",
@@ -75,6 +79,7 @@ export function baseStrategy(row: ResourceRow): Strategy {
   return {
     hasStatus: row.subresources.has("status"),
     tracksGeneration: GENERATION.has(table),
+    keepsFirstGeneration: FIRST_GENERATION_ONLY.has(table),
     annotationsBumpGeneration: table === "deployments.apps",
     statusResetsMetadata: STATUS_RESETS_METADATA.has(table),
     allowCreateOnUpdate: CREATE_ON_UPDATE.has(table),

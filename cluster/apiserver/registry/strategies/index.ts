@@ -8,12 +8,13 @@ import { csiDrivers, persistentVolumeClaims, persistentVolumes, storageCapacitie
 import { certificateSigningRequests } from "./certificate-signing-requests.ts";
 import { crdStrategy } from "../../custom-resources/crd-strategy.ts";
 import { pods } from "./pods.ts";
-import { daemonSets, jobs, replicaSets, replicationControllers } from "./workloads.ts";
+import { daemonSets, deployments, jobs, replicaSets, replicationControllers } from "./workloads.ts";
 
 const PARTICULARS: Readonly<Record<string, Partial<Strategy>>> = {
   "pods.": pods,
   "replicationcontrollers.": replicationControllers,
   "replicasets.apps": replicaSets,
+  "deployments.apps": deployments,
   "daemonsets.apps": daemonSets,
   "jobs.batch": jobs,
   "namespaces.": namespaces,

@@ -48,6 +48,12 @@ export const pods: Partial<Strategy> = {
     if (array(spec(pod)["schedulingGates"]).length === 0) return { ...pod, status };
     return { ...pod, status: { ...status, conditions: [{ ...GATED, lastTransitionTime: now, lastProbeTime: null }] } };
   },
+  /** Owners are not for `/status` to change. */
+  prepareForStatusUpdate(pod, { metadata: { ownerReferences } }, _context, subresource) {
+    if (subresource !== "status") return pod;
+    const { ownerReferences: _owners, ...metadata } = pod.metadata;
+    return { ...pod, metadata: ownerReferences === undefined ? metadata : { ...metadata, ownerReferences } };
+  },
   /** A pod that never ran goes at once; one that runs gets its grace, which a second deletion may shorten. */
   gracePeriod(pod, { gracePeriodSeconds }) {
     const wanted = gracePeriodSeconds ?? number(read(pod, "spec", "terminationGracePeriodSeconds"), 30);

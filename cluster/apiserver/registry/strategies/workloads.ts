@@ -8,6 +8,14 @@ const count =
   (object: KubeObject): string =>
     text(read(object, ...path), "0");
 
+/** Labels are not for `/status` to change. */
+export const deployments: Partial<Strategy> = {
+  prepareForStatusUpdate(deployment, { metadata: { labels } }) {
+    const { labels: _labels, ...metadata } = deployment.metadata;
+    return { ...deployment, metadata: labels === undefined ? metadata : { ...metadata, labels } };
+  },
+};
+
 export const replicaSets: Partial<Strategy> = {
   selectableFields: { "status.replicas": count("status", "replicas") },
 };
