@@ -1,10 +1,10 @@
 /** ConfigMaps, secrets, namespaces, quotas, limits, events, nodes, leases, runtime classes. */
 import { fieldForbidden, fieldInvalid, fieldRequired, type FieldError, type KubeObject } from "@travelops/kube";
-import { compareQuantity, formatQuantity, type Quantity, tryParseQuantity } from "@travelops/kube/api/quantity";
 import { jsonSyntaxError } from "@travelops/kube/schema/json-syntax";
 import { equalJson } from "@travelops/kube/schema/json-value";
 import { checkText, cidr, configKey, dnsLabel, type Errors, nonNegative, qualifiedName } from "./checks.ts";
 import { checkScopes } from "./quota-scopes.ts";
+import { quotaResourceName, resourceQuantity } from "./resource-names.ts";
 import { child, entries, type Fields, has, items, number, strings, text } from "./fields.ts";
 import { checkTaints } from "./scheduling.ts";
 
@@ -99,119 +99,19 @@ export function checkNamespace(namespace: KubeObject, errors: Errors): void {
   }
 }
 
-const QUOTA_COUNTS: ReadonlySet<string> = new Set([
-  "pods",
-  "services",
-  "replicationcontrollers",
-  "resourcequotas",
-  "secrets",
-  "configmaps",
-  "persistentvolumeclaims",
-  "services.nodeports",
-  "services.loadbalancers",
-]);
-const QUOTA_RESOURCES =
-  /^(?:(?:requests\.|limits\.)?(?:cpu|memory|ephemeral-storage|hugepages-\w+)|requests\.storage)$/;
-
-function quotaName(name: string, path: string, errors: Errors): void {
-  checkText(name, path, qualifiedName, errors);
-  if (name.includes("/") || QUOTA_COUNTS.has(name) || QUOTA_RESOURCES.test(name)) return;
-  if (qualifiedName(name).length === 0)
-    errors.push(fieldInvalid(path, name, "must be a standard resource type or fully qualified"));
-  errors.push(fieldInvalid(path, name, "must be a standard resource for quota"));
-}
-
-export function checkQuota(quota: KubeObject, errors: Errors): void {
+/** What a namespace may use; of what, stays as it was. */
+export function checkQuota(quota: KubeObject, old: KubeObject | undefined, errors: Errors): void {
   const spec = child(quota, "spec");
   for (const [name, value] of entries(spec, "hard")) {
-    const at = `spec.hard[${name}]`;
-    quotaName(name, at, errors);
-    const quantity = tryParseQuantity(value);
-    if (quantity === undefined) continue;
-    if (quantity.nano < 0n) errors.push(fieldInvalid(at, value, "must be greater than or equal to 0"));
-    const counted = QUOTA_COUNTS.has(name) || name.includes("/");
-    if (counted && quantity.nano % 1_000_000_000n !== 0n)
-      errors.push(fieldInvalid(at, formatQuantity(quantity), "must be an integer"));
+    quotaResourceName(name, `spec.hard[${name}]`, errors);
+    resourceQuantity(name, value, `spec.hard[${name}]`, errors);
   }
   checkScopes(spec, errors);
-}
-
-const quantityAt = (limit: Fields, kind: string, name: string): Quantity | undefined =>
-  tryParseQuantity(child(limit, kind)?.[name]);
-const exceeds = (a: Quantity | undefined, b: Quantity | undefined): a is Quantity =>
-  a !== undefined && b !== undefined && compareQuantity(a, b) > 0;
-const shown = (quantity: Quantity | undefined): string => (quantity === undefined ? "" : formatQuantity(quantity));
-
-function limitOf(limit: Fields, name: string, path: string, errors: Errors): void {
-  const [min, max] = [quantityAt(limit, "min", name), quantityAt(limit, "max", name)];
-  const [byDefault, request] = [quantityAt(limit, "default", name), quantityAt(limit, "defaultRequest", name)];
-  const fault = (kind: string, value: Quantity, text_: string): number =>
-    errors.push(fieldInvalid(`${path}.${kind}[${name}]`, shown(value), text_));
-  if (exceeds(min, max)) fault("min", min, `min value ${shown(min)} is greater than max value ${shown(max)}`);
-  if (exceeds(min, request))
-    fault(
-      "defaultRequest",
-      request ?? min,
-      `min value ${shown(min)} is greater than default request value ${shown(request)}`,
-    );
-  if (exceeds(request, max))
-    fault("defaultRequest", request, `default request value ${shown(request)} is greater than max value ${shown(max)}`);
-  if (exceeds(request, byDefault))
-    fault(
-      "defaultRequest",
-      request,
-      `default request value ${shown(request)} is greater than default limit value ${shown(byDefault)}`,
-    );
-  if (exceeds(min, byDefault))
-    fault("default", min, `min value ${shown(min)} is greater than default value ${shown(byDefault)}`);
-  if (exceeds(byDefault, max) && max !== undefined)
-    fault("default", max, `default value ${shown(byDefault)} is greater than max value ${shown(max)}`);
-}
-
-const ONE = 1_000_000_000n;
-
-/** A limit cannot be less than what is asked for. */
-function ratioOf(limit: Fields, name: string, path: string, errors: Errors): void {
-  const ratio = quantityAt(limit, "maxLimitRequestRatio", name);
-  if (ratio !== undefined && ratio.nano < ONE)
-    errors.push(
-      fieldInvalid(`${path}.maxLimitRequestRatio[${name}]`, shown(ratio), `ratio ${shown(ratio)} is less than 1`),
-    );
-}
-
-export function checkLimitRange(range: KubeObject, errors: Errors): void {
-  const seen = new Set<string>();
-  items(child(range, "spec"), "limits").forEach((limit, i) => {
-    const path = `spec.limits[${i}]`;
-    const type = text(limit, "type");
-    if (seen.has(type))
-      errors.push({
-        reason: "FieldValueDuplicate",
-        field: `${path}.type`,
-        message: `Duplicate value: ${JSON.stringify(type)}`,
-      });
-    seen.add(type);
-    checkText(type, `${path}.type`, qualifiedName, errors);
-    if (type === "Pod") {
-      for (const key of ["default", "defaultRequest"])
-        if (has(limit, key)) errors.push(fieldForbidden(`${path}.${key}`, "may not be specified when `type` is 'Pod'"));
-    }
-    const names = new Set(
-      ["min", "max", "default", "defaultRequest", "maxLimitRequestRatio"].flatMap((kind) =>
-        Object.keys(child(limit, kind) ?? {}),
-      ),
-    );
-    for (const name of names) {
-      limitOf(limit, name, path, errors);
-      ratioOf(limit, name, path, errors);
-    }
-  });
-}
-
-export function checkNode(node: KubeObject, errors: Errors): void {
-  const spec = child(node, "spec");
-  checkTaints(spec, "metadata.taints", errors);
-  strings(spec, "podCIDRs").forEach((range, i) => checkText(range, `spec.podCIDRs[${i}]`, cidr, errors));
+  if (old === undefined) return;
+  const scopes = strings(spec, "scopes");
+  const before = new Set(strings(child(old, "spec"), "scopes"));
+  if (before.symmetricDifference(new Set(scopes)).size > 0)
+    errors.push(fieldInvalid("spec.scopes", scopes, "field is immutable"));
 }
 
 export function checkLease(lease: KubeObject, errors: Errors): void {
@@ -220,10 +120,4 @@ export function checkLease(lease: KubeObject, errors: Errors): void {
   if (seconds !== undefined && seconds <= 0)
     errors.push(fieldInvalid("spec.leaseDurationSeconds", seconds, "must be greater than 0"));
   nonNegative(number(spec, "leaseTransitions"), "spec.leaseTransitions", errors);
-}
-
-export function checkRuntimeClass(runtime: KubeObject, old: KubeObject | undefined, errors: Errors): void {
-  checkText(text(runtime, "handler"), "handler", dnsLabel, errors);
-  if (old !== undefined && text(runtime, "handler") !== text(old, "handler"))
-    errors.push(fieldInvalid("handler", text(runtime, "handler"), "field is immutable"));
 }

@@ -69,17 +69,31 @@ export function checkScopes(spec: Fields | undefined, errors: Errors): void {
   for (const pair of OPPOSITES)
     if (pair.every((scope) => scopes.includes(scope)))
       errors.push(fieldInvalid("spec.scopes", scopes, "conflicting scopes"));
-  checkSelector(child(spec, "scopeSelector"), unfit, errors);
+  checkSelector(child(spec, "scopeSelector"), scopes, unfit, errors);
 }
 
-function checkSelector(selector: Fields | undefined, unfit: (scope: string) => number, errors: Errors): void {
+function checkSelector(
+  selector: Fields | undefined,
+  scopes: readonly string[],
+  unfit: (scope: string) => number,
+  errors: Errors,
+): void {
   const path = "spec.scopeSelector.matchExpressions";
+  const shown = {
+    MatchExpressions: items(selector, "matchExpressions").map((requirement) => ({
+      ScopeName: text(requirement, "scopeName"),
+      Operator: text(requirement, "operator"),
+      Values: requirement["values"] ?? null,
+    })),
+  };
+  const seen = new Set<string>();
   for (const requirement of items(selector, "matchExpressions")) {
+    seen.add(text(requirement, "scopeName"));
     const [scope, operator] = [text(requirement, "scopeName"), text(requirement, "operator")];
     const values = strings(requirement, "values");
     if (!SCOPES.has(scope)) errors.push(fieldInvalid(`${path}.scopeName`, scope, "unsupported scope"));
     for (let i = unfit(scope); i > 0; i--)
-      errors.push(fieldInvalid(path, selector, "unsupported scope applied to resource"));
+      errors.push(fieldInvalid(path, shown, "unsupported scope applied to resource"));
     if (BARE.has(scope) && operator !== "Exists") errors.push(fieldInvalid(`${path}.operator`, operator, ONLY_EXISTS));
     if (operator === "In" || operator === "NotIn") {
       if (values.length === 0)
@@ -100,4 +114,7 @@ function checkSelector(selector: Fields | undefined, unfit: (scope: string) => n
         );
     } else errors.push(fieldInvalid(`${path}.operator`, operator, "not a valid selector operator"));
   }
+  for (const pair of OPPOSITES)
+    if (pair.every((scope) => seen.has(scope)))
+      errors.push(fieldInvalid(path, scopes.length === 0 ? null : scopes, "conflicting scopes"));
 }

@@ -5,13 +5,16 @@ import {
   atMost100Percent,
   checkText,
   countOrPercent,
+  dnsLabel,
   type Errors,
   labelSelector,
+  nonNegativeQuantity,
   oneOf,
   pathSegment,
   requireText,
 } from "./checks.ts";
 import { child, type Fields, has, items, list, number, text } from "./fields.ts";
+import { containerResourceName } from "./resource-names.ts";
 
 const SOURCES: Readonly<Record<string, string>> = {
   ContainerResource: "containerResource",
@@ -20,6 +23,8 @@ const SOURCES: Readonly<Record<string, string>> = {
   Pods: "pods",
   Resource: "resource",
 };
+/** In this order upstream looks for one. */
+const ORDER = ["object", "external", "pods", "resource", "containerResource"];
 
 function checkTarget(target: Fields | undefined, path: string, errors: Errors): void {
   const type = text(target, "type");
@@ -38,7 +43,6 @@ function checkTarget(target: Fields | undefined, path: string, errors: Errors): 
 }
 
 function checkResourceTarget(source: Fields, path: string, errors: Errors): void {
-  requireText(text(source, "name"), `${path}.name`, errors, "must specify a resource name");
   const target = child(source, "target");
   checkTarget(target, `${path}.target`, errors);
   const value = has(target, "averageValue");
@@ -57,38 +61,60 @@ function checkMetricName(source: Fields, path: string, errors: Errors): void {
   const name = text(child(source, "metric"), "name");
   if (requireText(name, `${path}.metric.name`, errors, "must specify a metric name"))
     checkText(name, `${path}.metric.name`, pathSegment, errors);
-  labelSelector(child(child(source, "metric"), "selector"), `${path}.metric.selector`, errors);
+}
+
+function containerResource(source: Fields, path: string, errors: Errors): void {
+  const name = text(source, "name");
+  const container = text(source, "container");
+  if (requireText(name, `${path}.name`, errors, "must specify a resource name"))
+    containerResourceName(name, `${path}.name`, errors);
+  if (requireText(container, `${path}.container`, errors, "must specify a container"))
+    checkText(container, `${path}.container`, dnsLabel, errors);
+  checkResourceTarget(source, path, errors);
+}
+
+function externalTarget(target: Fields | undefined, path: string, errors: Errors): void {
+  const [value, average] = [has(target, "value"), has(target, "averageValue")];
+  if (!value && !average)
+    errors.push(fieldRequired(`${path}.averageValue`, "must set either a target value for metric or a per-pod target"));
+  if (value && average)
+    errors.push(fieldForbidden(`${path}.value`, "may not set both a target value for metric and a per-pod target"));
 }
 
 function checkSource(kind: string, source: Fields, path: string, errors: Errors): void {
-  const target = child(source, "target");
-  if (kind === "resource" || kind === "containerResource") {
-    if (kind === "containerResource")
-      requireText(text(source, "container"), `${path}.container`, errors, "must specify a container");
+  if (kind === "containerResource") return containerResource(source, path, errors);
+  if (kind === "resource") {
+    requireText(text(source, "name"), `${path}.name`, errors, "must specify a resource name");
     return checkResourceTarget(source, path, errors);
   }
+  const target = child(source, "target");
+  if (kind === "object") checkReference(child(source, "describedObject"), `${path}.describedObject`, "core", errors);
   checkMetricName(source, path, errors);
   checkTarget(target, `${path}.target`, errors);
-  if (kind === "pods") {
-    if (!has(target, "averageValue"))
-      errors.push(fieldRequired(`${path}.target.averageValue`, "must specify a positive target averageValue"));
-  } else if (!has(target, "value") && !has(target, "averageValue")) {
-    errors.push(
-      fieldRequired(`${path}.target.averageValue`, "must set either a target value for metric or a per-pod target"),
-    );
-  }
+  if (kind === "external") return externalTarget(target, `${path}.target`, errors);
+  if (has(target, "averageValue")) return;
+  if (kind === "pods")
+    errors.push(fieldRequired(`${path}.target.averageValue`, "must specify a positive target averageValue"));
+  else if (!has(target, "value"))
+    errors.push(fieldRequired(`${path}.target.averageValue`, "must set either a target value or averageValue"));
 }
 
 function checkMetric(metric: Fields, path: string, errors: Errors): void {
   const type = text(metric, "type");
   const kind = SOURCES[type];
-  if (type === "") errors.push(fieldRequired(`${path}.type`, "must specify a metric source type"));
-  if (kind === undefined) {
-    // Upstream looks at the type twice.
-    for (let i = 0; i < 2; i++) errors.push(fieldNotSupported(`${path}.type`, type, Object.keys(SOURCES)));
-  } else if (!has(metric, kind))
+  requireText(type, `${path}.type`, errors, "must specify a metric source type");
+  const unknown = fieldNotSupported(`${path}.type`, type, Object.keys(SOURCES));
+  if (kind === undefined) errors.push(unknown);
+  const present = ORDER.filter((source) => has(metric, source));
+  const [first] = present;
+  if (first !== undefined) checkSource(first, child(metric, first) ?? {}, `${path}.${first}`, errors);
+  // Upstream looks at the type twice.
+  if (kind === undefined) errors.push(unknown);
+  else if (!has(metric, kind))
     errors.push(fieldRequired(`${path}.${kind}`, "must populate information for the given metric source"));
-  else checkSource(kind, child(metric, kind) ?? {}, `${path}.${kind}`, errors);
+  if (present.length === 1) return;
+  for (const source of present)
+    if (source !== kind) errors.push(fieldForbidden(`${path}.${source}`, "must populate the given metric source only"));
 }
 
 function checkRules(rules: Fields | undefined, path: string, errors: Errors): void {
@@ -112,30 +138,43 @@ function checkRules(rules: Fields | undefined, path: string, errors: Errors): vo
     const period = number(policy, "periodSeconds") ?? 0;
     if (period > 1800) errors.push(fieldInvalid(`${at}.periodSeconds`, period, "must be less than or equal to 1800"));
   });
+  nonNegativeQuantity(rules["tolerance"], `${path}.tolerance`, errors);
 }
 
-function checkScaleTarget(target: Fields | undefined, errors: Errors): void {
-  const path = "spec.scaleTargetRef";
+/** What another object is called; `core`: without a group, too. What was there before may be of `any`. */
+type Group = "any" | "core" | "named";
+
+function checkReference(target: Fields | undefined, path: string, group: Group, errors: Errors): void {
   for (const key of ["kind", "name"]) {
     const value = text(target, key);
     if (requireText(value, `${path}.${key}`, errors)) checkText(value, `${path}.${key}`, pathSegment, errors);
   }
   const apiVersion = text(target, "apiVersion");
-  if (apiVersion === "" && text(target, "kind") !== "ReplicationController") {
+  if (group === "any") return;
+  if (apiVersion.split("/").length > 2)
+    errors.push(fieldInvalid(`${path}.apiVersion`, apiVersion, `unexpected GroupVersion string: ${apiVersion}`));
+  else if (group === "named" && !/^[^/]+\//.test(apiVersion))
     errors.push(fieldInvalid(`${path}.apiVersion`, apiVersion, "apiVersion must specify API group"));
-  }
 }
 
-export function checkAutoscaler(autoscaler: KubeObject, errors: Errors): void {
+function checkScaleTarget(target: Fields | undefined, before: Fields | undefined, errors: Errors): void {
+  const same = before !== undefined && ["apiVersion", "kind"].every((key) => text(target, key) === text(before, key));
+  const core = text(target, "kind") === "ReplicationController";
+  checkReference(target, "spec.scaleTargetRef", same ? "any" : core ? "core" : "named", errors);
+}
+
+export function checkAutoscaler(autoscaler: KubeObject, old: KubeObject | undefined, errors: Errors): void {
   const spec = child(autoscaler, "spec");
+  const before = child(old, "spec");
+  const lowest = number(before, "minReplicas") === 0 ? 0 : 1;
   const low = number(spec, "minReplicas");
   const high = number(spec, "maxReplicas") ?? 0;
-  if (low !== undefined && low < 1)
-    errors.push(fieldInvalid("spec.minReplicas", low, "must be greater than or equal to 1"));
+  if (low !== undefined && low < lowest)
+    errors.push(fieldInvalid("spec.minReplicas", low, `must be greater than or equal to ${lowest}`));
   if (high < 1) errors.push(fieldInvalid("spec.maxReplicas", high, "must be greater than 0"));
   if (low !== undefined && high < low)
     errors.push(fieldInvalid("spec.maxReplicas", high, "must be greater than or equal to `minReplicas`"));
-  checkScaleTarget(child(spec, "scaleTargetRef"), errors);
+  checkScaleTarget(child(spec, "scaleTargetRef"), child(before, "scaleTargetRef"), errors);
   items(spec, "metrics").forEach((metric, i) => checkMetric(metric, `spec.metrics[${i}]`, errors));
   const outside = items(spec, "metrics").some((metric) => metric["type"] === "Object" || metric["type"] === "External");
   if (low === 0 && !outside)
@@ -196,6 +235,7 @@ export function checkPriorityClass(priority: KubeObject, old: KubeObject | undef
       fieldForbidden("value", `maximum allowed value of a user defined priority is ${HIGHEST_USER_PRIORITY}`),
     );
   }
-  if (has(priority, "preemptionPolicy"))
+  if (priority["preemptionPolicy"] === "") errors.push(fieldRequired("preemptionPolicy"));
+  else if (has(priority, "preemptionPolicy"))
     oneOf(priority["preemptionPolicy"], "preemptionPolicy", ["PreemptLowerPriority", "Never"], errors);
 }

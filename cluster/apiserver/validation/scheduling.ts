@@ -136,7 +136,8 @@ export function checkTaints(spec: Fields | undefined, path: string, errors: Erro
     const at = `${path}[${i}]`;
     checkText(text(taint, "key"), `${at}.key`, qualifiedName, errors);
     if (text(taint, "value") !== "") checkText(text(taint, "value"), `${at}.value`, labelValue, errors);
-    oneOf(text(taint, "effect"), `${at}.effect`, EFFECTS, errors);
+    if (requireText(text(taint, "effect"), `${at}.effect`, errors))
+      oneOf(text(taint, "effect"), `${at}.effect`, EFFECTS, errors);
     const key = `${text(taint, "key")}:${text(taint, "effect")}`;
     if (seen.has(key)) {
       const shown = {

@@ -4,16 +4,7 @@ import type { ResourceRow } from "@travelops/kube/schema/node";
 import { checkPolicyBinding, checkValidatingPolicy } from "./admission-policies.ts";
 import { checkSigningRequest } from "./certificate-signing-requests.ts";
 import type { Errors } from "./checks.ts";
-import {
-  checkConfigMap,
-  checkLease,
-  checkLimitRange,
-  checkNamespace,
-  checkNode,
-  checkQuota,
-  checkRuntimeClass,
-  checkSecret,
-} from "./core-objects.ts";
+import { checkConfigMap, checkLease, checkNamespace, checkQuota, checkSecret } from "./core-objects.ts";
 import { checkCoreEvent, checkNewEvent } from "./events.ts";
 import { checkClaim } from "./claims.ts";
 import { checkAttachment, checkCsiDriver, checkCsiNode, checkStorageCapacity } from "./csi-objects.ts";
@@ -22,6 +13,8 @@ import { checkCronJob, checkJob } from "./jobs.ts";
 import { checkFlowSchema, checkPriorityLevel } from "./flow-control.ts";
 import { checkIngress, checkIngressClass, checkNetworkPolicy } from "./networking.ts";
 import { checkVolume } from "./persistent-volumes.ts";
+import { checkLimitRange } from "./limit-ranges.ts";
+import { checkNode, checkRuntimeClass } from "./nodes.ts";
 import { checkPodTemplate } from "./pod-spec.ts";
 import { checkPod } from "./pods.ts";
 import { checkBinding, checkRole } from "./rbac.ts";
@@ -51,11 +44,11 @@ const CHECKS: ReadonlyMap<string, Check> = new Map<string, Check>([
   ["configmaps.", checkConfigMap],
   ["secrets.", checkSecret],
   ["namespaces.", alone(checkNamespace)],
-  ["resourcequotas.", alone(checkQuota)],
+  ["resourcequotas.", checkQuota],
   ["limitranges.", alone(checkLimitRange)],
   ["events.", alone(checkCoreEvent)],
   ["events.events.k8s.io", checkNewEvent],
-  ["nodes.", alone(checkNode)],
+  ["nodes.", checkNode],
   ["podtemplates.", alone((object, errors) => checkPodTemplate(child(object, "template"), "template", errors))],
   ["replicationcontrollers.", alone(checkReplicationController)],
   ["services.", checkService],
@@ -83,7 +76,7 @@ const CHECKS: ReadonlyMap<string, Check> = new Map<string, Check>([
   ["clusterroles.rbac.authorization.k8s.io", alone((object, errors) => checkRole(object, false, errors))],
   ["rolebindings.rbac.authorization.k8s.io", (object, old, errors) => checkBinding(object, old, true, errors)],
   ["clusterrolebindings.rbac.authorization.k8s.io", (object, old, errors) => checkBinding(object, old, false, errors)],
-  ["horizontalpodautoscalers.autoscaling", alone(checkAutoscaler)],
+  ["horizontalpodautoscalers.autoscaling", checkAutoscaler],
   ["poddisruptionbudgets.policy", alone(checkDisruptionBudget)],
   ["priorityclasses.scheduling.k8s.io", checkPriorityClass],
   ["apiservices.apiregistration.k8s.io", alone(checkApiService)],
