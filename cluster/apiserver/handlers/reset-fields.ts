@@ -6,6 +6,8 @@ const STATUS = fieldSetOf(["status"]);
 const SPEC = fieldSetOf(["spec"]);
 
 export function resetFieldsOf(resource: ServedResource, subresource: string): FieldSet | undefined {
+  const own = resource.strategy.resetFields?.(subresource);
+  if (own !== undefined) return own;
   if (subresource === "status") return SPEC;
   return subresource === "" && resource.strategy.hasStatus ? STATUS : undefined;
 }

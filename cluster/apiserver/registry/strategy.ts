@@ -3,6 +3,7 @@
  * custom resources are one more strategy, made at run time.
  */
 import type { FieldError, KubeObject } from "@travelops/kube";
+import type { FieldSet } from "@travelops/kube/schema/field-set";
 import type { UserInfo } from "../api-server.ts";
 import type { Printer } from "./printers/printer.ts";
 
@@ -63,6 +64,8 @@ export interface Strategy {
   readonly annotationsBumpGeneration?: boolean;
   /** A status subresource exists: the main resource ignores status. */
   readonly hasStatus: boolean;
+  /** What a write to an endpoint never owns, where it is more than what the endpoint is for leaves out. */
+  resetFields?(subresource: string): FieldSet | undefined;
   /** A new object keeps the status it comes with (nodes). */
   readonly createsWithStatus?: boolean;
   /** `/status` keeps labels, annotations, finalizers and owners as they are. */

@@ -53,15 +53,15 @@ function checkResources(rule: Fields, path: string, errors: Errors): void {
 
 /** A rule of a webhook or of a policy. */
 export function checkRule(rule: Fields, path: string, errors: Errors): void {
+  checkStar(rule, "operations", "operations", path, errors);
+  strings(rule, "operations").forEach((operation, i) =>
+    oneOf(operation, `${path}.operations[${i}]`, OPERATIONS, errors),
+  );
   checkStar(rule, "apiGroups", "API groups", path, errors);
   checkStar(rule, "apiVersions", "API versions", path, errors);
   strings(rule, "apiVersions").forEach((version, i) => {
     if (version === "") errors.push(fieldRequired(`${path}.apiVersions[${i}]`));
   });
   checkResources(rule, path, errors);
-  checkStar(rule, "operations", "operations", path, errors);
-  strings(rule, "operations").forEach((operation, i) =>
-    oneOf(operation, `${path}.operations[${i}]`, OPERATIONS, errors),
-  );
   if (has(rule, "scope")) oneOf(rule["scope"], `${path}.scope`, ["*", "Cluster", "Namespaced"], errors);
 }

@@ -12,7 +12,7 @@ import { equalJson } from "@travelops/kube/schema/json-value";
 import { CertificateRequestError, checkSignature, parseCertificateRequest } from "../pki/certificate-request.ts";
 import { USAGES } from "../pki/sign-request.ts";
 import { dnsLabel, dnsSubdomain, type Errors } from "./checks.ts";
-import { child, items, number, strings, text, type Fields } from "./fields.ts";
+import { child, has, items, number, strings, text, type Fields } from "./fields.ts";
 
 const LEGACY_SIGNER = "kubernetes.io/legacy-unknown";
 const SHORTEST_SECONDS = 600;
@@ -30,7 +30,7 @@ export function checkSigningRequest(
   const spec = child(request, "spec");
   const status = child(request, "status");
   const before = child(old, "status");
-  checkRequest(text(spec, "request"), errors);
+  checkRequest(has(spec, "request") ? text(spec, "request") : undefined, errors);
   checkUsages(strings(spec, "usages"), errors);
   checkSigner(text(spec, "signerName"), text(child(old, "spec"), "signerName") === LEGACY_SIGNER, errors);
   const seconds = number(spec, "expirationSeconds");
@@ -50,12 +50,12 @@ export function checkSigningRequest(
     errors.push(fieldForbidden("status.certificate", "updates may not modify existing certificate content"));
 }
 
-function checkRequest(base64: string, errors: Errors): void {
+function checkRequest(base64: string | undefined, errors: Errors): void {
   try {
-    checkSignature(parseCertificateRequest(Buffer.from(base64, "base64").toString("latin1")));
+    checkSignature(parseCertificateRequest(Buffer.from(base64 ?? "", "base64").toString("latin1")));
   } catch (error) {
     if (!(error instanceof CertificateRequestError)) throw error;
-    errors.push(fieldInvalid("spec.request", base64, error.message));
+    errors.push(fieldInvalid("spec.request", base64 ?? null, error.message));
   }
 }
 

@@ -1,10 +1,12 @@
 /** FlowSchemas and PriorityLevelConfigurations. */
 import { fieldForbidden, fieldInvalid, fieldNotSupported, fieldRequired, type KubeObject } from "@travelops/kube";
-import type { Errors } from "./checks.ts";
+import { checkText, dnsLabel, dnsSubdomain, requireText, type Errors } from "./checks.ts";
 import { child, has, items, list, number, strings, text, type Fields } from "./fields.ts";
 
 const VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "proxy", "update", "watch"];
 const HIGHEST_PRECEDENCE = 10_000;
+/** What tells the queues of a hand apart. */
+const MAX_HASH_BITS = 60;
 
 export function checkFlowSchema(schema: KubeObject, errors: Errors): void {
   const spec = child(schema, "spec");
@@ -25,8 +27,10 @@ export function checkFlowSchema(schema: KubeObject, errors: Errors): void {
   const type = text(method, "type");
   if (method !== undefined && type !== "ByUser" && type !== "ByNamespace")
     errors.push(fieldNotSupported("spec.distinguisherMethod.type", { Type: type }, ["ByNamespace", "ByUser"]));
-  if (text(child(spec, "priorityLevelConfiguration"), "name") === "")
-    errors.push(fieldRequired("spec.priorityLevelConfiguration.name", "must reference a priority level"));
+  const level = text(child(spec, "priorityLevelConfiguration"), "name");
+  const levelPath = "spec.priorityLevelConfiguration.name";
+  if (level === "") errors.push(fieldRequired(levelPath, "must reference a priority level"));
+  else checkText(level, levelPath, dnsSubdomain, errors);
   items(spec, "rules").forEach((rule, n) => checkRule(rule, `spec.rules[${n}]`, errors));
 }
 
@@ -50,14 +54,25 @@ function checkSubject(subject: Fields, path: string, errors: Errors): void {
     errors.push(fieldNotSupported(`${path}.kind`, kind, Object.keys(SUBJECTS)));
     return;
   }
-  if (child(subject, field) === undefined)
+  const named = child(subject, field);
+  if (named === undefined)
     errors.push(fieldRequired(`${path}.${field}`, `${field} is required when subject kind is '${kind}'`));
+  else if (field === "serviceAccount") checkAccount(named, `${path}.${field}`, errors);
+  else requireText(text(named, "name"), `${path}.${field}.name`, errors);
   for (const other of Object.values(SUBJECTS)) {
     if (other !== field && child(subject, other) !== undefined)
       errors.push(
         fieldForbidden(`${path}.${other}`, `${other} is forbidden when subject kind is not '${kindOf(other)}'`),
       );
   }
+}
+
+function checkAccount(account: Fields, path: string, errors: Errors): void {
+  const name = text(account, "name");
+  if (requireText(name, `${path}.name`, errors) && name !== "*") checkText(name, `${path}.name`, dnsSubdomain, errors);
+  const namespace = text(account, "namespace");
+  if (requireText(namespace, `${path}.namespace`, errors, "must specify namespace for service account"))
+    checkText(namespace, `${path}.namespace`, dnsLabel, errors);
 }
 
 const kindOf = (field: string): string => Object.keys(SUBJECTS).find((kind) => SUBJECTS[kind] === field) ?? field;
@@ -82,25 +97,55 @@ function checkResourceRule(rule: Fields, path: string, errors: Errors): void {
     else if (values.includes("*") && values.length > 1)
       errors.push(fieldInvalid(`${path}.${key}`, values, `if '*' is present, must not specify other ${many}`));
   }
-  if (list(rule, "namespaces").length === 0 && rule["clusterScope"] !== true)
-    errors.push(
-      fieldRequired(
-        `${path}.namespaces`,
-        "resource rules that are not cluster scoped must supply at least one namespace",
-      ),
-    );
+  checkNamespaces(strings(rule, "namespaces"), rule["clusterScope"] === true, `${path}.namespaces`, errors);
+}
+
+function checkNamespaces(namespaces: readonly string[], clusterScope: boolean, path: string, errors: Errors): void {
+  if (namespaces.length === 0 && !clusterScope) {
+    const why = "resource rules that are not cluster scoped must supply at least one namespace";
+    errors.push(fieldRequired(path, why));
+  } else if (namespaces.includes("*")) {
+    if (namespaces.length > 1)
+      errors.push(fieldInvalid(path, namespaces, "if '*' is present, must not specify other namespaces"));
+  } else
+    namespaces.forEach((namespace, n) => {
+      for (const fault of dnsLabel(namespace))
+        errors.push(
+          fieldInvalid(
+            `${path}[${n}]`,
+            namespace,
+            `each member of this list must be '*' or a DNS-1123 label; ${fault}`,
+          ),
+        );
+    });
 }
 
 function checkPathRule(rule: Fields, path: string, errors: Errors): void {
-  const verbs = strings(rule, "verbs");
-  if (verbs.length === 0) errors.push(fieldRequired(`${path}.verbs`, "verbs must contain at least one value"));
+  checkVerbs(strings(rule, "verbs"), path, errors);
   const urls = strings(rule, "nonResourceURLs");
   if (urls.length === 0)
     errors.push(fieldRequired(`${path}.nonResourceURLs`, "nonResourceURLs must contain at least one value"));
+  if (urls.includes("*")) {
+    if (urls.length > 1)
+      errors.push(
+        fieldInvalid(`${path}.nonResourceURLs`, urls, "if '*' is present, must not specify other non-resource URLs"),
+      );
+    return;
+  }
   urls.forEach((url, n) => {
-    if (url !== "*" && !url.startsWith("/"))
-      errors.push(fieldInvalid(`${path}.nonResourceURLs[${n}]`, url, "must start with slash"));
+    const fault = urlPathFault(url);
+    if (fault !== undefined) errors.push(fieldInvalid(`${path}.nonResourceURLs[${n}]`, url, fault));
   });
+}
+
+function urlPathFault(path: string): string | undefined {
+  if (path === "") return "must not be empty";
+  if (path === "/") return undefined;
+  if (!path.startsWith("/")) return "must start with slash";
+  if (path.includes(" ")) return "must not contain white-space";
+  if (path.includes("//")) return "must not contain double slash";
+  const stars = path.split("*").length - 1;
+  return stars > 1 || (stars === 1 && !path.endsWith("/*")) ? "wildcard can only do suffix matching" : undefined;
 }
 
 export function checkPriorityLevel(level: KubeObject, errors: Errors): void {
@@ -151,6 +196,10 @@ function checkQueuing(queuing: Fields, path: string, errors: Errors): void {
   if (hand !== undefined && hand <= 0) errors.push(fieldInvalid(`${path}.handSize`, hand, "must be positive"));
   else if (hand !== undefined && queues !== undefined && hand > queues)
     errors.push(fieldInvalid(`${path}.handSize`, hand, `should not be greater than queues (${queues})`));
+  else if (hand !== undefined && queues !== undefined && Math.ceil(Math.log2(queues) * hand) > MAX_HASH_BITS) {
+    const why = `required entropy bits of deckSize ${queues} and handSize ${hand} should not be greater than ${MAX_HASH_BITS}`;
+    errors.push(fieldInvalid(`${path}.handSize`, hand, why));
+  }
 }
 
 function checkShares(settings: Fields | undefined, path: string, errors: Errors): void {

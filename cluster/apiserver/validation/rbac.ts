@@ -37,7 +37,11 @@ export function checkRole(role: KubeObject, namespaced: boolean, errors: Errors)
   const path = "aggregationRule.clusterRoleSelectors";
   if (selectors.length === 0)
     errors.push(fieldRequired(path, "at least one clusterRoleSelector required if aggregationRule is non-nil"));
-  selectors.forEach((selector, i) => labelSelector(selector, `${path}[${i}]`, errors));
+  selectors.forEach((selector, i) => {
+    const before = errors.length;
+    labelSelector(selector, `${path}[${i}]`, errors);
+    if (errors.length > before) errors.push(fieldInvalid(`${path}[${i}]`, null, "invalid label selector."));
+  });
 }
 
 function checkSubject(subject: Fields, path: string, namespaced: boolean, errors: Errors): void {

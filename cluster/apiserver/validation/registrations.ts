@@ -1,12 +1,13 @@
 /** What registers with the server: other API servers. */
 import { fieldInvalid, fieldRequired, type KubeObject } from "@travelops/kube";
-import type { Errors } from "./checks.ts";
+import { checkText, dns1035Label, dnsSubdomain, pathSegment, type Errors } from "./checks.ts";
 import { child, number, text, type Fields } from "./fields.ts";
 
 export function checkApiService(service: KubeObject, errors: Errors): void {
   const spec = child(service, "spec");
   const name = `${text(spec, "version")}.${text(spec, "group")}`;
-  if (service.metadata.name !== name) {
+  const given = service.metadata.name ?? "";
+  if (given !== "" && given !== name && pathSegment(given).length === 0) {
     errors.push(
       fieldInvalid(
         "metadata.name",
@@ -15,6 +16,7 @@ export function checkApiService(service: KubeObject, errors: Errors): void {
       ),
     );
   }
+  checkGroupVersion(text(spec, "group"), text(spec, "version"), errors);
   for (const [key, limit] of [
     ["groupPriorityMinimum", 20_000],
     ["versionPriority", 1000],
@@ -24,6 +26,13 @@ export function checkApiService(service: KubeObject, errors: Errors): void {
       errors.push(fieldInvalid(`spec.${key}`, value, `must be positive and less than ${limit}`));
   }
   checkPlace(spec, errors);
+}
+
+function checkGroupVersion(group: string, version: string, errors: Errors): void {
+  if (group === "" && version !== "v1")
+    errors.push(fieldRequired("spec.group", "only v1 may have an empty group and it better be legacy kube"));
+  if (group !== "") checkText(group, "spec.group", dnsSubdomain, errors);
+  checkText(version, "spec.version", dns1035Label, errors);
 }
 
 /** Where the group version is served: here, or behind a Service. */

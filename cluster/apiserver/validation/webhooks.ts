@@ -6,14 +6,12 @@ import { dns1035Label, dnsSubdomain, type Errors, labelSelector, oneOf } from ".
 import { checkWebhookPlace } from "./webhook-client.ts";
 import { child, has, items, number, strings, text } from "./fields.ts";
 
-function checkName(name: string, path: string, names: Set<string>, errors: Errors): void {
+function checkName(name: string, path: string, errors: Errors): void {
   if (name === "") errors.push(fieldRequired(path));
   else if (dnsSubdomain(name).length > 0)
     dnsSubdomain(name).forEach((fault) => errors.push(fieldInvalid(path, name, fault)));
   else if (name.split(".").length < 3)
     errors.push(fieldInvalid(path, name, "should be a domain with at least three segments separated by dots"));
-  if (name !== "" && names.has(name)) errors.push(fieldDuplicate(path, name));
-  names.add(name);
 }
 
 function checkVersions(versions: readonly string[], path: string, errors: Errors): void {
@@ -30,12 +28,14 @@ export function checkWebhooks(configuration: KubeObject, errors: Errors): void {
   const names = new Set<string>();
   items(configuration, "webhooks").forEach((webhook, i) => {
     const path = `webhooks[${i}]`;
-    checkName(text(webhook, "name"), `${path}.name`, names, errors);
+    const name = text(webhook, "name");
+    checkName(name, `${path}.name`, errors);
     items(webhook, "rules").forEach((rule, j) => checkRule(rule, `${path}.rules[${j}]`, errors));
     oneOf(text(webhook, "failurePolicy"), `${path}.failurePolicy`, ["Fail", "Ignore"], errors);
     oneOf(text(webhook, "matchPolicy"), `${path}.matchPolicy`, ["Equivalent", "Exact"], errors);
     const sideEffects = text(webhook, "sideEffects");
-    if (sideEffects === "") errors.push(fieldRequired(`${path}.sideEffects`, "must specify one of None, NoneOnDryRun"));
+    if (!has(webhook, "sideEffects"))
+      errors.push(fieldRequired(`${path}.sideEffects`, "must specify one of None, NoneOnDryRun"));
     else if (!["None", "NoneOnDryRun"].includes(sideEffects))
       errors.push(fieldNotSupported(`${path}.sideEffects`, sideEffects, ["None", "NoneOnDryRun"]));
     const seconds = number(webhook, "timeoutSeconds");
@@ -45,10 +45,12 @@ export function checkWebhooks(configuration: KubeObject, errors: Errors): void {
       );
     labelSelector(child(webhook, "namespaceSelector"), `${path}.namespaceSelector`, errors);
     labelSelector(child(webhook, "objectSelector"), `${path}.objectSelector`, errors);
-    checkWebhookPlace(child(webhook, "clientConfig"), `${path}.clientConfig`, errors);
-    checkMatchConditions(items(webhook, "matchConditions"), `${path}.matchConditions`, false, errors);
     if (has(webhook, "reinvocationPolicy"))
       oneOf(text(webhook, "reinvocationPolicy"), `${path}.reinvocationPolicy`, ["IfNeeded", "Never"], errors);
+    checkWebhookPlace(child(webhook, "clientConfig"), `${path}.clientConfig`, errors);
+    checkMatchConditions(items(webhook, "matchConditions"), `${path}.matchConditions`, false, errors);
     checkVersions(strings(webhook, "admissionReviewVersions"), `${path}.admissionReviewVersions`, errors);
+    if (names.has(name)) errors.push(fieldDuplicate(`${path}.name`, name));
+    if (name !== "") names.add(name);
   });
 }

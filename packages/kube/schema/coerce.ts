@@ -14,13 +14,13 @@ const QUANTITY = "quantities must match the regular expression '^([+-]?[0-9.]+)(
 interface Place {
   readonly parent: Place | undefined;
   readonly node: StructNode;
-  /** The Go struct that holds the field, when the JSON shows that struct inline. */
-  readonly holder: StructNode | undefined;
+  /** The Go structs that hold the field, where the JSON shows them inline: `RuleWithOperations.Rule.`. */
+  readonly inline: string;
   readonly key: string;
 }
 
 function pathTo(place: Place): string {
-  const own = place.holder === undefined ? place.key : `${goStruct(place.holder)}.${place.key}`;
+  const own = `${place.inline}${place.key}`;
   return place.parent === undefined ? own : `${pathTo(place.parent)}.${own}`;
 }
 
@@ -70,8 +70,7 @@ function goScalar(node: ScalarNode): string {
 }
 
 function mismatch(node: SchemaNode, value: unknown, place: Place | undefined, detail = ""): string {
-  const where =
-    place === undefined ? "Go value" : `Go struct field ${goStruct(place.holder ?? place.node)}.${pathTo(place)}`;
+  const where = place === undefined ? "Go value" : `Go struct field ${goStruct(place.node)}.${pathTo(place)}`;
   return `json: cannot unmarshal ${jsonType(value)}${detail} into ${where} of type ${goType(node)}`;
 }
 
@@ -108,13 +107,12 @@ export function scalarError(node: ScalarNode, value: unknown, place: Place | und
   }
 }
 
-/** The struct that holds `key` in Go, when it is one that the JSON shows inline. */
-function inlineHolder(node: StructNode, key: string): StructNode | undefined {
+/** The structs that hold `key` in Go, of those that the JSON shows inline, each with a dot; undefined where none does. */
+function inlinePath(node: StructNode, key: string): string | undefined {
   for (const inner of node.inline?.values() ?? []) {
-    if (inner.kind !== "struct") continue;
-    if (inner.fields.has(key) && inner.fields.get(key)?.pb !== undefined) return inner;
-    const deeper = inlineHolder(inner, key);
-    if (deeper !== undefined) return deeper;
+    if (inner.kind !== "struct" || !inner.fields.has(key)) continue;
+    const own = inner.fields.get(key)?.pb === undefined ? inlinePath(inner, key) : "";
+    if (own !== undefined) return `${goStruct(inner)}.${own}`;
   }
   return undefined;
 }
@@ -124,8 +122,8 @@ function structError(node: StructNode, value: JsonObject, place: Place | undefin
     const field = node.fields.get(key);
     const item = value[key];
     if (field === undefined || item === null || item === undefined) continue;
-    const holder = field.pb === undefined ? inlineHolder(node, key) : undefined;
-    const error = decodeError(field.node, item, { parent: place, node, holder, key });
+    const inline = field.pb === undefined ? (inlinePath(node, key) ?? "") : "";
+    const error = decodeError(field.node, item, { parent: place, node, inline, key });
     if (error !== undefined) return error;
   }
   return undefined;

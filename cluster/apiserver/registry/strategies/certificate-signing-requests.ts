@@ -1,9 +1,18 @@
 /** CertificateSigningRequests: the server says who asks; all but the conditions and the certificate stays as it was made. */
 import type { KubeObject } from "@travelops/kube";
+import { fieldSetOf, type FieldSet } from "@travelops/kube/schema/field-set";
 import { array, read, record, text } from "../printers/printer.ts";
 import type { Strategy } from "../strategy.ts";
 
+/** By subresource; all of a request is the server's, once it is made. */
+const RESET: ReadonlyMap<string, FieldSet> = new Map([
+  ["", fieldSetOf(["spec"], ["status"])],
+  ["status", fieldSetOf(["spec"], ["status", "conditions"])],
+  ["approval", fieldSetOf(["spec"], ["status", "certificate"])],
+]);
+
 export const certificateSigningRequests: Partial<Strategy> = {
+  resetFields: (subresource) => RESET.get(subresource),
   nameFaults: () => [],
   prepareForCreate(request, { user }) {
     const { uid: _uid, extra: _extra, ...asked } = record(request["spec"]);
