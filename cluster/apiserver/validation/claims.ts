@@ -3,6 +3,7 @@ import { fieldForbidden, fieldInvalid, fieldRequired, type KubeObject } from "@t
 import { compareQuantity, type Quantity, tryParseQuantity, ZERO } from "@travelops/kube/api/quantity";
 import { equalJson } from "@travelops/kube/schema/json-value";
 import { checkText, dnsLabel, dnsSubdomain, type Errors, labelSelector, requireText } from "./checks.ts";
+import { forbiddenChange } from "./comparison/forbidden-change.ts";
 import { child, type Fields, has, list, text } from "./fields.ts";
 import { modesOf, positiveQuantity, storageClassName, volumeMode } from "./storage-fields.ts";
 
@@ -77,8 +78,9 @@ function checkClaimUpdate(spec: Fields, old: KubeObject, errors: Errors): void {
   const before = child(old, "spec") ?? {};
   const status = child(old, "status");
   const bound = text(status, "phase") === "Bound";
-  if (!equalJson(frozenSpec(spec, before, bound), frozenSpec(before, before, bound)))
-    errors.push(fieldForbidden("spec", IMMUTABLE));
+  const [next, frozen] = [frozenSpec(spec, before, bound), frozenSpec(before, before, bound)];
+  if (!equalJson(next, frozen))
+    errors.push(forbiddenChange("spec", IMMUTABLE, "PersistentVolumeClaimSpec", frozen, next));
   const request = (of: Fields): Quantity =>
     tryParseQuantity(child(child(of, "resources"), "requests")?.["storage"]) ?? ZERO;
   const reached = tryParseQuantity(child(status, "capacity")?.["storage"]) ?? ZERO;

@@ -2,6 +2,7 @@
 import { fieldDuplicate, fieldForbidden, fieldNotFound, fieldRequired, type KubeObject } from "@travelops/kube";
 import { equalJson } from "@travelops/kube/schema/json-value";
 import { checkText, dnsLabel, type Errors } from "./checks.ts";
+import { forbiddenChange } from "./comparison/forbidden-change.ts";
 import { child, has, items, text, type Fields } from "./fields.ts";
 
 const PATH = "spec.ephemeralContainers";
@@ -37,6 +38,14 @@ export function checkEphemeralContainers(pod: KubeObject, old: KubeObject | unde
     if (now === undefined)
       errors.push(fieldForbidden(PATH, `existing ephemeral containers ${name} may not be removed\n`));
     else if (!equalJson(now, before))
-      errors.push(fieldForbidden(PATH, `existing ephemeral containers ${name} may not be changed\n`));
+      errors.push(
+        forbiddenChange(
+          PATH,
+          `existing ephemeral containers ${name} may not be changed`,
+          "EphemeralContainer",
+          before,
+          now,
+        ),
+      );
   }
 }

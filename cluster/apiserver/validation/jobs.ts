@@ -18,6 +18,7 @@ import {
   selectorMatches,
   templateLabels,
 } from "./checks.ts";
+import { immutableValue } from "./comparison/forbidden-change.ts";
 import { scheduleFault } from "./cron-schedule.ts";
 import { child, type Fields, has, items, list, number, text } from "./fields.ts";
 import { checkPodTemplate } from "./pod-spec.ts";
@@ -245,23 +246,25 @@ function fixedTemplate(spec: Fields, movable: boolean): unknown {
   return { spec: pod };
 }
 
+/** What never changes, and its internal type. */
+const FIXED = [
+  ["selector", "*x"],
+  ["completionMode", "*s"],
+  ["podFailurePolicy", "*PodFailurePolicy"],
+  ["backoffLimitPerIndex", "*i"],
+  ["managedBy", "*s"],
+  ["successPolicy", "*SuccessPolicy"],
+] as const;
+
 function jobUpdate(spec: Fields, before: Fields, started: boolean, errors: Errors): void {
   const elastic = spec["completionMode"] === "Indexed" && spec["completions"] === spec["parallelism"];
   if (!elastic && spec["completions"] !== before["completions"])
     errors.push(fieldInvalid("spec.completions", spec["completions"] ?? null, "field is immutable"));
   const movable = before["suspend"] === true && !started;
   if (!equalJson(fixedTemplate(spec, movable), fixedTemplate(before, movable)))
-    errors.push(fieldInvalid("spec.template", spec["template"], "field is immutable"));
-  for (const key of [
-    "selector",
-    "completionMode",
-    "podFailurePolicy",
-    "backoffLimitPerIndex",
-    "managedBy",
-    "successPolicy",
-  ]) {
-    if (!equalJson(spec[key] ?? null, before[key] ?? null))
-      errors.push(fieldInvalid(`spec.${key}`, spec[key] ?? null, "field is immutable"));
+    errors.push(immutableValue("spec.template", "PodTemplateSpec", spec["template"]));
+  for (const [key, type] of FIXED) {
+    if (!equalJson(spec[key] ?? null, before[key] ?? null)) errors.push(immutableValue(`spec.${key}`, type, spec[key]));
   }
 }
 

@@ -3,6 +3,7 @@ import { fieldForbidden, fieldInvalid, fieldNotSupported, fieldRequired, type Ku
 import { formatQuantity, quantityValue, tryParseQuantity } from "@travelops/kube/api/quantity";
 import { equalJson } from "@travelops/kube/schema/json-value";
 import { checkText, dnsSubdomain, type Errors, oneOf } from "./checks.ts";
+import { forbiddenChange } from "./comparison/forbidden-change.ts";
 import { child, entries, type Fields, has, text } from "./fields.ts";
 import { checkNodeSelector } from "./scheduling.ts";
 import { accessModes, positiveQuantity, storageClassName, volumeMode } from "./storage-fields.ts";
@@ -109,10 +110,10 @@ export function checkVolume(volume: KubeObject, old: KubeObject | undefined, err
   checkVolumeSpec(spec, volume.metadata.name ?? "", errors);
   const before = child(old, "spec");
   if (before === undefined) return;
-  if (!equalJson(frozenSource(spec, before), frozenSource(before, before))) {
-    errors.push(
-      fieldForbidden("spec.persistentvolumesource", "spec.persistentvolumesource is immutable after creation"),
-    );
+  const [next, frozen] = [frozenSource(spec, before), frozenSource(before, before)];
+  if (!equalJson(next, frozen)) {
+    const field = "spec.persistentvolumesource";
+    errors.push(forbiddenChange(field, `${field} is immutable after creation`, "PersistentVolumeSource", frozen, next));
   }
   if (!equalJson(spec["volumeMode"] ?? null, before["volumeMode"] ?? null))
     errors.push(fieldInvalid("volumeMode", spec["volumeMode"] ?? null, "field is immutable"));

@@ -3,6 +3,7 @@ import { fieldForbidden, fieldInvalid, fieldRequired, type KubeObject } from "@t
 import { equalJson } from "@travelops/kube/schema/json-value";
 import { qosClass } from "../registry/strategies/pods.ts";
 import { type Errors } from "./checks.ts";
+import { forbiddenChange } from "./comparison/forbidden-change.ts";
 import { checkEphemeralContainers } from "./ephemeral-containers.ts";
 import { child, type Fields, has, items, list, number, text } from "./fields.ts";
 import { checkPodSpec } from "./pod-spec.ts";
@@ -62,9 +63,9 @@ function checkUpdate(spec: Fields, before: Fields, errors: Errors): void {
   });
   if (!deadlineHolds(spec, before, errors)) return;
   const timeless = (toleration: unknown): object => ({ ...(toleration as object), tolerationSeconds: undefined });
-  const next = list(spec, "tolerations").map(timeless);
+  const tolerations = list(spec, "tolerations").map(timeless);
   for (const old of list(before, "tolerations"))
-    if (!next.some((one) => equalJson(one, timeless(old))))
+    if (!tolerations.some((one) => equalJson(one, timeless(old))))
       errors.push(
         fieldForbidden("spec.tolerations", "existing toleration can not be modified except its tolerationSeconds"),
       );
@@ -75,7 +76,8 @@ function checkUpdate(spec: Fields, before: Fields, errors: Errors): void {
         fieldForbidden(`spec.schedulingGates[${i}]`, "only deletion is allowed, but found new scheduling gate"),
       );
   });
-  if (!equalJson(plain(settled(spec, before)), plain(before))) errors.push(fieldForbidden("spec", ONLY));
+  const next = settled(spec, before);
+  if (!equalJson(plain(next), plain(before))) errors.push(forbiddenChange("spec", ONLY, "PodSpec", before, next));
 }
 
 /** The class stays what the pod was given with its creation. */

@@ -21,7 +21,17 @@ export interface FieldError {
 }
 
 const show = (value: unknown): string =>
-  typeof value === "string" ? JSON.stringify(value) : (JSON.stringify(value) ?? "null");
+  typeof value === "object" && value !== null
+    ? JSON.stringify(value, sortedMaps).replaceAll(/[<>&]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`)
+    : (JSON.stringify(value) ?? "null");
+
+/** Go prints maps by key: what has texts only, unless it is a struct of upstream's own, whose names begin large. */
+function sortedMaps(_key: string, value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  const entries = Object.entries(value);
+  if (entries.some(([key, item]) => typeof item !== "string" || /^[A-Z]/.test(key))) return value;
+  return Object.fromEntries(entries.toSorted(([a], [b]) => (a < b ? -1 : 1)));
+}
 
 export const fieldRequired = (field: string, detail = ""): FieldError => ({
   reason: "FieldValueRequired",
