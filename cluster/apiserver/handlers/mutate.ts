@@ -40,7 +40,7 @@ async function decodeObject(call: ApiCall, resource: ServedResource): Promise<Ku
     resource.origin === "builtin" ? "merged" : validation !== "Ignore",
     readingKind(resource.row.kind),
   );
-  if (resource.origin === "custom") requireKind(value, resource.row.kind);
+  if (resource.origin === "custom") requireKind(value, resource.row);
   const object = expectKind(value, resource.row);
   const pruned = pruneUnknown(call, resource.row.schema, object, duplicates, validation);
   checkObjectTypes(resource, pruned);

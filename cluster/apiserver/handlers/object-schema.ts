@@ -1,40 +1,37 @@
 /** From what a client sent to what may be stored: types checked, defaults filled in, in the stored version. */
 import { badRequest, parseApiVersion, type KubeObject } from "@travelops/kube";
-import { checkTypes, decodeTypeError } from "@travelops/kube/schema/coerce";
+import { decodeTypeError } from "@travelops/kube/schema/coerce";
 import { withoutNulls } from "@travelops/kube/schema/typed-nulls";
 import { applyDefaults } from "@travelops/kube/schema/defaults";
 import { defaultBuiltin } from "@travelops/kube/schema/builtin-defaults";
-import { invalid } from "@travelops/kube";
+import { metadataFault, normalizeMetadata } from "@travelops/kube/schema/embedded-metadata";
+import type { StructNode } from "@travelops/kube/schema/node";
 import type { ServedResource } from "../registry/registry.ts";
 
 /** Upstream's text for a body whose JSON types are wrong; undefined when they are right. */
 export function typeFault(resource: ServedResource, object: KubeObject): string | undefined {
-  return decodeTypeError(resource.row.schema, object);
+  const { schema } = resource.row;
+  return resource.origin === "custom" ? metadataFault(schema, object) : decodeTypeError(schema, object);
 }
 
-/** What every object has, whatever its schema says. */
-const ENVELOPE = /^(apiVersion|kind|metadata)\b/;
-
-/** Throws `StatusError`: 400 for built-in kinds (a decoding fault upstream), 422 for custom ones. */
+/**
+ * Throws `StatusError` 400, a decoding fault. Of custom resources only the metadata is decoded: what else is wrong in
+ * them their schema says.
+ */
 export function checkObjectTypes(resource: ServedResource, object: KubeObject): void {
   const { row } = resource;
-  if (resource.origin === "custom") {
-    // What is wrong beside the types is told with them; what an update leaves as it was, its own checks may bear.
-    const errors = checkTypes(row.schema, withoutNulls(row.schema, object), "");
-    if (errors.every(({ field }) => !ENVELOPE.test(field))) return;
-    throw invalid(row.group, row.kind, object.metadata.name ?? "", errors);
-  }
   const fault = typeFault(resource, object);
   if (fault === undefined) return;
   const { version } = parseApiVersion(object.apiVersion);
   throw badRequest(`${row.kind} in version ${JSON.stringify(version)} cannot be handled as a ${row.kind}: ${fault}`);
 }
 
+const customForm = (schema: StructNode, object: KubeObject): KubeObject =>
+  withoutNulls(schema, applyDefaults(schema, normalizeMetadata(schema, object))) as KubeObject;
+
 /** Defaults in the served version, then the stored version of it. */
 export function toStored(resource: ServedResource, object: KubeObject): KubeObject {
   const defaulted =
-    resource.origin === "custom"
-      ? (withoutNulls(resource.row.schema, applyDefaults(resource.row.schema, object)) as KubeObject)
-      : defaultBuiltin(resource.row, object);
+    resource.origin === "custom" ? customForm(resource.row.schema, object) : defaultBuiltin(resource.row, object);
   return resource.toStorage === undefined ? defaulted : resource.toStorage(defaulted);
 }

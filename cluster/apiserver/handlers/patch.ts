@@ -154,8 +154,8 @@ function checkPatched(
   }
   const object = { ...value, metadata: value["metadata"] ?? {} } as unknown as KubeObject;
   if (resource.origin === "custom") {
-    if (!isObject(object.metadata)) throw patchInvalid(strategic, patched, "metadata must be an object");
-    checkObjectTypes(resource, object);
+    const fault = typeFault(resource, object);
+    if (fault !== undefined) throw patchInvalid(strategic, patched, fault);
   } else {
     const fault = strategic === undefined ? typeFault(resource, object) : convertTypeError(resource.row.schema, object);
     if (fault !== undefined) throw patchInvalid(strategic, patched, fault);

@@ -175,7 +175,7 @@ export function expectKind(given: unknown, expected: ExpectedKind): KubeObject {
 }
 
 /** Built-in kinds are known by their path; an object of a custom one has to say what it is. Throws `StatusError` 400. */
-export function requireKind(value: unknown, kind: string): void {
+export function requireKind(value: unknown, { kind, version }: ExpectedKind): void {
   if (!isObject(value)) return;
   for (const field of ["kind", "apiVersion"] as const) {
     const given = value[field];
@@ -186,6 +186,13 @@ export function requireKind(value: unknown, kind: string): void {
       `the object provided is unrecognized (must be of type ${kind}): Object '${name}' is missing in '${shown} ...'`,
     );
   }
+  const metadata = value["metadata"] ?? {};
+  if (isObject(metadata)) return;
+  const type = Array.isArray(metadata) ? "array" : typeof metadata === "boolean" ? "bool" : typeof metadata;
+  throw badRequest(
+    `${kind} in version ${JSON.stringify(version)} cannot be handled as a ${kind}: ` +
+      `json: cannot unmarshal ${type} into Go value of type v1.ObjectMeta`,
+  );
 }
 
 /** Drops what the schema does not know: refused with Strict, told with Warn. Throws `StatusError` 400. */

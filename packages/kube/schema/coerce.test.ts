@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { checkTypes, decodeTypeError } from "./coerce.ts";
+import { decodeTypeError } from "./coerce.ts";
 import type { StructNode } from "./node.ts";
 import { builtinRows, kindNode } from "./table.ts";
 import { arbitraryOf } from "./testdata/arbitrary.ts";
@@ -107,35 +107,5 @@ describe("values of the wrong type, in the words of kube-apiserver 1.35", () => 
         { numRuns: 10 },
       );
     }
-  });
-
-  it("says as field errors what is wrong with a custom resource", () => {
-    const schema: StructNode = {
-      kind: "struct",
-      open: false,
-      mapType: "granular",
-      fields: new Map([
-        ["n", { required: false, node: { kind: "scalar", type: "integer" } }],
-        [
-          "l",
-          {
-            required: false,
-            node: { kind: "list", listType: "atomic", listKeys: [], items: { kind: "scalar", type: "string" } },
-          },
-        ],
-      ]),
-    };
-    expect(checkTypes(schema, { n: "x", l: ["a", 1] }, "spec")).toEqual([
-      {
-        reason: "FieldValueTypeInvalid",
-        field: "spec.n",
-        message: 'Invalid value: "string": spec.n in body must be of type integer: "string"',
-      },
-      {
-        reason: "FieldValueTypeInvalid",
-        field: "spec.l[1]",
-        message: 'Invalid value: "integer": spec.l[1] in body must be of type string: "integer"',
-      },
-    ]);
   });
 });

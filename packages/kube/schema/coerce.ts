@@ -1,6 +1,4 @@
-/** Values of the wrong JSON type: in a decoder's words for built-in kinds, as field errors for custom resources. */
-import type { FieldError } from "../api/field-error.ts";
-import { fieldTypeInvalid } from "../api/field-error.ts";
+/** Values of the wrong JSON type, in a decoder's words. */
 import { tryParseQuantity } from "../api/quantity.ts";
 import { base64Error } from "./base64-text.ts";
 import { isObject, type JsonObject } from "./json-value.ts";
@@ -166,76 +164,3 @@ function first<T>(items: readonly T[], find: (item: T) => string | undefined): s
 export function decodeTypeError(node: StructNode, value: unknown): string | undefined {
   return decodeError(node, value, undefined);
 }
-
-const SCALAR_TYPES: Readonly<Record<ScalarNode["type"], string>> = {
-  string: "string",
-  integer: "integer",
-  number: "number",
-  boolean: "boolean",
-  "int-or-string": "integer,string",
-  quantity: "string",
-  time: "string",
-  "micro-time": "string",
-  bytes: "string",
-  duration: "string",
-};
-
-function scalarFits(node: ScalarNode, value: unknown): boolean {
-  switch (node.type) {
-    case "integer":
-      return typeof value === "number" && Number.isInteger(value);
-    case "number":
-      return typeof value === "number";
-    case "boolean":
-      return typeof value === "boolean";
-    case "int-or-string":
-    case "quantity":
-      return typeof value === "string" || typeof value === "number";
-    default:
-      return typeof value === "string";
-  }
-}
-
-const openApiType = (value: unknown): string =>
-  value === null
-    ? "null"
-    : typeof value === "number"
-      ? Number.isInteger(value)
-        ? "integer"
-        : "number"
-      : typeof value === "boolean"
-        ? "boolean"
-        : jsonType(value);
-
-const wrongType = (path: string, value: unknown, wanted: string): FieldError =>
-  fieldTypeInvalid(
-    path,
-    openApiType(value),
-    `${path} in body must be of type ${wanted}: ${JSON.stringify(openApiType(value))}`,
-  );
-
-/** Values of the wrong type as field errors, in the words of an OpenAPI validation (custom resources). */
-export function checkTypes(node: SchemaNode, value: unknown, path = ""): FieldError[] {
-  if (value === undefined || node.kind === "any") return [];
-  if (value === null) return node.nullable === true ? [] : [wrongType(path, value, wantedType(node))];
-  switch (node.kind) {
-    case "scalar":
-      return scalarFits(node, value) ? [] : [wrongType(path, value, SCALAR_TYPES[node.type])];
-    case "list":
-      return Array.isArray(value)
-        ? value.flatMap((item, i) => checkTypes(node.items, item, `${path}[${i}]`))
-        : [wrongType(path, value, "array")];
-    case "map":
-      if (!isObject(value)) return [wrongType(path, value, "object")];
-      return Object.keys(value).flatMap((key) => checkTypes(node.values, value[key], `${path}.${key}`));
-    case "struct":
-      if (!isObject(value)) return [wrongType(path, value, "object")];
-      return Object.keys(value).flatMap((key) => {
-        const field = node.fields.get(key);
-        return field === undefined ? [] : checkTypes(field.node, value[key], path === "" ? key : `${path}.${key}`);
-      });
-  }
-}
-
-const wantedType = (node: Exclude<SchemaNode, { kind: "any" }>): string =>
-  node.kind === "scalar" ? SCALAR_TYPES[node.type] : node.kind === "list" ? "array" : "object";

@@ -1,6 +1,7 @@
 /** Lists of unique items, and objects that stand in other objects: checked apart from the schema, as upstream does. */
 import type { FieldError } from "../api/field-error.ts";
 import { fieldDuplicate, fieldInvalid, fieldRequired } from "../api/field-error.ts";
+import { labelValueFault, qualifiedNameFault } from "../api/names.ts";
 import { isObject, own } from "./json-value.ts";
 import type { JsonObject } from "./json-value.ts";
 import type { ListNode, SchemaNode, StructNode } from "./node.ts";
@@ -120,7 +121,40 @@ function checkIdentity(errors: FieldError[], value: Readonly<JsonObject>, path: 
   if (kind === undefined) errors.push(fieldRequired(at("kind")));
   else if (typeof kind !== "string") errors.push(fieldInvalid(at("kind"), kind, "must be a string"));
   else if (kind === "") errors.push(fieldInvalid(at("kind"), kind, "must not be empty"));
-  else if (!DNS1035.test(kind.toLowerCase()) || kind.length > 63) {
-    errors.push(fieldInvalid(at("kind"), kind, `may have mixed case, but should otherwise match: ${DNS1035_FAULT}`));
-  }
+  else checkKind(errors, kind, at("kind"));
+  const metadata = own(value, "metadata");
+  if (isObject(metadata)) checkMetadata(errors, metadata, at("metadata"));
 }
+
+function checkKind(errors: FieldError[], kind: string, path: string): void {
+  const faults = [
+    ...(kind.length > 63 ? ["must be no more than 63 characters"] : []),
+    ...(DNS1035.test(kind.toLowerCase()) ? [] : [DNS1035_FAULT]),
+  ];
+  if (faults.length > 0)
+    errors.push(fieldInvalid(path, kind, `may have mixed case, but should otherwise match: ${faults.join(",")}`));
+}
+
+/** Names and labels; what else metadata holds is of no account in an object that nobody serves. */
+function checkMetadata(errors: FieldError[], metadata: Readonly<JsonObject>, path: string): void {
+  const name = own(metadata, "name");
+  if (typeof name === "string")
+    for (const fault of segmentFaults(name)) errors.push(fieldInvalid(`${path}.name`, name, fault));
+  const labels = own(metadata, "labels");
+  for (const [key, value] of Object.entries(isObject(labels) ? labels : {})) {
+    addFault(errors, `${path}.labels`, key, qualifiedNameFault(key));
+    addFault(errors, `${path}.labels`, value, labelValueFault(String(value)));
+  }
+  const annotations = own(metadata, "annotations");
+  for (const key of Object.keys(isObject(annotations) ? annotations : {}))
+    addFault(errors, `${path}.annotations`, key, qualifiedNameFault(key.toLowerCase()));
+}
+
+function addFault(errors: FieldError[], path: string, value: unknown, fault: string | undefined): void {
+  if (fault !== undefined) errors.push(fieldInvalid(path, value, fault));
+}
+
+const segmentFaults = (name: string): string[] =>
+  name === "." || name === ".."
+    ? [`may not be '${name}'`]
+    : ["/", "%"].filter((part) => name.includes(part)).map((part) => `may not contain '${part}'`);
