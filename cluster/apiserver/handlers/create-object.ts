@@ -3,7 +3,7 @@ import { alreadyExists, badRequest, forbidden, invalid, StatusError, type KubeOb
 import { trackUpdate } from "@travelops/kube/schema/managed-fields";
 import { normalize } from "@travelops/kube/schema/normalize";
 import type { ObjectKey, StoredObject } from "../../store/store.ts";
-import type { ServedResource } from "../registry/registry.ts";
+import { asStored, type ServedResource, shownAs, shownSchema } from "../registry/registry.ts";
 import type { Reservation } from "../registry/strategy.ts";
 import type { AdmissionAttributes } from "../access.ts";
 import { metadataErrors, newMetadata } from "../registry/object-metadata.ts";
@@ -66,7 +66,7 @@ export function completeNew(
   const { strategy, row } = resource;
   const reservation = strategy.reserve?.(object, undefined, context);
   if (reservation !== undefined) reserved(reservation);
-  const complete = reservation?.object ?? object;
+  const complete = asStored(resource, reservation?.object ?? object);
   const errors = [
     ...metadataErrors(resource, complete, undefined),
     ...(strategy.validate?.(complete, undefined, "") ?? []),
@@ -156,12 +156,13 @@ export function trackCreate(
   prepared: KubeObject,
   context: WriteContext,
 ): KubeObject {
+  const after = shownAs(resource, sent);
   const { managedFields } = trackUpdate({
-    node: resource.storageRow.schema,
+    node: shownSchema(resource),
     before: undefined,
-    after: sent,
+    after,
     manager: context.manager,
-    apiVersion: sent.apiVersion,
+    apiVersion: after.apiVersion,
     subresource: "",
     now: context.nowMs,
     resetFields: resetFieldsOf(resource, ""),

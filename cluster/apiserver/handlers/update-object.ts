@@ -8,7 +8,7 @@ import { keepTimes, trackUpdate } from "@travelops/kube/schema/managed-fields";
 import type { Change, ObjectKey, StoredObject } from "../../store/store.ts";
 import type { AdmissionAttributes } from "../access.ts";
 import type { WebhookRound } from "../admission/webhooks/webhook-index.ts";
-import type { ServedResource } from "../registry/registry.ts";
+import { asStored, type ServedResource, shownAs, shownSchema } from "../registry/registry.ts";
 import type { Reservation } from "../registry/strategy.ts";
 import { storagePath } from "../registry/storage-path.ts";
 import { subresourcePart } from "../registry/subresource-parts.ts";
@@ -182,17 +182,22 @@ export function beginUpdate(
   checkUid(resource, wanted, current, request);
   const prepared = prepareUpdate(resource, wanted, current, request, context);
   if (request.ownsManagedFields === true || equalJson(prepared, current)) return prepared;
-  return trackUpdate({
-    node: resource.storageRow.schema,
-    before: current,
-    after: prepared,
+  const after = shownAs(resource, prepared);
+  const tracked = trackUpdate({
+    node: shownSchema(resource),
+    before: shownAs(resource, current),
+    after,
     manager: context.manager,
-    apiVersion: prepared.apiVersion,
+    apiVersion: after.apiVersion,
     subresource: request.subresource,
     now: context.nowMs,
     resetFields: resetFieldsOf(resource, request.subresource),
     convert: resource.managedAs,
   });
+  if (after === prepared) return tracked;
+  const { managedFields } = tracked.metadata;
+  const { managedFields: _managed, ...metadata } = prepared.metadata;
+  return withMetadata(prepared, managedFields === undefined ? metadata : { ...metadata, managedFields });
 }
 
 /** What the built-in plug-ins make of it. */
@@ -233,7 +238,12 @@ export function completeUpdate(
   const { row, strategy } = resource;
   const reservation = request.subresource === "" ? strategy.reserve?.(object, current, context) : undefined;
   if (reservation !== undefined) reserved(reservation);
-  const next = bumpGeneration(resource, reservation?.object ?? object, current, request.subresource);
+  const next = bumpGeneration(
+    resource,
+    asStored(resource, reservation?.object ?? object),
+    current,
+    request.subresource,
+  );
   const errors = [
     ...metadataErrors(resource, next, current),
     ...(strategy.validate?.(next, current, request.subresource) ?? []),

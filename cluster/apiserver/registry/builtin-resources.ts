@@ -1,5 +1,6 @@
 /** The built-in rows as served resources: tables, strategies, and the conversions between versions of one kind. */
-import type { KubeObject } from "@travelops/kube";
+import { formatApiVersion, type KubeObject } from "@travelops/kube";
+import type { Convert } from "@travelops/kube/schema/managed-fields";
 import type { ResourceRow } from "@travelops/kube/schema/node";
 import { builtinRows } from "@travelops/kube/schema/table";
 import { eventFromCore, eventToCore } from "./conversions/events.ts";
@@ -20,6 +21,9 @@ const CONVERSIONS: Readonly<Record<string, Conversion>> = {
   "events.k8s.io/v1/events": { fromStorage: eventFromCore, toStorage: eventToCore },
 };
 
+/** Resources of kinds that have versions of other shapes. */
+const MANY_VERSIONS: ReadonlySet<string> = new Set(["horizontalpodautoscalers", "events"]);
+
 /** Warned of at every use, by `group/version/resource`. */
 const DEPRECATIONS: Readonly<Record<string, string>> = {
   "/v1/componentstatuses": "v1 ComponentStatus is deprecated in v1.19+",
@@ -39,13 +43,31 @@ function storageRowOf(row: ResourceRow, rows: readonly ResourceRow[]): ResourceR
   );
 }
 
+const nameOf = (row: ResourceRow): string => `${row.group}/${row.version}/${row.resource}`;
+
+/** For owners of fields: an object of one version of a kind in another, by way of the stored one. */
+function managedAs(storageRow: ResourceRow, rows: readonly ResourceRow[]): Convert | undefined {
+  const versions = rows.filter((row) => storageRowOf(row, rows) === storageRow);
+  if (versions.length < 2) return undefined;
+  const versionOf = (apiVersion: string): ResourceRow | undefined =>
+    versions.find((row) => formatApiVersion(row.group, row.version) === apiVersion);
+  return (object, apiVersion) => {
+    const [from, to] = [versionOf(object.apiVersion), versionOf(apiVersion)];
+    if (to === undefined || from === undefined) return undefined;
+    if (from === to) return { node: to.schema, object };
+    const stored = CONVERSIONS[nameOf(from)]?.toStorage(object) ?? object;
+    return { node: to.schema, object: CONVERSIONS[nameOf(to)]?.fromStorage(stored) ?? stored };
+  };
+}
+
 /** Every built-in resource. Cheap: schemas are built when they are first asked for. */
 export function builtinResources(extra: Readonly<Record<string, Partial<Strategy>>>): ServedResource[] {
   const rows = builtinRows();
   return rows.map((row) => {
     const storageRow = storageRowOf(row, rows);
     const table = tableOf(storageRow);
-    const name = `${row.group}/${row.version}/${row.resource}`;
+    const name = nameOf(row);
+    const managed = MANY_VERSIONS.has(row.resource) ? managedAs(storageRow, rows) : undefined;
     const deprecation = DEPRECATIONS[name];
     return {
       row,
@@ -55,6 +77,7 @@ export function builtinResources(extra: Readonly<Record<string, Partial<Strategy
       strategy: builtinStrategy(row, table, extra),
       origin: "builtin" as const,
       ...CONVERSIONS[name],
+      ...(managed === undefined ? {} : { managedAs: managed }),
       ...(deprecation === undefined ? {} : { deprecation }),
     };
   });

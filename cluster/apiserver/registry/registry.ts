@@ -3,7 +3,8 @@
  * Everything that routes, lists or publishes resources reads it, and nothing else knows which exist.
  */
 import type { GroupResource, KubeObject } from "@travelops/kube";
-import type { ResourceRow } from "@travelops/kube/schema/node";
+import type { ResourceRow, StructNode } from "@travelops/kube/schema/node";
+import { withNulls } from "@travelops/kube/schema/null-fields";
 import type { Convert } from "@travelops/kube/schema/managed-fields";
 import type { StoredObject } from "../../store/store.ts";
 import type { Conversion } from "../custom-resources/conversion/conversion.ts";
@@ -42,6 +43,20 @@ export interface ServedResource {
   /** Text of `Warning` headers for every use of a deprecated version. */
   readonly deprecation?: string;
 }
+
+/** An object of the stored version in the one that is served, as it is shown. */
+export function shownAs(resource: ServedResource, object: KubeObject): KubeObject {
+  const shown = resource.fromStorage?.(object) ?? object;
+  return resource.strategy.writesNulls === true ? withNulls(resource.row.schema, shown) : shown;
+}
+
+/** An object of the stored version with null where readers get null. */
+export const asStored = (resource: ServedResource, object: KubeObject): KubeObject =>
+  resource.strategy.writesNulls === true ? withNulls(resource.storageRow.schema, object) : object;
+
+/** The schema of what `shownAs` gives. */
+export const shownSchema = (resource: ServedResource): StructNode =>
+  (resource.fromStorage === undefined ? resource.storageRow : resource.row).schema;
 
 /** Events alone stand in no watch cache upstream, which reads and refuses in ways of its own. */
 export const hasNoCache = (table: string): boolean => table === "events.";

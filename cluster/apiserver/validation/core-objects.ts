@@ -1,12 +1,11 @@
-/** ConfigMaps, secrets, namespaces, quotas, limits, events, nodes, leases, runtime classes. */
+/** ConfigMaps, secrets, namespaces, quotas, leases. */
 import { fieldForbidden, fieldInvalid, fieldRequired, type FieldError, type KubeObject } from "@travelops/kube";
 import { jsonSyntaxError } from "@travelops/kube/schema/json-syntax";
 import { equalJson } from "@travelops/kube/schema/json-value";
-import { checkText, cidr, configKey, dnsLabel, type Errors, nonNegative, qualifiedName } from "./checks.ts";
+import { checkText, configKey, type Errors, nonNegative, qualifiedName } from "./checks.ts";
 import { checkScopes } from "./quota-scopes.ts";
 import { quotaResourceName, resourceQuantity } from "./resource-names.ts";
-import { child, entries, type Fields, has, items, number, strings, text } from "./fields.ts";
-import { checkTaints } from "./scheduling.ts";
+import { child, entries, has, number, strings, text } from "./fields.ts";
 
 const MAX_BYTES = 1024 * 1024;
 const FROZEN = "field is immutable when `immutable` is set";

@@ -126,15 +126,6 @@ export const apiServices: Partial<Strategy> = {
   selectableFields: { "spec.group": at("spec", "group") },
 };
 
-/** Upstream's storage knows no empty list, and readers get what it has: null. */
-const withoutEmptyLists = (slice: KubeObject): KubeObject => ({
-  ...slice,
-  endpoints: array(slice["endpoints"]).length === 0 ? null : slice["endpoints"],
-  ports: array(slice["ports"]).length === 0 ? null : slice["ports"],
-});
-
 export const endpointSlices: Partial<Strategy> = {
-  prepareForCreate: withoutEmptyLists,
   warnings: (slice) => (slice["addressType"] === "FQDN" ? ["spec.addressType: FQDN endpoints are deprecated"] : []),
-  prepareForUpdate: withoutEmptyLists,
 };
