@@ -63,7 +63,7 @@ export function completeNew(
   context: WriteContext,
   reserved: (reservation: Reservation) => void,
 ): KubeObject {
-  const { strategy, row } = resource;
+  const { strategy, storageRow } = resource;
   const reservation = strategy.reserve?.(object, undefined, context);
   if (reservation !== undefined) reserved(reservation);
   const complete = asStored(resource, reservation?.object ?? object);
@@ -72,7 +72,7 @@ export function completeNew(
     ...(strategy.validate?.(complete, undefined, "") ?? []),
     ...core.validate(resource.row, complete, undefined, ""),
   ];
-  if (errors.length > 0) throw invalid(row.group, row.kind, complete.metadata.name ?? "", errors);
+  if (errors.length > 0) throw invalid(storageRow.group, storageRow.kind, complete.metadata.name ?? "", errors);
   for (const said of strategy.warnings?.(complete, undefined) ?? []) context.warn(said);
   return complete;
 }

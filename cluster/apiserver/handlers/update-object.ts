@@ -235,7 +235,7 @@ export function completeUpdate(
   context: WriteContext,
   reserved: (reservation: Reservation) => void,
 ): KubeObject {
-  const { row, strategy } = resource;
+  const { storageRow, strategy } = resource;
   const reservation = request.subresource === "" ? strategy.reserve?.(object, current, context) : undefined;
   if (reservation !== undefined) reserved(reservation);
   const next = bumpGeneration(
@@ -249,7 +249,7 @@ export function completeUpdate(
     ...(strategy.validate?.(next, current, request.subresource) ?? []),
     ...core.validate(resource.row, next, current, request.subresource),
   ];
-  if (errors.length > 0) throw invalid(row.group, row.kind, request.name, errors);
+  if (errors.length > 0) throw invalid(storageRow.group, storageRow.kind, request.name, errors);
   if (request.subresource === "") for (const said of strategy.warnings?.(next, current) ?? []) context.warn(said);
   return next;
 }

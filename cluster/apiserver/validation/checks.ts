@@ -140,14 +140,17 @@ export const pathSegment: TextCheck = (value) =>
     ? [`may not be '${value}'`]
     : ["/", "%"].filter((part) => value.includes(part)).map((part) => `may not contain '${part}'`);
 
+/** Upstream takes zeros before the numbers of an address, and no zones. */
+const familyOf = (value: string): number =>
+  value.includes("%") ? 0 : isIP(/^[\d.]+$/.test(value) ? value.replaceAll(/\b0+(?=\d)/g, "") : value);
+
 export const ipAddress: TextCheck = (value) =>
-  isIP(value) === 0 ? ["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"] : [];
+  familyOf(value) === 0 ? ["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"] : [];
 
 export const cidr: TextCheck = (value) => {
   const [address = "", bits = "", ...more] = value.split("/");
-  const family = isIP(address);
-  const valid =
-    more.length === 0 && family !== 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128);
+  const family = familyOf(address);
+  const valid = more.length === 0 && family !== 0 && /^\d+$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128);
   return valid ? [] : ["must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"];
 };
 

@@ -1,14 +1,16 @@
 /** Ingresses, ingress classes and network policies. */
-import { fieldForbidden, fieldInvalid, fieldRequired, type KubeObject } from "@travelops/kube";
+import { fieldForbidden, fieldInvalid, fieldRequired, fieldTooLong, type KubeObject } from "@travelops/kube";
 import { isIP } from "node:net";
 import {
   checkText,
   cidr,
   dns1035Label,
+  dnsLabel,
   dnsSubdomain,
   type Errors,
   labelSelector,
   oneOf,
+  pathSegment,
   portName,
   portNumber,
   portReference,
@@ -27,16 +29,22 @@ function checkPath(rule: Fields, path: string, errors: Errors): void {
   const type = text(rule, "pathType");
   if (type === "Exact" || type === "Prefix") {
     if (!value.startsWith("/")) errors.push(fieldInvalid(`${path}.path`, value, "must be an absolute path"));
-    else {
-      for (const part of BAD_PARTS)
-        if (value.includes(part)) errors.push(fieldInvalid(`${path}.path`, value, `must not contain '${part}'`));
-      for (const end of BAD_ENDS)
-        if (value.endsWith(end)) errors.push(fieldInvalid(`${path}.path`, value, `cannot end with '${end}'`));
-    }
+    for (const part of BAD_PARTS)
+      if (value.includes(part)) errors.push(fieldInvalid(`${path}.path`, value, `must not contain '${part}'`));
+    for (const end of BAD_ENDS)
+      if (value.endsWith(end)) errors.push(fieldInvalid(`${path}.path`, value, `cannot end with '${end}'`));
   } else if (type === "ImplementationSpecific") {
     if (value !== "" && !value.startsWith("/"))
       errors.push(fieldInvalid(`${path}.path`, value, "must be an absolute path"));
   } else oneOf(type, `${path}.pathType`, PATH_TYPES, errors);
+}
+
+/** An object of the same namespace, of whatever kind. */
+function checkReference(reference: Fields, path: string, errors: Errors): void {
+  if (has(reference, "apiGroup")) checkText(text(reference, "apiGroup"), `${path}.apiGroup`, dnsSubdomain, errors);
+  for (const key of ["kind", "name"])
+    if (requireText(text(reference, key), `${path}.${key}`, errors))
+      checkText(text(reference, key), `${path}.${key}`, pathSegment, errors);
 }
 
 function checkBackend(backend: Fields | undefined, path: string, errors: Errors): void {
@@ -45,8 +53,7 @@ function checkBackend(backend: Fields | undefined, path: string, errors: Errors)
   if (service !== undefined && resource !== undefined)
     return void errors.push(fieldInvalid(path, "", "cannot set both resource and service backends"));
   if (resource !== undefined) {
-    requireText(text(resource, "kind"), `${path}.resource.kind`, errors);
-    requireText(text(resource, "name"), `${path}.resource.name`, errors);
+    checkReference(resource, `${path}.resource`, errors);
   } else if (service === undefined) errors.push(fieldInvalid(path, "", "resource or service backend is required"));
   else checkServiceBackend(service, path, errors);
 }
@@ -66,14 +73,14 @@ function checkServiceBackend(service: Fields, path: string, errors: Errors): voi
 function checkHost(host: string, path: string, errors: Errors): void {
   if (host === "") return;
   if (isIP(host) !== 0) errors.push(fieldInvalid(path, host, "must be a DNS name, not an IP address"));
-  else checkText(host, path, host.includes("*") ? wildcardSubdomain : dnsSubdomain, errors);
+  checkText(host, path, host.includes("*") ? wildcardSubdomain : dnsSubdomain, errors);
 }
 
 export function checkIngress(ingress: KubeObject, old: KubeObject | undefined, errors: Errors): void {
   const spec = child(ingress, "spec");
   const legacy = ingress.metadata.annotations?.["kubernetes.io/ingress.class"];
   const className = text(spec, "ingressClassName");
-  if (old === undefined && legacy !== undefined && className !== "" && legacy !== className) {
+  if (old === undefined && legacy !== undefined && has(spec, "ingressClassName") && legacy !== className) {
     errors.push(
       fieldInvalid(
         "annotations.kubernetes.io/ingress.class",
@@ -103,24 +110,40 @@ export function checkIngress(ingress: KubeObject, old: KubeObject | undefined, e
     if (text(tls, "secretName") !== "")
       checkText(text(tls, "secretName"), `spec.tls[${i}].secretName`, dnsSubdomain, errors);
   });
-  if (className !== "") checkText(className, "spec.ingressClassName", dnsSubdomain, errors);
+  if (has(spec, "ingressClassName")) checkText(className, "spec.ingressClassName", dnsSubdomain, errors);
+}
+
+const LONGEST_CONTROLLER = 250;
+const PATH_TEXT = "Invalid path (regex used for validation is '[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+')";
+
+/** Who serves a class: a path of a domain. */
+function checkController(controller: string, errors: Errors): void {
+  const at = "spec.controller";
+  if (Buffer.byteLength(controller) > LONGEST_CONTROLLER) errors.push(fieldTooLong(at, LONGEST_CONTROLLER));
+  if (!requireText(controller, at, errors)) return;
+  const slash = controller.indexOf("/");
+  const [host, path] = [controller.slice(0, slash), controller.slice(slash + 1)];
+  if (slash < 1 || path === "")
+    return void errors.push(fieldInvalid(at, controller, 'must be a domain-prefixed path (such as "acme.io/foo")'));
+  checkText(host, at, dnsSubdomain, errors);
+  if (!/^[A-Za-z0-9/\-._~%!$&'()*+,;=:]+$/.test(path)) errors.push(fieldInvalid(at, path, PATH_TEXT));
 }
 
 export function checkIngressClass(ingressClass: KubeObject, old: KubeObject | undefined, errors: Errors): void {
   const spec = child(ingressClass, "spec");
   const controller = text(spec, "controller");
-  if (old !== undefined && controller !== text(child(old, "spec"), "controller")) {
+  if (old !== undefined && controller !== text(child(old, "spec"), "controller"))
     errors.push(fieldInvalid("spec.controller", controller, "field is immutable"));
-  } else if (requireText(controller, "spec.controller", errors) && !/^[^/]+\/.+$/.test(controller)) {
-    errors.push(fieldInvalid("spec.controller", controller, 'must be a domain-prefixed path (such as "acme.io/foo")'));
-  }
+  checkController(controller, errors);
   const parameters = child(spec, "parameters");
   if (parameters === undefined) return;
   const path = "spec.parameters";
-  for (const key of ["kind", "name"]) requireText(text(parameters, key), `${path}.${key}`, errors);
+  checkReference(parameters, path, errors);
   oneOf(text(parameters, "scope"), `${path}.scope`, ["Cluster", "Namespace"], errors);
-  if (parameters["scope"] === "Namespace")
-    requireText(text(parameters, "namespace"), `${path}.namespace`, errors, "`parameters.scope` is set to 'Namespace'");
+  if (parameters["scope"] === "Namespace") {
+    if (has(parameters, "namespace")) checkText(text(parameters, "namespace"), `${path}.namespace`, dnsLabel, errors);
+    else errors.push(fieldRequired(`${path}.namespace`, "`parameters.scope` is set to 'Namespace'"));
+  }
   if (parameters["scope"] === "Cluster" && has(parameters, "namespace")) {
     errors.push(fieldForbidden(`${path}.namespace`, "`parameters.scope` is set to 'Cluster'"));
   }
@@ -147,18 +170,13 @@ function policyPort(port: Fields, path: string, errors: Errors): void {
   if (has(port, "protocol")) oneOf(port["protocol"], `${path}.protocol`, ["TCP", "UDP", "SCTP"], errors);
   const start = port["port"];
   const end = number(port, "endPort");
+  const endFault = (why: string, value = end): void => void errors.push(fieldInvalid(`${path}.endPort`, value, why));
+  if (end !== undefined && start === undefined) endFault("may not be specified when `port` is not specified");
+  if (end !== undefined && typeof start === "string") endFault("may not be specified when `port` is non-numeric");
   if (start !== undefined) portReference(start, `${path}.port`, errors);
-  if (end === undefined) return;
-  if (start === undefined)
-    errors.push(fieldInvalid(`${path}.endPort`, end, "may not be specified when `port` is not specified"));
-  else if (typeof start === "string")
-    errors.push(fieldInvalid(`${path}.endPort`, end, "may not be specified when `port` is non-numeric"));
-  else {
-    if (typeof start === "number" && end < start)
-      errors.push(fieldInvalid(`${path}.endPort`, start, "must be greater than or equal to `port`"));
-    if (end < 1 || end > 65_535)
-      errors.push(fieldInvalid(`${path}.endPort`, end, "must be between 1 and 65535, inclusive"));
-  }
+  if (end === undefined || typeof start !== "number") return;
+  if (end < start) endFault("must be greater than or equal to `port`", start);
+  portNumber(end, `${path}.endPort`, errors);
 }
 
 function policyPeer(peer: Fields, path: string, errors: Errors): void {
@@ -169,10 +187,12 @@ function policyPeer(peer: Fields, path: string, errors: Errors): void {
   if (block !== undefined) {
     const range = text(block, "cidr");
     if (requireText(range, `${path}.ipBlock.cidr`, errors)) checkText(range, `${path}.ipBlock.cidr`, cidr, errors);
-    strings(block, "except").forEach((except, i) => {
+    // What is no range has no parts.
+    const parts = cidr(range).length === 0 ? strings(block, "except") : [];
+    parts.forEach((except, i) => {
       const at = `${path}.ipBlock.except[${i}]`;
       checkText(except, at, cidr, errors);
-      if (cidr(except).length === 0 && cidr(range).length === 0 && !isStrictSubset(except, range)) {
+      if (cidr(except).length === 0 && !isStrictSubset(except, range)) {
         errors.push(fieldInvalid(at, except, "must be a strict subset of `cidr`"));
       }
     });
@@ -196,6 +216,6 @@ export function checkNetworkPolicy(policy: KubeObject, errors: Errors): void {
   }
   const types = strings(spec, "policyTypes");
   if (types.length > 2)
-    errors.push(fieldInvalid("spec.policyTypes", types, "may not specify more than two policyTypes"));
+    return void errors.push(fieldInvalid("spec.policyTypes", types, "may not specify more than two policyTypes"));
   types.forEach((type, i) => oneOf(type, `spec.policyTypes[${i}]`, ["Ingress", "Egress"], errors));
 }

@@ -1,6 +1,5 @@
 /** Services, endpoints and endpoint slices. */
 import { fieldDuplicate, fieldForbidden, fieldInvalid, fieldRequired, type KubeObject } from "@travelops/kube";
-import { equalJson } from "@travelops/kube/schema/json-value";
 import { isIP } from "node:net";
 import {
   checkLabels,
@@ -14,28 +13,13 @@ import {
   portNumber,
   portReference,
   qualifiedName,
-  requireText,
 } from "./checks.ts";
+import { reachable } from "./endpoints.ts";
 import { child, type Fields, has, items, list, number, strings, text } from "./fields.ts";
 
 const PROTOCOLS = ["SCTP", "TCP", "UDP"];
 const TYPES = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"];
 const FAMILIES = ["IPv4", "IPv6"];
-const LOOPBACK_TEXT = "may not be in the loopback range (127.0.0.0/8, ::1/128)";
-
-const isLoopback = (ip: string): boolean => ip.startsWith("127.") || ip === "::1";
-const isLinkLocal = (ip: string): boolean => ip.startsWith("169.254.") || /^fe[89ab]/i.test(ip);
-
-/** Addresses that other machines can reach. */
-function reachable(ip: string, path: string, errors: Errors): void {
-  if (isIP(ip) === 0) return void errors.push(fieldInvalid(path, ip, "must be a valid IP address"));
-  if (ip === "0.0.0.0" || ip === "::") errors.push(fieldInvalid(path, ip, `may not be unspecified (${ip})`));
-  if (isLoopback(ip)) errors.push(fieldInvalid(path, ip, LOOPBACK_TEXT));
-  if (isLinkLocal(ip))
-    errors.push(fieldInvalid(path, ip, "may not be in the link-local range (169.254.0.0/16, fe80::/10)"));
-  if (ip.startsWith("224.0.0."))
-    errors.push(fieldInvalid(path, ip, "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)"));
-}
 
 function checkPort(
   port: Fields,
@@ -203,65 +187,4 @@ export function checkService(service: KubeObject, old: KubeObject | undefined, e
   const addresses = strings(spec, "clusterIPs");
   const next = addresses.length > 0 ? addresses : [text(spec, "clusterIP")];
   if (next[0] !== held) errors.push(fieldInvalid("spec.clusterIPs[0]", next, "may not change once set"));
-}
-
-function endpointPorts(subset: Fields, path: string, errors: Errors): void {
-  const ports = items(subset, "ports");
-  ports.forEach((port, i) => {
-    const at = `${path}.ports[${i}]`;
-    if (text(port, "name") !== "") checkText(text(port, "name"), `${at}.name`, dnsLabel, errors);
-    else if (ports.length > 1) errors.push(fieldRequired(`${at}.name`));
-    portNumber(number(port, "port") ?? 0, `${at}.port`, errors);
-    oneOf(text(port, "protocol"), `${at}.protocol`, PROTOCOLS, errors);
-  });
-}
-
-export function checkEndpoints(endpoints: KubeObject, errors: Errors): void {
-  items(endpoints, "subsets").forEach((subset, i) => {
-    const path = `subsets[${i}]`;
-    if (list(subset, "addresses").length === 0 && list(subset, "notReadyAddresses").length === 0) {
-      errors.push(fieldRequired(path, "must specify `addresses` or `notReadyAddresses`"));
-    }
-    for (const key of ["addresses", "notReadyAddresses"]) {
-      items(subset, key).forEach((address, j) => {
-        const at = `${path}.${key}[${j}]`;
-        checkText(text(address, "ip"), `${at}.ip`, ipAddress, errors);
-        reachable(text(address, "ip"), `${at}.ip`, errors);
-        if (text(address, "hostname") !== "") checkText(text(address, "hostname"), `${at}.hostname`, dnsLabel, errors);
-      });
-    }
-    endpointPorts(subset, path, errors);
-  });
-}
-
-function sliceAddress(ip: string, type: string, path: string, index: number, errors: Errors): void {
-  const at = `${path}.addresses[${index}]`;
-  if (type === "FQDN") return checkText(ip, at, dnsSubdomain, errors);
-  if (!FAMILIES.includes(type)) return;
-  if (isIP(ip) === 0) return checkText(ip, at, ipAddress, errors);
-  if (isIP(ip) !== (type === "IPv4" ? 4 : 6))
-    errors.push(fieldInvalid(`${path}.addresses`, ip, `must be an ${type} address`));
-  reachable(ip, at, errors);
-}
-
-export function checkEndpointSlice(slice: KubeObject, old: KubeObject | undefined, errors: Errors): void {
-  const type = text(slice, "addressType");
-  if (requireText(type, "addressType", errors)) oneOf(type, "addressType", ["FQDN", ...FAMILIES], errors);
-  items(slice, "endpoints").forEach((endpoint, i) => {
-    const path = `endpoints[${i}]`;
-    const addresses = strings(endpoint, "addresses");
-    if (addresses.length === 0) errors.push(fieldRequired(`${path}.addresses`, "must contain at least 1 address"));
-    addresses.forEach((ip, j) => sliceAddress(ip, type, path, j, errors));
-    if (has(endpoint, "hostname")) checkText(text(endpoint, "hostname"), `${path}.hostname`, dnsLabel, errors);
-  });
-  const names = new Set<string>();
-  items(slice, "ports").forEach((port, i) => {
-    const name = text(port, "name");
-    if (name !== "") checkText(name, `ports[${i}].name`, dnsLabel, errors);
-    if (names.has(name)) errors.push(fieldDuplicate(`ports[${i}].name`, name));
-    names.add(name);
-    oneOf(text(port, "protocol"), `ports[${i}].protocol`, PROTOCOLS, errors);
-  });
-  if (old !== undefined && !equalJson(slice["addressType"], old["addressType"]))
-    errors.push(fieldInvalid("addressType", type, "field is immutable"));
 }

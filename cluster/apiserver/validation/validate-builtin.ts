@@ -8,6 +8,7 @@ import { checkConfigMap, checkLease, checkNamespace, checkQuota, checkSecret } f
 import { checkCoreEvent, checkNewEvent } from "./events.ts";
 import { checkClaim } from "./claims.ts";
 import { checkAttachment, checkCsiDriver, checkCsiNode, checkStorageCapacity } from "./csi-objects.ts";
+import { checkEndpoints, checkEndpointSlice } from "./endpoints.ts";
 import { child } from "./fields.ts";
 import { checkCronJob, checkJob } from "./jobs.ts";
 import { checkFlowSchema, checkPriorityLevel } from "./flow-control.ts";
@@ -20,7 +21,8 @@ import { checkPod } from "./pods.ts";
 import { checkBinding, checkRole } from "./rbac.ts";
 import { checkApiService } from "./registrations.ts";
 import { checkAutoscaler, checkDisruptionBudget, checkPriorityClass } from "./scaling.ts";
-import { checkEndpoints, checkEndpointSlice, checkService } from "./services.ts";
+import { checkServiceRange, checkTakenAddress } from "./service-ranges.ts";
+import { checkService } from "./services.ts";
 import { checkAttributesClass, checkStorageClass } from "./storage-classes.ts";
 import { checkWebhooks } from "./webhooks.ts";
 import {
@@ -52,7 +54,7 @@ const CHECKS: ReadonlyMap<string, Check> = new Map<string, Check>([
   ["podtemplates.", alone((object, errors) => checkPodTemplate(child(object, "template"), "template", errors))],
   ["replicationcontrollers.", alone(checkReplicationController)],
   ["services.", checkService],
-  ["endpoints.", alone(checkEndpoints)],
+  ["endpoints.", checkEndpoints],
   ["endpointslices.discovery.k8s.io", checkEndpointSlice],
   ["persistentvolumes.", checkVolume],
   ["persistentvolumeclaims.", checkClaim],
@@ -72,6 +74,8 @@ const CHECKS: ReadonlyMap<string, Check> = new Map<string, Check>([
   ["ingresses.networking.k8s.io", checkIngress],
   ["ingressclasses.networking.k8s.io", checkIngressClass],
   ["networkpolicies.networking.k8s.io", alone(checkNetworkPolicy)],
+  ["servicecidrs.networking.k8s.io", checkServiceRange],
+  ["ipaddresses.networking.k8s.io", checkTakenAddress],
   ["roles.rbac.authorization.k8s.io", alone((object, errors) => checkRole(object, true, errors))],
   ["clusterroles.rbac.authorization.k8s.io", alone((object, errors) => checkRole(object, false, errors))],
   ["rolebindings.rbac.authorization.k8s.io", (object, old, errors) => checkBinding(object, old, true, errors)],

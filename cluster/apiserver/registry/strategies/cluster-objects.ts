@@ -3,6 +3,9 @@ import { conflict, StatusError, type KubeObject } from "@travelops/kube";
 import { array, read, record, text } from "../printers/printer.ts";
 import { dnsLabel, pathSegment } from "../../validation/checks.ts";
 import type { Strategy } from "../strategy.ts";
+import { rangeWarnings } from "./address-warnings.ts";
+import { keyPairFault } from "./key-pair-warnings.ts";
+import { labelKeys } from "./storage-warnings.ts";
 
 const NAMESPACE_FINALIZER = "kubernetes";
 
@@ -69,11 +72,6 @@ export const namespaces: Partial<Strategy> = {
   selectableFields: { "status.phase": at("status", "phase"), name: at("metadata", "name") },
 };
 
-export const nodes: Partial<Strategy> = {
-  createsWithStatus: true,
-  selectableFields: { "spec.unschedulable": (node) => String(read(node, "spec", "unschedulable") === true) },
-};
-
 const eventObject = (event: KubeObject): string => (event["regarding"] === undefined ? "involvedObject" : "regarding");
 
 const involved =
@@ -101,6 +99,12 @@ export const events: Partial<Strategy> = {
 };
 
 export const secrets: Partial<Strategy> = {
+  warnings(secret) {
+    if (secret["type"] !== "kubernetes.io/tls") return [];
+    const pem = (key: string): string => Buffer.from(text(read(secret, "data", key)), "base64").toString("latin1");
+    const fault = keyPairFault(pem("tls.crt"), pem("tls.key"));
+    return fault === undefined ? [] : [fault];
+  },
   /** `stringData` is written over `data`, in base64. */
   prepareForCreate: mergeStringData,
   prepareForUpdate: mergeStringData,
@@ -126,6 +130,86 @@ export const apiServices: Partial<Strategy> = {
   selectableFields: { "spec.group": at("spec", "group") },
 };
 
-export const endpointSlices: Partial<Strategy> = {
-  warnings: (slice) => (slice["addressType"] === "FQDN" ? ["spec.addressType: FQDN endpoints are deprecated"] : []),
+/** Upstream names what came without one. */
+export const limitRanges: Partial<Strategy> = {
+  prepareForCreate: (range) =>
+    (range.metadata.name ?? "") === ""
+      ? { ...range, metadata: { ...range.metadata, name: range.metadata.uid ?? "" } }
+      : range,
+};
+
+const MOUNTABLE = "kubernetes.io/enforce-mountable-secrets";
+
+/** Secrets are referred to by name alone. */
+function withBareSecrets(account: KubeObject): KubeObject {
+  const secrets = array(account["secrets"]);
+  if (secrets.every((secret) => Object.keys(record(secret)).every((key) => key === "name"))) return account;
+  return {
+    ...account,
+    secrets: secrets.map((secret) => {
+      const name = read(secret, "name");
+      return name === undefined ? {} : { name };
+    }),
+  };
+}
+
+export const serviceAccounts: Partial<Strategy> = {
+  prepareForCreate: withBareSecrets,
+  prepareForUpdate: withBareSecrets,
+  warnings: (account, old) =>
+    account.metadata.annotations?.[MOUNTABLE] === undefined || old?.metadata.annotations?.[MOUNTABLE] !== undefined
+      ? []
+      : [
+          `metadata.annotations[${MOUNTABLE}]: deprecated in v1.32+; prefer separate namespaces to isolate access to mounted secrets`,
+        ],
+};
+
+/** The object without fields that its old state has not and a feature that is off would need. */
+function without(object: KubeObject, old: KubeObject | undefined, part: string, keys: readonly string[]): KubeObject {
+  const fields = record(object[part]);
+  const dropped = keys.filter((key) => fields[key] !== undefined && read(old, part, key) === undefined);
+  if (dropped.length === 0) return object;
+  return { ...object, [part]: Object.fromEntries(Object.entries(fields).filter(([key]) => !dropped.includes(key))) };
+}
+
+const COORDINATED = ["strategy", "preferredHolder"];
+
+/** Leader election by the server is off. */
+export const leases: Partial<Strategy> = {
+  prepareForCreate: (lease) => without(lease, undefined, "spec", COORDINATED),
+  prepareForUpdate: (lease, old) => without(lease, old, "spec", COORDINATED),
+};
+
+export const runtimeClasses: Partial<Strategy> = {
+  warnings: (runtime) =>
+    labelKeys(read(runtime, "scheduling", "nodeSelector")).map(([, why]) => `scheduling.nodeSelector: ${why}`),
+};
+
+/** The older of the two fields for a node's ranges rules where they differ. */
+function withRanges(node: KubeObject): KubeObject {
+  const spec = record(node["spec"]);
+  const [one, ranges] = [text(spec["podCIDR"]), array(spec["podCIDRs"])];
+  if (one === text(ranges[0]) && (ranges.length === 0) === (one === "")) return node;
+  if (one !== "") return { ...node, spec: { ...spec, podCIDRs: [one] } };
+  return { ...node, spec: { ...spec, podCIDR: text(ranges[0]) } };
+}
+
+const prepareNode = (node: KubeObject, old: KubeObject | undefined): KubeObject =>
+  without(without(without(withRanges(node), old, "spec", ["configSource"]), old, "status", ["config"]), old, "status", [
+    "declaredFeatures",
+  ]);
+
+export const nodes: Partial<Strategy> = {
+  createsWithStatus: true,
+  prepareForCreate: (node) => prepareNode(node, undefined),
+  prepareForUpdate: prepareNode,
+  prepareForStatusUpdate: (node, old) => without(node, old, "status", ["config"]),
+  warnings: (node) => [
+    ...(read(node, "spec", "configSource") === undefined ? [] : ["spec.configSource: the feature is removed"]),
+    ...(text(read(node, "spec", "externalID")) === ""
+      ? []
+      : ["spec.externalID: this field is deprecated, and is unused by Kubernetes"]),
+    ...array(read(node, "spec", "podCIDRs")).flatMap((range, i) => rangeWarnings(text(range), `spec.podCIDRs[${i}]`)),
+  ],
+  selectableFields: { "spec.unschedulable": (node) => String(read(node, "spec", "unschedulable") === true) },
 };

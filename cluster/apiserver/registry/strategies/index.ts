@@ -3,10 +3,22 @@ import type { ResourceRow } from "@travelops/kube/schema/node";
 import { builtinPrinter } from "../printers/index.ts";
 import type { Strategy } from "../strategy.ts";
 import { baseStrategy } from "./base.ts";
-import { apiServices, endpointSlices, events, namespaces, nodes, rbac, secrets } from "./cluster-objects.ts";
+import {
+  apiServices,
+  events,
+  leases,
+  limitRanges,
+  namespaces,
+  nodes,
+  rbac,
+  runtimeClasses,
+  secrets,
+  serviceAccounts,
+} from "./cluster-objects.ts";
 import { csiDrivers, persistentVolumeClaims, persistentVolumes, storageCapacities, storageClasses } from "./storage.ts";
 import { certificateSigningRequests } from "./certificate-signing-requests.ts";
 import { crdStrategy } from "../../custom-resources/crd-strategy.ts";
+import { endpoints, endpointSlices, networkPolicies } from "./networking.ts";
 import { pods } from "./pods.ts";
 import { daemonSets, deployments, jobs, replicaSets, replicationControllers } from "./workloads.ts";
 
@@ -26,6 +38,12 @@ const PARTICULARS: Readonly<Record<string, Partial<Strategy>>> = {
   "csistoragecapacities.storage.k8s.io": storageCapacities,
   "storageclasses.storage.k8s.io": storageClasses,
   "csidrivers.storage.k8s.io": csiDrivers,
+  "limitranges.": limitRanges,
+  "serviceaccounts.": serviceAccounts,
+  "leases.coordination.k8s.io": leases,
+  "runtimeclasses.node.k8s.io": runtimeClasses,
+  "endpoints.": endpoints,
+  "networkpolicies.networking.k8s.io": networkPolicies,
   "endpointslices.discovery.k8s.io": endpointSlices,
   "certificatesigningrequests.certificates.k8s.io": certificateSigningRequests,
   "roles.rbac.authorization.k8s.io": rbac,
