@@ -50,14 +50,16 @@ function always(node: StructNode): readonly (readonly [string, unknown])[] {
   if (known !== undefined) return known;
   const found: [string, unknown][] = [];
   for (const [name, field] of node.fields) {
-    if (field.always !== true || field.pointer === true) continue;
-    const value = zero(field.node);
-    // A null says nothing that absence does not say.
-    if (value !== null) found.push([name, value]);
+    if (field.always !== true) continue;
+    // Pointers, times, lists and maps without a value are written as null; only a time of creation is left out.
+    if (name !== "creationTimestamp") found.push([name, field.pointer === true ? null : zero(field.node)]);
   }
   alwaysOf.set(node, found);
   return found;
 }
+
+const isNullWritten = (node: StructNode, name: string): boolean =>
+  always(node).some(([always, value]) => always === name && value === null);
 
 function emptyStruct(node: StructNode): JsonObject {
   const known = emptyOf.get(node);
@@ -116,8 +118,9 @@ function struct(node: StructNode, value: JsonObject): JsonObject {
     if (field === undefined) continue;
     const before = value[key];
     const after = before === null ? null : normalizeAt(field.node, before);
-    if (omitted(field, after)) delete copy()[key];
-    else if (after !== before) copy()[key] = after;
+    if (omitted(field, after)) {
+      if (before !== null || !isNullWritten(node, key)) delete copy()[key];
+    } else if (after !== before) copy()[key] = after;
   }
   for (const [key, empty] of always(node)) {
     if (!Object.hasOwn(out ?? value, key)) copy()[key] = empty;

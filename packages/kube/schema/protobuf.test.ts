@@ -18,6 +18,11 @@ const golden = JSON.parse(
 ) as Golden[];
 const bytesOf = ({ pb }: Golden): Buffer => Buffer.from(pb, "base64");
 
+/** The examples do not show what is null, which is the same as what is not there. */
+function withoutNulls(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value, (_key, item: unknown) => (item === null ? undefined : item))) as unknown;
+}
+
 /** What becomes of bytes from outside. */
 function outcome(bytes: Uint8Array): unknown {
   try {
@@ -35,7 +40,7 @@ describe("protobuf bodies", () => {
     expect(decoded.kind).toBe(kind);
     expect(decoded.apiVersion).toBe(g.json["apiVersion"]);
     // The kind of a claim inside a stateful set is not carried; defaulting puts it back.
-    expect(kind === "StatefulSet" || equalJson(decoded.object, g.json)).toBe(true);
+    expect(kind === "StatefulSet" || equalJson(withoutNulls(decoded.object), withoutNulls(g.json))).toBe(true);
   });
 
   it("writes the very bytes the server writes", () => {
