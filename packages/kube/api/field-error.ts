@@ -42,7 +42,7 @@ export const fieldRequired = (field: string, detail = ""): FieldError => ({
 export const fieldInvalid = (field: string, value: unknown, detail: string): FieldError => ({
   reason: "FieldValueInvalid",
   field,
-  message: `Invalid value: ${show(value)}: ${detail}`,
+  message: `Invalid value: ${show(value)}${detail === "" ? "" : `: ${detail}`}`,
 });
 
 export const fieldTypeInvalid = (field: string, value: unknown, detail: string): FieldError => ({

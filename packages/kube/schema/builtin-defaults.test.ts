@@ -75,6 +75,8 @@ describe("defaults of built-in kinds", () => {
     ["localhost:5000/a", "Always"],
     ["localhost:5000/a:x", "IfNotPresent"],
     [`a@sha256:${"0".repeat(64)}`, "IfNotPresent"],
+    ["Not a name/x", "IfNotPresent"],
+    ["UPPER/x", "Always"],
   ])("pulls %s by the policy %s", (image, policy) => {
     expect(firstContainer(pod({ image }))).toMatchObject({ imagePullPolicy: policy });
   });

@@ -2,19 +2,8 @@
 import { addQuantity, formatQuantity, tryParseQuantity } from "../../api/quantity.ts";
 import { isObject, type JsonObject } from "../json-value.ts";
 import { all, at, each, fill, given, objectAt, type Rule, set, setUnset, when } from "./combinators.ts";
+import { pullPolicy } from "./image-policy.ts";
 import { objectField, volume } from "./volumes.ts";
-
-/** The tag of an image reference: `latest` when neither tag nor digest is given. */
-function imageTag(image: string): string {
-  const [name = "", digest] = image.split("@");
-  const last = name.slice(name.lastIndexOf("/") + 1);
-  const colon = last.indexOf(":");
-  if (colon >= 0) return last.slice(colon + 1);
-  return digest === undefined ? "latest" : "";
-}
-
-const pullPolicy = (container: JsonObject): string =>
-  imageTag(typeof container["image"] === "string" ? container["image"] : "") === "latest" ? "Always" : "IfNotPresent";
 
 const httpGet: Rule = at("httpGet", set({ path: "/", scheme: "HTTP" }));
 
@@ -28,7 +17,7 @@ const env: Rule = at("valueFrom", at("fieldRef", objectField), at("fileKeyRef", 
 
 const container: Rule = all(
   set({ terminationMessagePath: "/dev/termination-log", terminationMessagePolicy: "File" }),
-  when("imagePullPolicy", pullPolicy),
+  when("imagePullPolicy", pullPolicy("image")),
   each("ports", set({ protocol: "TCP" })),
   each("env", env),
   at("livenessProbe", probe),

@@ -1,6 +1,7 @@
 /** Volumes of pods and persistent volumes, and claims. */
 import { all, at, each, given, type Rule, set, setUnset, when } from "./combinators.ts";
 import type { JsonObject } from "../json-value.ts";
+import { pullPolicy } from "./image-policy.ts";
 
 /** Files are 0644 unless somebody says otherwise. */
 const MODE = { defaultMode: 0o644 };
@@ -37,6 +38,7 @@ export const volume: Rule = all(
   at("downwardAPI", setUnset(MODE), each("items", at("fieldRef", objectField))),
   at("projected", setUnset(MODE), each("sources", projection)),
   at("ephemeral", at("volumeClaimTemplate", at("spec", claimSpec))),
+  at("image", when("pullPolicy", pullPolicy("reference"))),
 );
 
 export const persistentVolume: Rule = all(
@@ -44,10 +46,12 @@ export const persistentVolume: Rule = all(
   at("status", set({ phase: "Pending" })),
 );
 
-/** A claim inside a stateful set names its own kind. */
+const CLAIM = { apiVersion: "v1", kind: "PersistentVolumeClaim" };
+
+/** A claim inside a stateful set names its own kind, whatever was said of it. */
 export const claimTemplate: Rule = all(
-  when("apiVersion", () => "v1"),
-  when("kind", () => "PersistentVolumeClaim"),
+  (claim) =>
+    claim["apiVersion"] === CLAIM.apiVersion && claim["kind"] === CLAIM.kind ? claim : { ...claim, ...CLAIM },
   at("spec", claimSpec),
   pending,
 );
