@@ -64,9 +64,10 @@ export function completeNew(
   reserved: (reservation: Reservation) => void,
 ): KubeObject {
   const { strategy, storageRow } = resource;
-  const reservation = strategy.reserve?.(object, undefined, context);
+  const admitted = strategy.afterAdmission?.(object, undefined, context) ?? object;
+  const reservation = strategy.reserve?.(admitted, undefined, context);
   if (reservation !== undefined) reserved(reservation);
-  const complete = asStored(resource, reservation?.object ?? object);
+  const complete = asStored(resource, reservation?.object ?? admitted);
   const errors = [
     ...metadataErrors(resource, complete, undefined),
     ...(strategy.validate?.(complete, undefined, "") ?? []),

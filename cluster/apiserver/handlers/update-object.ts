@@ -236,11 +236,13 @@ export function completeUpdate(
   reserved: (reservation: Reservation) => void,
 ): KubeObject {
   const { storageRow, strategy } = resource;
-  const reservation = request.subresource === "" ? strategy.reserve?.(object, current, context) : undefined;
+  const main = request.subresource === "";
+  const admitted = (main ? strategy.afterAdmission?.(object, current, context) : undefined) ?? object;
+  const reservation = main ? strategy.reserve?.(admitted, current, context) : undefined;
   if (reservation !== undefined) reserved(reservation);
   const next = bumpGeneration(
     resource,
-    asStored(resource, reservation?.object ?? object),
+    asStored(resource, reservation?.object ?? admitted),
     current,
     request.subresource,
   );
@@ -250,7 +252,7 @@ export function completeUpdate(
     ...core.validate(resource.row, next, current, request.subresource),
   ];
   if (errors.length > 0) throw invalid(storageRow.group, storageRow.kind, request.name, errors);
-  if (request.subresource === "") for (const said of strategy.warnings?.(next, current) ?? []) context.warn(said);
+  if (main) for (const said of strategy.warnings?.(next, current) ?? []) context.warn(said);
   return next;
 }
 

@@ -38,6 +38,8 @@ export interface Reservation {
 export interface Strategy {
   /** Runs after defaulting, before admission. */
   prepareForCreate?(object: KubeObject, context: StrategyContext): KubeObject;
+  /** Runs after admission, on creation and on updates of the main resource. What it changes is nobody's field. */
+  afterAdmission?(object: KubeObject, old: KubeObject | undefined, context: StrategyContext): KubeObject;
   /** Runs on the main resource; status is already the old one. */
   prepareForUpdate?(object: KubeObject, old: KubeObject, context: StrategyContext): KubeObject;
   /** Runs on `/status` and `/approval`; all but status and metadata is already the old one. */

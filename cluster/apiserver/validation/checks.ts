@@ -1,5 +1,12 @@
 /** Checks of single values, in upstream's words. Each adds what it finds to `errors`. */
-import { fieldForbidden, fieldInvalid, fieldNotSupported, fieldRequired, type FieldError } from "@travelops/kube";
+import {
+  fieldForbidden,
+  fieldInvalid,
+  fieldNotSupported,
+  fieldRequired,
+  fieldTooLong,
+  type FieldError,
+} from "@travelops/kube";
 import { formatQuantity, tryParseQuantity } from "@travelops/kube/api/quantity";
 import { isIP } from "node:net";
 import { child, entries, type Fields, items, list, strings, text } from "./fields.ts";
@@ -215,6 +222,18 @@ export function checkLabels(object: Fields | undefined, key: string, path: strin
   }
 }
 
+const MAX_ANNOTATIONS = 256 * 1024;
+
+/** Annotations: their keys, and how much they are together. */
+export function checkAnnotations(object: Fields | undefined, path: string, errors: Errors): void {
+  let size = 0;
+  for (const [key, value] of entries(object, "annotations")) {
+    for (const fault of qualifiedName(key.toLowerCase())) errors.push(fieldInvalid(path, key, fault));
+    size += Buffer.byteLength(key) + Buffer.byteLength(String(value));
+  }
+  if (size > MAX_ANNOTATIONS) errors.push(fieldTooLong(path, MAX_ANNOTATIONS));
+}
+
 /** The operator of a requirement with as many values as it takes. */
 export function selectorOperator(requirement: Fields, path: string, errors: Errors): void {
   const values = list(requirement, "values");
@@ -247,6 +266,28 @@ export function labelSelector(selector: Fields | undefined, path: string, errors
   items(selector, "matchExpressions").forEach((requirement, i) =>
     expression(requirement, `${path}.matchExpressions[${i}]`, errors),
   );
+}
+
+/** As messages show it: everything in its fixed place. */
+export function selectorShown(selector: Fields | undefined): Fields | null {
+  if (selector === undefined) return null;
+  const labels = entries(selector, "matchLabels").toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const expressions = items(selector, "matchExpressions").map((one) => ({
+    key: text(one, "key"),
+    operator: text(one, "operator"),
+    ...(list(one, "values").length > 0 ? { values: one["values"] } : {}),
+  }));
+  return {
+    ...(labels.length > 0 ? { matchLabels: Object.fromEntries(labels) } : {}),
+    ...(expressions.length > 0 ? { matchExpressions: expressions } : {}),
+  };
+}
+
+/** Whether a selector can be used at all. */
+export function isSoundSelector(selector: Fields | undefined): boolean {
+  const errors: Errors = [];
+  labelSelector(selector, "", errors);
+  return errors.length === 0;
 }
 
 export const isEmptySelector = (selector: Fields | undefined): boolean =>

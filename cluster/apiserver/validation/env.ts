@@ -1,8 +1,10 @@
 /** Environment variables of containers, and references to fields of the pod. */
-import { fieldInvalid, fieldNotSupported, fieldRequired } from "@travelops/kube";
+import { fieldInvalid, fieldNotFound, fieldNotSupported, fieldRequired } from "@travelops/kube";
+import { formatQuantity, tryParseQuantity } from "@travelops/kube/api/quantity";
 import {
   checkText,
   configKey,
+  dnsLabel,
   dnsSubdomain,
   type Errors,
   oneOf,
@@ -11,6 +13,8 @@ import {
   type TextCheck,
 } from "./checks.ts";
 import { child, type Fields, has, items, text } from "./fields.ts";
+import { noParent } from "./paths.ts";
+import { everyContainer } from "./windows-options.ts";
 
 const envName: TextCheck = (value) =>
   /^[\x20-\x3c\x3e-\x7e]+$/.test(value)
@@ -35,8 +39,6 @@ const KNOWN_FIELDS: ReadonlySet<string> = new Set([
   "spec.restartPolicy",
   "spec.schedulerName",
   "status.phase",
-  "spec.hostNetwork",
-  "status.nominatedNodeName",
 ]);
 const RESOURCES = [
   "limits.cpu",
@@ -46,19 +48,53 @@ const RESOURCES = [
   "requests.ephemeral-storage",
   "requests.memory",
 ];
-const SUBSCRIPT = /^(metadata\.(?:annotations|labels))\['(.*)'\]$/;
+const SUBSCRIPT = /^(.+?)\['(.*)'\]$/s;
+
+/** Why a field cannot be shown at all; undefined where it can. */
+function conversionFault(version: string, field: string, subscripted: string | undefined): string | undefined {
+  if (version !== "v1") return `unsupported pod version: ${version}`;
+  if (subscripted !== undefined)
+    return subscripted === "metadata.annotations" || subscripted === "metadata.labels"
+      ? undefined
+      : `field label does not support subscript: ${field}`;
+  return KNOWN_FIELDS.has(field) ? undefined : `field label not supported: ${field}`;
+}
 
 /** A field of the pod that a variable or a file shows. */
 export function fieldReference(reference: Fields, path: string, supported: readonly string[], errors: Errors): void {
-  const field = text(reference, "fieldPath");
-  if (!requireText(field, `${path}.fieldPath`, errors)) return;
-  const subscript = SUBSCRIPT.exec(field);
-  if (subscript !== null) return checkText(subscript[2] ?? "", path, qualifiedName, errors);
-  if (!KNOWN_FIELDS.has(field)) {
-    errors.push(
-      fieldInvalid(`${path}.fieldPath`, field, `error converting fieldPath: field label not supported: ${field}`),
-    );
-  } else oneOf(field, `${path}.fieldPath`, supported, errors);
+  const version = text(reference, "apiVersion");
+  const asked = text(reference, "fieldPath");
+  if (!requireText(version, `${path}.apiVersion`, errors) || !requireText(asked, `${path}.fieldPath`, errors)) return;
+  const [, subscripted, key = ""] = SUBSCRIPT.exec(asked) ?? [];
+  const field = asked === "spec.host" ? "spec.nodeName" : asked;
+  const fault = conversionFault(version, field, subscripted);
+  if (fault !== undefined)
+    errors.push(fieldInvalid(`${path}.fieldPath`, asked, `error converting fieldPath: ${fault}`));
+  else if (subscripted === undefined) oneOf(field, `${path}.fieldPath`, supported, errors);
+  else checkText(subscripted === "metadata.labels" ? key : key.toLowerCase(), path, qualifiedName, errors);
+}
+
+const BYTES = "1, 1k, 1M, 1G, 1T, 1P, 1E, 1Ki, 1Mi, 1Gi, 1Ti, 1Pi, 1Ei";
+const BYTE_DIVISORS: ReadonlySet<string> = new Set(BYTES.split(", "));
+const DIVISORS: readonly (readonly [resource: RegExp, allowed: ReadonlySet<string>, words: string, of: string])[] = [
+  [/\.cpu$/, new Set(["1m", "1"]), "1m and 1", "cpu"],
+  [/\.memory$/, BYTE_DIVISORS, BYTES, "memory"],
+  [/\.ephemeral-storage$/, BYTE_DIVISORS, BYTES, "local ephemeral storage"],
+  [/\.hugepages-/, BYTE_DIVISORS, BYTES, "hugepages"],
+];
+
+function checkDivisor(reference: Fields, resource: string, path: string, errors: Errors): void {
+  const divisor = tryParseQuantity(reference["divisor"]);
+  if (divisor === undefined || divisor.nano === 0n) return;
+  const rule = DIVISORS.find(([pattern]) => /^(?:limits|requests)\./.test(resource) && pattern.test(resource));
+  if (rule === undefined || rule[1].has(formatQuantity(divisor))) return;
+  errors.push(
+    fieldInvalid(
+      `${path}.divisor`,
+      resource,
+      `only divisor's values ${rule[2]} are supported with the ${rule[3]} resource`,
+    ),
+  );
 }
 
 export function resourceReference(reference: Fields, path: string, inVolume: boolean, errors: Errors): void {
@@ -67,6 +103,32 @@ export function resourceReference(reference: Fields, path: string, inVolume: boo
   else if (resource === "") errors.push(fieldRequired(`${path}.resource`));
   else if (!RESOURCES.includes(resource) && !/^(?:limits|requests)\.hugepages-/.test(resource)) {
     errors.push(fieldNotSupported(`${path}.resource`, resource, RESOURCES));
+  }
+  checkDivisor(reference, resource, path, errors);
+}
+
+function fileReference(reference: Fields, path: string, errors: Errors): void {
+  const key = text(reference, "key");
+  const volume = text(reference, "volumeName");
+  const file = text(reference, "path");
+  if (requireText(key, `${path}.key`, errors)) checkText(key, `${path}.key`, envName, errors);
+  if (requireText(volume, `${path}.volumeName`, errors)) checkText(volume, `${path}.volumeName`, dnsLabel, errors);
+  if (requireText(file, `${path}.path`, errors)) noParent(file, `${path}.path`, errors);
+}
+
+/** Variables from files: the files are on volumes made for the pod. */
+export function checkFileReferences(spec: Fields, path: string, errors: Errors): void {
+  for (const [container, at] of everyContainer(spec, path)) {
+    items(container, "env").forEach((variable, i) => {
+      const reference = child(child(variable, "valueFrom"), "fileKeyRef");
+      if (reference === undefined) return;
+      const name = text(reference, "volumeName");
+      const volume = items(spec, "volumes").findLast((one) => text(one, "name") === name);
+      const field = `${at}.env[${i}].valueFrom.fileKeyRef.volumeName`;
+      if (volume === undefined) errors.push(fieldNotFound(field, name));
+      else if (!has(volume, "emptyDir"))
+        errors.push(fieldInvalid(field, name, "referenced volume must be of type emptyDir"));
+    });
   }
 }
 
@@ -86,7 +148,8 @@ function valueFrom(variable: Fields, path: string, errors: Errors): void {
     const reference = child(source, kind) ?? {};
     if (kind === "fieldRef") fieldReference(reference, `${path}.fieldRef`, ENV_FIELDS, errors);
     else if (kind === "resourceFieldRef") resourceReference(reference, `${path}.resourceFieldRef`, false, errors);
-    else if (kind !== "fileKeyRef") keyReference(reference, `${path}.${kind}`, errors);
+    else if (kind === "fileKeyRef") fileReference(reference, `${path}.fileKeyRef`, errors);
+    else keyReference(reference, `${path}.${kind}`, errors);
   }
   if (kinds.length === 0) {
     errors.push(

@@ -59,14 +59,11 @@ export function checkProbe(
   for (const name of NUMBERS) nonNegative(number(probe, name), `${at}.${name}`, errors);
   const grace = number(probe, "terminationGracePeriodSeconds");
   const threshold = number(probe, "successThreshold");
+  const graceAt = `${at}.terminationGracePeriodSeconds`;
+  if (grace !== undefined && grace <= 0) errors.push(fieldInvalid(graceAt, grace, "must be greater than 0"));
   if (kind === "readinessProbe") {
-    if (grace !== undefined)
-      errors.push(fieldInvalid(`${at}.terminationGracePeriodSeconds`, grace, "must not be set for readinessProbes"));
-    return;
-  }
-  if (grace !== undefined && grace <= 0)
-    errors.push(fieldInvalid(`${at}.terminationGracePeriodSeconds`, grace, "must be greater than 0"));
-  if (threshold !== undefined && threshold !== 1)
+    if (grace !== undefined) errors.push(fieldInvalid(graceAt, grace, "must not be set for readinessProbes"));
+  } else if (threshold !== undefined && threshold !== 1)
     errors.push(fieldInvalid(`${at}.successThreshold`, threshold, "must be 1"));
 }
 

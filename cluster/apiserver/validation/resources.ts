@@ -1,5 +1,13 @@
 /** Resource names and quantities. */
-import { fieldInvalid, fieldNotFound, fieldRequired } from "@travelops/kube";
+import {
+  fieldDuplicate,
+  fieldForbidden,
+  fieldInvalid,
+  fieldNotFound,
+  fieldNotSupported,
+  fieldRequired,
+  type FieldError,
+} from "@travelops/kube";
 import {
   compareQuantity,
   formatQuantity,
@@ -7,64 +15,98 @@ import {
   type Quantity,
   tryParseQuantity,
 } from "@travelops/kube/api/quantity";
-import { checkText, type Errors, qualifiedName } from "./checks.ts";
+import { checkText, dnsLabel, type Errors, qualifiedName } from "./checks.ts";
 import { child, entries, type Fields, items, text } from "./fields.ts";
 
-const STANDARD: ReadonlySet<string> = new Set(["cpu", "memory", "ephemeral-storage"]);
+const OF_CONTAINERS: ReadonlySet<string> = new Set(["cpu", "memory", "ephemeral-storage"]);
+const COUNTED: ReadonlySet<string> = new Set([
+  "pods",
+  "resourcequotas",
+  "services",
+  "replicationcontrollers",
+  "secrets",
+  "configmaps",
+  "persistentvolumeclaims",
+  "services.nodeports",
+  "services.loadbalancers",
+]);
+const STANDARD: ReadonlySet<string> = new Set([
+  ...COUNTED,
+  ...["", "requests.", "limits."].flatMap((of) => [...OF_CONTAINERS].map((name) => of + name)),
+  "storage",
+  "requests.storage",
+]);
+
 const isHugePages = (name: string): boolean => name.startsWith("hugepages-");
+const isNative = (name: string): boolean => !name.includes("/") || name.includes("kubernetes.io/");
 const isExtended = (name: string): boolean =>
-  name.includes("/") && !name.includes("kubernetes.io/") && !name.startsWith("requests.");
+  !isNative(name) && !name.startsWith("requests.") && qualifiedName(`requests.${name}`).length === 0;
 
 const isWhole = (quantity: Quantity): boolean => quantity.nano % 1_000_000_000n === 0n;
 const quantityOf = (value: unknown): Quantity => tryParseQuantity(value) ?? parseQuantity(0);
 
-function checkName(name: string, path: string, errors: Errors): void {
+/** A resource that the system knows, or one of somebody's. */
+function checkResourceName(name: string, path: string, errors: Errors): boolean {
+  const before = errors.length;
   checkText(name, path, qualifiedName, errors);
-  if (qualifiedName(name).length > 0 && !name.includes("/")) {
-    errors.push(fieldInvalid(path, name, "must be a standard resource for containers"));
-  } else if (!name.includes("/") && !STANDARD.has(name) && !isHugePages(name)) {
+  const known = STANDARD.has(name) || isHugePages(name) || name.startsWith("requests.hugepages-");
+  if (errors.length === before && !name.includes("/") && !known)
     errors.push(fieldInvalid(path, name, "must be a standard resource type or fully qualified"));
-    errors.push(fieldInvalid(path, name, "must be a standard resource for containers"));
-  }
+  return errors.length === before;
+}
+
+function checkContainerResource(name: string, path: string, errors: Errors): void {
+  checkResourceName(name, path, errors);
+  if (!name.includes("/")) {
+    if (!OF_CONTAINERS.has(name) && !isHugePages(name))
+      errors.push(fieldInvalid(path, name, "must be a standard resource for containers"));
+  } else if (!isNative(name) && !isExtended(name))
+    errors.push(fieldInvalid(path, name, "doesn't follow extended resource name standard"));
+}
+
+function checkPodResource(name: string, path: string, errors: Errors): void {
+  if (!checkResourceName(name, path, errors)) return;
+  if (name !== "cpu" && name !== "memory" && !isHugePages(name))
+    errors.push(fieldNotSupported(path, name, ["cpu", "hugepages-", "memory"]));
 }
 
 export function checkQuantity(name: string, value: unknown, path: string, errors: Errors): void {
   const quantity = quantityOf(value);
-  if (quantity.nano < 0n) errors.push(fieldInvalid(path, value, "must be greater than or equal to 0"));
-  if ((isExtended(name) || name === "pods") && !isWhole(quantity))
+  if (quantity.nano < 0n)
+    errors.push(fieldInvalid(path, formatQuantity(quantity), "must be greater than or equal to 0"));
+  if ((isExtended(name) || COUNTED.has(name)) && !isWhole(quantity))
     errors.push(fieldInvalid(path, formatQuantity(quantity), "must be an integer"));
 }
 
 function checkHugePages(name: string, quantity: Quantity, path: string, errors: Errors): void {
   const size = tryParseQuantity(name.slice("hugepages-".length));
-  if (size === undefined || size.nano === 0n || quantity.nano % size.nano === 0n) return;
+  if (size !== undefined && size.nano > 0n && isWhole(size) && quantity.nano % size.nano === 0n) return;
   const shown = formatQuantity(quantity);
   errors.push(fieldInvalid(path, shown, `${shown} is not positive integer multiple of ${name}`));
 }
 
 function checkRequest(name: string, request: Quantity, limits: Fields, path: string, errors: Errors): void {
   const limit = limits[name];
-  const overcommitable = !isExtended(name) && !isHugePages(name);
+  const overcommitable = isNative(name) && !isHugePages(name);
   if (limit === undefined) {
     if (!overcommitable)
       errors.push(fieldRequired(`${path}.limits`, "Limit must be set for non overcommitable resources"));
     return;
   }
-  const shown = formatQuantity(quantityOf(limit));
   const order = compareQuantity(request, quantityOf(limit));
-  if (!overcommitable && order !== 0)
-    errors.push(
-      fieldInvalid(`${path}.requests`, formatQuantity(request), `must be equal to ${name} limit of ${shown}`),
-    );
-  else if (order > 0)
+  const must = !overcommitable && order !== 0 ? "equal to" : order > 0 ? "less than or equal to" : undefined;
+  if (must !== undefined)
     errors.push(
       fieldInvalid(
         `${path}.requests`,
         formatQuantity(request),
-        `must be less than or equal to ${name} limit of ${shown}`,
+        `must be ${must} ${name} limit of ${formatQuantity(quantityOf(limit))}`,
       ),
     );
 }
+
+/** Whose resources they are: a pod has no others than these. */
+export type ResourcesOf = "container" | "pod";
 
 /** `resources` of a container or a pod. */
 export function checkResources(
@@ -72,27 +114,52 @@ export function checkResources(
   path: string,
   podClaims: readonly string[],
   errors: Errors,
+  of: ResourcesOf = "container",
 ): void {
   const limits = child(resources, "limits") ?? {};
+  const names: string[] = [];
   for (const key of ["limits", "requests"]) {
     for (const [name, value] of entries(resources, key)) {
       const at = `${path}.${key}[${name}]`;
-      checkName(name, at, errors);
+      names.push(name);
+      if (of === "pod") checkPodResource(name, at, errors);
+      else checkContainerResource(name, at, errors);
       checkQuantity(name, value, at, errors);
-      if (isHugePages(name)) checkHugePages(name, quantityOf(value), at, errors);
       if (key === "requests") checkRequest(name, quantityOf(value), limits, path, errors);
+      if (isHugePages(name)) checkHugePages(name, quantityOf(value), at, errors);
     }
   }
-  items(resources, "claims").forEach((claim, i) =>
-    checkClaim(text(claim, "name"), `${path}.claims[${i}]`, podClaims, errors),
-  );
+  if (names.some(isHugePages) && !names.includes("cpu") && !names.includes("memory"))
+    errors.push(fieldForbidden(path, "HugePages require cpu or memory"));
+  checkClaims(resources, `${path}.claims`, podClaims, errors);
 }
 
-function checkClaim(name: string, path: string, podClaims: readonly string[], errors: Errors): void {
-  if (podClaims.includes(name)) return;
-  const { message, ...fault } = fieldNotFound(path, name);
-  errors.push({
-    ...fault,
-    message: `${message}: must be one of the names in pod.spec.resourceClaims${podClaims.length === 0 ? " which is empty" : ""}`,
+/** What a container uses of the pod's claims: whole ones, or requests of them, each once. */
+function checkClaims(resources: Fields | undefined, path: string, podClaims: readonly string[], errors: Errors): void {
+  const used = new Set<string>();
+  items(resources, "claims").forEach((claim, i) => {
+    const at = `${path}[${i}]`;
+    const name = text(claim, "name");
+    if (name === "") {
+      errors.push(fieldRequired(at));
+      return;
+    }
+    const request = text(claim, "request");
+    const key = request === "" ? name : `${name}/${request}`;
+    if (used.has(name)) errors.push(fieldDuplicate(at, name));
+    else {
+      if (request !== "") checkText(request, `${at}.request`, dnsLabel, errors);
+      if (used.has(key)) errors.push(fieldDuplicate(at, key));
+      else if (request === "")
+        for (const other of used) if (other.startsWith(`${name}/`)) errors.push(fieldDuplicate(at, name));
+      used.add(key);
+    }
+    if (!podClaims.includes(name)) errors.push(unknownClaim(at, name, podClaims));
   });
+}
+
+function unknownClaim(path: string, name: string, podClaims: readonly string[]): FieldError {
+  const { message, ...fault } = fieldNotFound(path, name);
+  const known = podClaims.length === 0 ? " which is empty" : `: ${podClaims.toSorted().join(", ")}`;
+  return { ...fault, message: `${message}: must be one of the names in pod.spec.resourceClaims${known}` };
 }

@@ -1,8 +1,9 @@
 /** Where a pod may run: affinity, tolerations, spreading. */
-import { fieldDuplicate, fieldInvalid, fieldRequired } from "@travelops/kube";
+import { fieldDuplicate, fieldForbidden, fieldInvalid, fieldNotSupported, fieldRequired } from "@travelops/kube";
 import {
   checkText,
   dnsLabel,
+  dnsSubdomain,
   type Errors,
   labelSelector,
   labelValue,
@@ -40,6 +41,10 @@ function nodeField(requirement: Fields, path: string, errors: Errors): void {
   }
   if (text(requirement, "key") !== "metadata.name")
     errors.push(fieldInvalid(`${path}.key`, text(requirement, "key"), "not a valid field selector key"));
+  else
+    strings(requirement, "values").forEach((value, i) =>
+      checkText(value, `${path}.values[${i}]`, dnsSubdomain, errors),
+    );
 }
 
 /** Which nodes may have it: one of the terms. */
@@ -74,10 +79,42 @@ function nodeAffinity(affinity: Fields | undefined, path: string, errors: Errors
   });
 }
 
+/** `matchLabelKeys` and `mismatchLabelKeys`, beside the selector that they become part of. */
+function labelKeys(term: Fields, path: string, errors: Errors): void {
+  const selector = child(term, "labelSelector");
+  for (const field of ["matchLabelKeys", "mismatchLabelKeys"]) {
+    const keys = strings(term, field);
+    if (keys.length === 0) continue;
+    if (selector === undefined)
+      errors.push(fieldForbidden(`${path}.${field}`, "must not be specified when labelSelector is not set"));
+    else keys.forEach((key, i) => checkText(key, `${path}.${field}[${i}]`, qualifiedName, errors));
+  }
+  const keys = strings(term, "matchLabelKeys");
+  if (keys.length === 0) return;
+  const selected = new Set(Object.keys(child(selector, "matchLabels") ?? {}));
+  for (const { key: selecting } of items(selector, "matchExpressions")) {
+    const key = typeof selecting === "string" ? selecting : "";
+    // The one that the server makes of it is in there too.
+    if (keys.includes(key) && selected.has(key))
+      errors.push(
+        fieldInvalid(`${path}[${keys.lastIndexOf(key)}]`, key, "exists in both matchLabelKeys and labelSelector"),
+      );
+    selected.add(key);
+  }
+  const others = strings(term, "mismatchLabelKeys");
+  keys.forEach((key, i) => {
+    if (others.includes(key))
+      errors.push(
+        fieldInvalid(`${path}.matchLabelKeys[${i}]`, key, "exists in both matchLabelKeys and mismatchLabelKeys"),
+      );
+  });
+}
+
 function podTerm(term: Fields | undefined, path: string, errors: Errors): void {
   labelSelector(child(term, "labelSelector"), `${path}.labelSelector`, errors);
   labelSelector(child(term, "namespaceSelector"), `${path}.namespaceSelector`, errors);
   for (const namespace of strings(term, "namespaces")) checkText(namespace, `${path}.namespace`, dnsLabel, errors);
+  labelKeys(term ?? {}, path, errors);
   const key = text(term, "topologyKey");
   requireText(key, `${path}.topologyKey`, errors, "can not be empty");
   checkText(key, `${path}.topologyKey`, qualifiedName, errors);
@@ -115,14 +152,16 @@ function toleration(value: Fields, path: string, errors: Errors): void {
   if (has(value, "tolerationSeconds") && effect !== "NoExecute") {
     errors.push(fieldInvalid(`${path}.effect`, effect, "effect must be 'NoExecute' when `tolerationSeconds` is set"));
   }
+  const at = `${path}.operator`;
   if (operator === "Exists") {
     if (text(value, "value") !== "")
-      errors.push(
-        fieldInvalid(`${path}.operator`, text(value, "value"), "value must be empty when `operator` is 'Exists'"),
-      );
-  } else if (operator === "Equal" || operator === "")
-    checkText(text(value, "value"), `${path}.operator`, labelValue, errors);
-  else oneOf(operator, `${path}.operator`, ["Equal", "Exists"], errors);
+      errors.push(fieldInvalid(at, text(value, "value"), "value must be empty when `operator` is 'Exists'"));
+  } else if (operator === "Equal" || operator === "") {
+    const faults = labelValue(text(value, "value"));
+    if (faults.length > 0) errors.push(fieldInvalid(at, text(value, "value"), faults.join(";")));
+  } else if (operator === "Lt" || operator === "Gt")
+    errors.push(fieldNotSupported(at, operator, ["Equal", "Exists", "Lt", "Gt"]));
+  else oneOf(operator, at, ["Equal", "Exists"], errors);
   if (effect !== "") oneOf(effect, `${path}.effect`, EFFECTS, errors);
 }
 
@@ -154,24 +193,32 @@ export function checkTaints(spec: Fields | undefined, path: string, errors: Erro
 }
 
 export function checkSpreading(spec: Fields, path: string, errors: Errors): void {
-  const seen = new Set<string>();
-  items(spec, "topologySpreadConstraints").forEach((constraint, i) => {
+  const all = items(spec, "topologySpreadConstraints");
+  const pairs = all.map((one) => `{${text(one, "topologyKey")}, ${text(one, "whenUnsatisfiable")}}`);
+  all.forEach((constraint, i) => {
     const at = `${path}.topologySpreadConstraints[${i}]`;
     const when = text(constraint, "whenUnsatisfiable");
+    const pair = pairs[i] ?? "";
     if ((number(constraint, "maxSkew") ?? 0) <= 0)
       errors.push(fieldInvalid(`${at}.maxSkew`, number(constraint, "maxSkew") ?? 0, "must be greater than zero"));
     requireText(text(constraint, "topologyKey"), `${at}.topologyKey`, errors, "can not be empty");
     oneOf(when, `${at}.whenUnsatisfiable`, ["DoNotSchedule", "ScheduleAnyway"], errors);
-    const pair = `{${text(constraint, "topologyKey")}, ${when}}`;
-    if (seen.has(pair))
-      errors.push(fieldDuplicate(`${path}.topologySpreadConstraints[${i - 1}].{topologyKey, whenUnsatisfiable}`, pair));
-    seen.add(pair);
+    if (pairs.includes(pair, i + 1)) errors.push(fieldDuplicate(`${at}.{topologyKey, whenUnsatisfiable}`, pair));
     const domains = number(constraint, "minDomains");
     if (domains !== undefined && domains <= 0)
       errors.push(fieldInvalid(`${at}.minDomains`, domains, "must be greater than zero"));
+    if (domains !== undefined && when !== "DoNotSchedule")
+      errors.push(
+        fieldInvalid(
+          `${at}.minDomains`,
+          domains,
+          `can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ${when}`,
+        ),
+      );
     for (const policy of ["nodeAffinityPolicy", "nodeTaintsPolicy"]) {
       if (has(constraint, policy)) oneOf(constraint[policy], `${at}.${policy}`, ["Honor", "Ignore"], errors);
     }
+    labelKeys(constraint, at, errors);
     labelSelector(child(constraint, "labelSelector"), `${at}.labelSelector`, errors);
   });
 }

@@ -94,18 +94,27 @@ describe("validation of built-in objects", () => {
   });
 
   it("takes the selector made from a job's uid", () => {
-    const labels = { "batch.kubernetes.io/controller-uid": "u" };
+    const labels = {
+      "batch.kubernetes.io/controller-uid": "u",
+      "batch.kubernetes.io/job-name": "j",
+      "controller-uid": "u",
+      "job-name": "j",
+    };
     const job: KubeObject = {
       apiVersion: "batch/v1",
       kind: "Job",
       metadata: { name: "j", uid: "u" },
       spec: {
-        selector: { matchLabels: labels },
+        selector: { matchLabels: { "batch.kubernetes.io/controller-uid": "u" } },
         template: { metadata: { labels }, spec: { restartPolicy: "Never", containers: [{ name: "c", image: "i" }] } },
       },
     };
     expect(faultsOf(job)).toEqual([]);
     expect(faultsOf({ ...job, metadata: { name: "j", uid: "other" } })).toEqual([
+      expect.stringMatching(/^spec.template.metadata.labels\[controller-uid\]: .*must be 'other'$/),
+      expect.stringMatching(
+        /^spec.template.metadata.labels\[batch.kubernetes.io\/controller-uid\]: .*must be 'other'$/,
+      ),
       expect.stringMatching(/^spec.selector: .*`selector` not auto-generated$/),
     ]);
   });

@@ -4,7 +4,8 @@ import { checkText, dnsLabel, dnsSubdomain, type Errors, inRange, oneOf, require
 import { csiDriverName } from "./csi-driver-name.ts";
 import { child, entries, type Fields, has, list, number, text } from "./fields.ts";
 
-type Plugin = (source: Fields, path: string, errors: Errors, volumeName: string) => void;
+/** What is wrong with one source of a volume, which is at `path`. */
+export type Plugin = (source: Fields, path: string, errors: Errors, volumeName: string) => void;
 
 const needs =
   (...keys: readonly string[]): Plugin =>
@@ -18,7 +19,7 @@ const all =
     for (const check of checks) check(...given);
   };
 
-const partition: Plugin = (source, path, errors) => {
+export const partition: Plugin = (source, path, errors) => {
   const value = number(source, "partition") ?? 0;
   if (value < 0 || value > 255)
     errors.push(fieldInvalid(`${path}.partition`, value, "must be between 1 and 255, inclusive"));
@@ -60,7 +61,7 @@ const glusterfs: Plugin = (source, path, errors) => {
   else checkText(namespace, at, dnsLabel, errors);
 };
 
-const flocker: Plugin = (source, path, errors) => {
+export const flocker: Plugin = (source, path, errors) => {
   const name = text(source, "datasetName");
   const uuid = text(source, "datasetUUID");
   if (name === "" && uuid === "") errors.push(fieldRequired(path, "one of datasetName and datasetUUID is required"));
@@ -80,7 +81,7 @@ const monitors: Plugin = (source, path, errors) => {
 
 const PAIRS = "must be a host:port pair or multiple pairs separated by commas";
 
-const quobyte: Plugin = (source, path, errors) => {
+export const quobyte: Plugin = (source, path, errors) => {
   const registry = text(source, "registry");
   if (registry === "") errors.push(fieldRequired(`${path}.registry`, PAIRS));
   else if (Buffer.byteLength(text(source, "tenant")) >= 65)
@@ -120,7 +121,7 @@ const iscsi: Plugin = (source, path, errors, volumeName) => {
   if (has(source, "initiatorName")) iscsiName(text(source, "initiatorName"), `${path}.initiatorname`, errors);
 };
 
-const fibreChannel: Plugin = (source, path, errors) => {
+export const fibreChannel: Plugin = (source, path, errors) => {
   const names = list(source, "targetWWNs");
   const ids = list(source, "wwids");
   const at = `${path}.targetWWNs`;
@@ -148,7 +149,7 @@ const azureFile: Plugin = (source, path, errors) => {
 const MANAGED_DISK = "/subscriptions/{sub-id}/resourcegroups/{group-name}/providers/microsoft.compute/disks/{disk-id}";
 const BLOB_DISK = "https://{account-name}.blob.core.windows.net/{container-name}/{disk-name}.vhd";
 
-const azureDisk: Plugin = (source, path, errors) => {
+export const azureDisk: Plugin = (source, path, errors) => {
   const uri = text(source, "diskURI");
   if (has(source, "cachingMode"))
     oneOf(source["cachingMode"], `${path}.cachingMode`, ["None", "ReadOnly", "ReadWrite"], errors);

@@ -20,13 +20,25 @@ import { certificateSigningRequests } from "./certificate-signing-requests.ts";
 import { crdStrategy } from "../../custom-resources/crd-strategy.ts";
 import { endpoints, endpointSlices, networkPolicies } from "./networking.ts";
 import { pods } from "./pods.ts";
-import { daemonSets, deployments, jobs, replicaSets, replicationControllers } from "./workloads.ts";
+import {
+  cronJobs,
+  daemonSets,
+  deployments,
+  jobs,
+  podTemplates,
+  replicaSets,
+  replicationControllers,
+  statefulSets,
+} from "./workloads.ts";
 
 const PARTICULARS: Readonly<Record<string, Partial<Strategy>>> = {
   "pods.": pods,
+  "podtemplates.": podTemplates,
   "replicationcontrollers.": replicationControllers,
-  "replicasets.apps": replicaSets,
   "deployments.apps": deployments,
+  "statefulsets.apps": statefulSets,
+  "cronjobs.batch": cronJobs,
+  "replicasets.apps": replicaSets,
   "daemonsets.apps": daemonSets,
   "jobs.batch": jobs,
   "namespaces.": namespaces,

@@ -1,6 +1,10 @@
 import type { KubeObject } from "@travelops/kube";
 import { array, number, read, record, text } from "../printers/printer.ts";
 import type { Strategy } from "../strategy.ts";
+import { podWarnings } from "../warnings/pod-warnings.ts";
+import { nameWarnings } from "../warnings/workload-warnings.ts";
+import { withAppArmorFields } from "./app-armor-fields.ts";
+import { withoutDropped } from "./dropped-fields.ts";
 import { withMatchLabelKeys } from "./match-label-keys.ts";
 
 const spec = (pod: KubeObject): Readonly<Record<string, unknown>> => record(pod["spec"]);
@@ -42,8 +46,7 @@ const GATED = {
 };
 
 export const pods: Partial<Strategy> = {
-  prepareForCreate(given, { now }) {
-    const pod = withMatchLabelKeys(given);
+  prepareForCreate(pod, { now }) {
     const status = { phase: "Pending", qosClass: qosClass(pod) };
     if (array(spec(pod)["schedulingGates"]).length === 0) return { ...pod, status };
     return { ...pod, status: { ...status, conditions: [{ ...GATED, lastTransitionTime: now, lastProbeTime: null }] } };
@@ -53,6 +56,18 @@ export const pods: Partial<Strategy> = {
     if (subresource !== "status") return pod;
     const { ownerReferences: _owners, ...metadata } = pod.metadata;
     return { ...pod, metadata: ownerReferences === undefined ? metadata : { ...metadata, ownerReferences } };
+  },
+  afterAdmission(given, old, { warn }) {
+    const pod = withoutDropped(given);
+    return old === undefined ? withAppArmorFields(withMatchLabelKeys(pod), warn) : pod;
+  },
+  warnings(pod, old) {
+    const said: string[] = [];
+    if (old !== undefined) return said;
+    const warn = (words: string): void => void said.push(words);
+    nameWarnings(pod.metadata.name ?? "", "the Pod's hostname", warn);
+    podWarnings(pod, "", warn);
+    return said;
   },
   /** A pod that never ran goes at once; one that runs gets its grace, which a second deletion may shorten. */
   gracePeriod(pod, { gracePeriodSeconds }) {
