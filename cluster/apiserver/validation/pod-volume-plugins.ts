@@ -1,8 +1,8 @@
 /** Sources of a pod's volumes that few have: what they must say, where not as in a PersistentVolume. */
-import { fieldForbidden, fieldInvalid, fieldNotSupported, fieldRequired } from "@travelops/kube";
+import { fieldForbidden, fieldInvalid, fieldRequired } from "@travelops/kube";
 import { checkText, dnsLabel, type Errors, inRange, requireText } from "./checks.ts";
 import { azureDisk, fibreChannel, flocker, partition, type Plugin, quobyte } from "./volume-plugins.ts";
-import { child, entries, type Fields, has, list, number, strings, text } from "./fields.ts";
+import { child, entries, type Fields, has, list, text } from "./fields.ts";
 import { relativePath } from "./paths.ts";
 
 /** Texts and lists that have to be there. */
