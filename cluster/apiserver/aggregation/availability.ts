@@ -4,6 +4,7 @@ import type { KubeObject } from "@travelops/kube";
 import type { StoreEvent } from "../../store/store.ts";
 import { array, read, text } from "../registry/printers/printer.ts";
 import type { ServerCore } from "../server-options.ts";
+import { ownStatus } from "../system/own-status.ts";
 import { systemActor } from "../system/system-actor.ts";
 import type { Aggregation } from "./aggregation.ts";
 import { API_SERVICES, conditionsOf, type ApiServiceCondition, type RemoteApi } from "./api-service.ts";
@@ -191,7 +192,8 @@ export class Availability {
       const lastTransitionTime = old?.status === verdict.status ? old.lastTransitionTime : formatTime(clock.now());
       const condition = { type: "Available", ...verdict, lastTransitionTime };
       const conditions = [...before.filter(({ type }) => type !== "Available"), condition];
-      return { op: "put", object: { ...current.object, status: { conditions } } };
+      const object = { ...current.object, status: { conditions } };
+      return { op: "put", object: ownStatus(current.object, object, clock.now()) };
     });
   }
 }

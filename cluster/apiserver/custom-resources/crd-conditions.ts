@@ -1,6 +1,7 @@
 /** Names a CRD may have, and the conditions that say so. */
 import type { Condition, KubeObject } from "@travelops/kube";
 import { array, read, record, text } from "../registry/printers/printer.ts";
+import { hasUnreadableBundle } from "./definition/check-conversion.ts";
 import { groupOf, namesOf, type CustomNames } from "./served-custom-resource.ts";
 
 export const CLEANUP_FINALIZER = "customresourcecleanup.apiextensions.k8s.io";
@@ -69,6 +70,14 @@ function acceptedNames(names: CustomNames): Record<string, unknown> {
   };
 }
 
+/** Whether a CRD is served, and why; one that is stays so. */
+function establishment(crd: KubeObject, named: boolean, before: boolean): Omit<Condition, "type"> {
+  if (!named) return { status: "False", reason: "NotAccepted", message: "not all names are accepted" };
+  if (!before && hasUnreadableBundle(crd))
+    return { status: "False", reason: "InvalidCABundle", message: "The conversion webhook CABundle is invalid" };
+  return { status: "True", reason: "InitialNamesAccepted", message: "the initial names have been accepted" };
+}
+
 /** The status a CRD should have, given what others of its group hold. */
 export function establishedStatus(crd: KubeObject, taken: TakenNames, now: string): Record<string, unknown> {
   const names = namesOf(crd);
@@ -83,12 +92,9 @@ export function establishedStatus(crd: KubeObject, taken: TakenNames, now: strin
     message: conflict === undefined ? "no conflicts found" : conflict.message,
     lastTransitionTime: now,
   });
-  const serve = conflict === undefined || established;
   status = setCondition(status, {
     type: "Established",
-    status: serve ? "True" : "False",
-    reason: serve ? "InitialNamesAccepted" : "NotAccepted",
-    message: serve ? "the initial names have been accepted" : "not all names are accepted",
+    ...establishment(crd, conflict === undefined || established, established),
     lastTransitionTime: now,
   });
   const protectedGroup = /(^|\.)(k8s\.io|kubernetes\.io)$/.test(groupOf(crd));

@@ -190,6 +190,23 @@ describe("custom resources", () => {
     expect(changed).toEqual(["apis/example.com/v1"]);
   });
 
+  it("are not served while the certificates of their conversion webhook cannot be read", async () => {
+    const clientConfig = { url: "https://a.example/x", caBundle: Buffer.from("b").toString("base64") };
+    const conversion = { strategy: "Webhook", webhook: { conversionReviewVersions: ["v1"], clientConfig } };
+    await client.create(CRDS, crd("locks", "Lock", { conversion }));
+    const conditions = async (): Promise<unknown> =>
+      ((await client.get(CRDS, "", "locks.example.com"))["status"] as { conditions?: unknown }).conditions;
+    await eventually(async () => JSON.stringify(await conditions()).includes("InvalidCABundle"));
+    expect(await conditions()).toContainEqual(
+      expect.objectContaining({ type: "Established", status: "False", reason: "InvalidCABundle" }),
+    );
+    const { managedFields } = (await client.get(CRDS, "", "locks.example.com")).metadata;
+    expect(managedFields).toContainEqual(
+      expect.objectContaining({ manager: "kube-apiserver", operation: "Update", subresource: "status" }),
+    );
+    await client.delete(CRDS, "", "locks.example.com");
+  });
+
   it("have names that only one CRD of a group may hold", async () => {
     await client.create(CRDS, crd("firsts", "Shared", { names: { plural: "firsts", kind: "Shared" } }));
     await established("firsts.example.com");

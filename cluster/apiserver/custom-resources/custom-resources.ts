@@ -11,6 +11,7 @@ import type { WriteContext } from "../handlers/write-context.ts";
 import { record } from "../registry/printers/printer.ts";
 import type { ServedResource } from "../registry/registry.ts";
 import type { ServerCore } from "../server-options.ts";
+import { ownStatus } from "../system/own-status.ts";
 import { systemActor } from "../system/system-actor.ts";
 import {
   CLEANUP_FINALIZER,
@@ -132,13 +133,14 @@ class CustomResourceController {
 
   #accept(stored: StoredObject): void {
     const { name } = stored.key;
-    const now = formatTime(this.#core.clock.now());
+    const nowMs = this.#core.clock.now();
+    const now = formatTime(nowMs);
     const wanted = (crd: KubeObject): Record<string, unknown> =>
       drainingStatus(crd, establishedStatus(crd, this.#taken(name, groupOf(crd)), now), now);
     if (equalJson(wanted(stored.object), stored.object["status"])) return;
     this.#write(stored.key, "update/status", (crd) => {
       const status = wanted(crd);
-      return equalJson(status, crd["status"]) ? undefined : { ...crd, status };
+      return equalJson(status, crd["status"]) ? undefined : ownStatus(crd, { ...crd, status }, nowMs);
     });
   }
 

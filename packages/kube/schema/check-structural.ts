@@ -104,7 +104,14 @@ function checkIdentity(errors: FieldError[], schema: JsonObject, level: Level, p
   const at = `${path}.properties[metadata]`;
   if (typeOf(metadata) !== "object") errors.push(fieldInvalid(`${at}.type`, typeOf(metadata), "must be object"));
   if (level !== "root") return;
-  const { type: _type, default: _default, properties: restricted, ...rest } = metadata;
+  const {
+    type: _,
+    default: _default,
+    example: _example,
+    externalDocs: _docs,
+    properties: restricted,
+    ...rest
+  } = metadata;
   const names = isObject(restricted) ? Object.keys(restricted) : [];
   if (Object.keys(rest).length > 0 || names.some((name) => name !== "name" && name !== "generateName")) {
     errors.push(

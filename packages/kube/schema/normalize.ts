@@ -5,6 +5,7 @@
  */
 import { formatQuantity, tryParseQuantity } from "../api/quantity.ts";
 import { isEmptyObject, isObject, type JsonObject, setKey } from "./json-value.ts";
+import { prune } from "./prune.ts";
 import { holdsSchema, nodeUnder, simpleForm } from "./schema-or.ts";
 import type { AnyNode, Field, ListNode, MapNode, ScalarNode, SchemaNode, StructNode } from "./node.ts";
 import { canonicalTime } from "./time-text.ts";
@@ -148,9 +149,10 @@ function list(node: ListNode, value: readonly unknown[]): readonly unknown[] {
   return out ?? value;
 }
 
+/** What is not known in a schema within a schema is dropped, and nobody told of it. */
 function schemaOr(node: AnyNode, value: unknown): unknown {
   const under = nodeUnder(node, value);
-  return under === undefined ? simpleForm(node, value) : normalizeAt(under, value);
+  return under === undefined ? simpleForm(node, value) : normalizeAt(under, prune(under, value).value);
 }
 
 function normalizeAt(node: SchemaNode, value: unknown): unknown {

@@ -1,6 +1,5 @@
 /** Drops what the schema does not know, and says what that was. Shares everything it does not change. */
 import { isObject, type JsonObject, setKey } from "./json-value.ts";
-import { nodeUnder } from "./schema-or.ts";
 import type { ListNode, MapNode, SchemaNode, StructNode } from "./node.ts";
 
 export interface Pruned<T> {
@@ -99,8 +98,7 @@ function pruneAt(node: SchemaNode, value: unknown, path: string, unknown: string
   }
   if (node.kind === "map") return isObject(value) ? pruneMap(node, value, path, unknown) : value;
   if (node.kind === "list") return Array.isArray(value) ? pruneList(node, value, path, unknown) : value;
-  const under = node.kind === "any" ? nodeUnder(node, value) : undefined;
-  return under === undefined ? value : pruneAt(under, value, path, []);
+  return value;
 }
 
 /**

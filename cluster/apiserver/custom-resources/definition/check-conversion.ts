@@ -1,5 +1,6 @@
 /** How a CRD's versions are converted. */
-import { fieldForbidden, fieldInvalid, fieldNotSupported, fieldRequired } from "@travelops/kube";
+import { fieldForbidden, fieldInvalid, fieldNotSupported, fieldRequired, type KubeObject } from "@travelops/kube";
+import { bundleFault, checkBundle } from "../../validation/ca-bundle.ts";
 import { dns1035Label, type Errors } from "../../validation/checks.ts";
 import { child, has, list, strings, text, type Fields } from "../../validation/fields.ts";
 import { checkWebhookPlace } from "../../validation/webhook-client.ts";
@@ -8,7 +9,18 @@ const PATH = "spec.conversion";
 const STRATEGIES = ["None", "Webhook"];
 const UNASKED = "should not be set when strategy is not set to Webhook";
 
-export function checkConversion(spec: Fields | undefined, errors: Errors): void {
+const bundleOf = (spec: Fields | undefined): string =>
+  text(child(child(child(spec, "conversion"), "webhook"), "clientConfig"), "caBundle");
+
+/** Whether the versions are converted by a webhook whose certificates nobody can read. */
+export const hasUnreadableBundle = (crd: KubeObject): boolean => {
+  const spec = child(crd, "spec");
+  const bundle = text(child(spec, "conversion"), "strategy") === "Webhook" ? bundleOf(spec) : "";
+  return bundle !== "" && bundleFault(bundle) !== undefined;
+};
+
+/** `strict`: the CRD is served, by certificates that can be read. */
+export function checkConversion(spec: Fields | undefined, strict: boolean, errors: Errors): void {
   const conversion = child(spec, "conversion");
   if (conversion === undefined) return;
   const strategy = text(conversion, "strategy");
@@ -20,6 +32,7 @@ export function checkConversion(spec: Fields | undefined, errors: Errors): void 
   const versions = strings(webhook, "conversionReviewVersions");
   if (strategy === "Webhook") {
     checkClient(child(webhook, "clientConfig"), errors);
+    if (strict) checkBundle(bundleOf(spec), `${PATH}.webhookClientConfig.caBundle`, errors);
     checkReviewVersions(versions, `${PATH}.conversionReviewVersions`, errors);
     return;
   }

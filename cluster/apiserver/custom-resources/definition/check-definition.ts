@@ -5,7 +5,7 @@ import { dns1035Label, dnsSubdomain, type Errors } from "../../validation/checks
 import { child, items, strings, text, type Fields } from "../../validation/fields.ts";
 import { hasCondition } from "../crd-conditions.ts";
 import { agreedParts, type AgreedParts } from "./agreed-parts.ts";
-import { checkConversion } from "./check-conversion.ts";
+import { checkConversion, hasUnreadableBundle } from "./check-conversion.ts";
 import { checkNames, requireNames } from "./check-names.ts";
 import {
   checkColumns,
@@ -31,7 +31,8 @@ export function checkDefinition(crd: KubeObject, old: KubeObject | undefined, er
   requireNames(child(spec, "names"), "spec.names", errors);
   checkNames(child(spec, "names"), "spec.names", errors);
   checkCommon(parts, old, errors);
-  checkConversion(spec, errors);
+  const strict = old !== undefined && hasCondition(old, "Established") && !hasUnreadableBundle(old);
+  checkConversion(spec, strict, errors);
   if (old !== undefined) checkKept(spec, old, errors);
   checkNames(child(child(crd, "status"), "acceptedNames"), "status.acceptedNames", errors);
   checkStoredVersions(crd, errors);

@@ -99,10 +99,11 @@ function checkRule(
     errors.push(...costs.rule(schema, expression, optional, place.cardinality, `${path}.rule`));
   }
   checkMessage({ errors, costs }, schema, rule, path);
-  if (usesOldSelf && place.lost !== undefined) {
+  const comparing = usesOldSelf && fault === undefined;
+  if (comparing && place.lost !== undefined) {
     const why = `oldSelf cannot be used on the uncorrelatable portion of the schema within ${place.lost}`;
     errors.push(fieldInvalid(`${path}.rule`, expression, why));
-  } else if (!usesOldSelf && typeof rule["optionalOldSelf"] === "boolean") {
+  } else if (!comparing && typeof rule["optionalOldSelf"] === "boolean") {
     const why = "may not be set if oldSelf is not used in rule";
     errors.push(fieldInvalid(`${path}.optionalOldSelf`, rule["optionalOldSelf"], why));
   }

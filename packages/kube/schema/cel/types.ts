@@ -77,6 +77,10 @@ const KNOWN: ReadonlySet<string> = new Set([
   "google.protobuf.Duration",
 ]);
 
+const OPTIONAL = /^optional<(.*)>$/;
+const isKnown = (type: string): boolean => KNOWN.has(OPTIONAL.exec(type)?.[1] ?? type);
+const shownType = (type: string): string => type.replace(OPTIONAL, "optional_type($1)");
+
 /** Upstream's words for a fault of a type; undefined where the engine is stricter than Go's. */
 export function typeFault(message: string): string | undefined {
   const name = /^Unknown variable: (.*)$/.exec(message);
@@ -84,8 +88,9 @@ export function typeFault(message: string): string | undefined {
   const field = /^No such key: (.*)$/.exec(message);
   if (field !== null) return `undefined field '${field[1] ?? ""}'`;
   const [, left = "", operator = "", right = ""] = /^no such overload: (\S+) (\S+) (\S+)$/.exec(message) ?? [];
-  const clear = KNOWN.has(left) && KNOWN.has(right) && !(NUMBERS.has(left) && NUMBERS.has(right));
-  return clear ? `found no matching overload for '_${operator}_' applied to '(${left}, ${right})'` : undefined;
+  const clear = isKnown(left) && isKnown(right) && !(NUMBERS.has(left) && NUMBERS.has(right));
+  const shown = `(${shownType(left)}, ${shownType(right)})`;
+  return clear ? `found no matching overload for '_${operator}_' applied to '${shown}'` : undefined;
 }
 
 /** A fault as Go's compiler shows it: where, what, and the line with a mark. */
