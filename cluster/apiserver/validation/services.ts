@@ -1,6 +1,5 @@
-/** Services, endpoints and endpoint slices. */
+/** Services. */
 import { fieldDuplicate, fieldForbidden, fieldInvalid, fieldRequired, type KubeObject } from "@travelops/kube";
-import { isIP } from "node:net";
 import {
   checkLabels,
   checkText,
@@ -13,22 +12,16 @@ import {
   portNumber,
   portReference,
   qualifiedName,
+  requireText,
 } from "./checks.ts";
 import { reachable } from "./endpoints.ts";
+import { checkAddressChange, checkClusterAddresses, isHeadless } from "./service-addresses.ts";
 import { child, type Fields, has, items, list, number, strings, text } from "./fields.ts";
 
 const PROTOCOLS = ["SCTP", "TCP", "UDP"];
 const TYPES = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"];
-const FAMILIES = ["IPv4", "IPv6"];
 
-function checkPort(
-  port: Fields,
-  path: string,
-  many: boolean,
-  headless: boolean,
-  names: Set<string>,
-  errors: Errors,
-): void {
+function checkPort(port: Fields, path: string, many: boolean, names: Set<string>, errors: Errors): void {
   const name = text(port, "name");
   if (many && name === "") errors.push(fieldRequired(`${path}.name`));
   else if (name !== "") {
@@ -39,106 +32,138 @@ function checkPort(
   portNumber(number(port, "port") ?? 0, `${path}.port`, errors);
   if (text(port, "protocol") === "") errors.push(fieldRequired(`${path}.protocol`));
   else oneOf(text(port, "protocol"), `${path}.protocol`, PROTOCOLS, errors);
-  // Headless services may leave it open.
-  if (!headless || (port["targetPort"] ?? 0) !== 0) portReference(port["targetPort"], `${path}.targetPort`, errors);
+  portReference(port["targetPort"], `${path}.targetPort`, errors);
   if (has(port, "appProtocol")) checkText(text(port, "appProtocol"), `${path}.appProtocol`, qualifiedName, errors);
 }
 
-function checkPorts(spec: Fields, headless: boolean, errors: Errors): void {
+function checkExternalName(spec: Fields, errors: Errors): void {
+  for (const key of ["clusterIPs", "ipFamilies"])
+    if (list(spec, key).length > 0)
+      errors.push(fieldForbidden(`spec.${key}`, "may not be set for ExternalName services"));
+  if (has(spec, "ipFamilyPolicy"))
+    errors.push(fieldForbidden("spec.ipFamilyPolicy", "may not be set for ExternalName services"));
+  const name = text(spec, "externalName").replace(/\.$/, "");
+  if (requireText(name, "spec.externalName", errors)) checkText(name, "spec.externalName", dnsSubdomain, errors);
+}
+
+function checkPorts(spec: Fields, errors: Errors): void {
+  const type = spec["type"];
   const ports = items(spec, "ports");
-  if (ports.length === 0 && !headless && spec["type"] !== "ExternalName") errors.push(fieldRequired("spec.ports"));
+  if (ports.length === 0 && !isHeadless(spec) && type !== "ExternalName") errors.push(fieldRequired("spec.ports"));
+  if (isHeadless(spec) && (type === "LoadBalancer" || type === "NodePort"))
+    errors.push(fieldInvalid("spec.clusterIPs[0]", "None", `may not be set to 'None' for ${type} services`));
+  if (type === "ExternalName") checkExternalName(spec, errors);
   const names = new Set<string>();
-  ports.forEach((port, i) => checkPort(port, `spec.ports[${i}]`, ports.length > 1, headless, names, errors));
-  if (spec["type"] === "ClusterIP") {
+  ports.forEach((port, i) => checkPort(port, `spec.ports[${i}]`, ports.length > 1, names, errors));
+}
+
+function checkAffinity(spec: Fields, errors: Errors): void {
+  const kind = text(spec, "sessionAffinity");
+  const at = "spec.sessionAffinityConfig";
+  if (requireText(kind, "spec.sessionAffinity", errors))
+    oneOf(kind, "spec.sessionAffinity", ["ClientIP", "None"], errors);
+  if (kind === "None" && has(spec, "sessionAffinityConfig"))
+    errors.push(fieldForbidden(at, "must not be set when session affinity is None"));
+  if (kind !== "ClientIP") return;
+  const config = child(spec, "sessionAffinityConfig");
+  const client = child(config, "clientIP");
+  const seconds = number(client, "timeoutSeconds");
+  const needed = (path: string): void =>
+    void errors.push(fieldRequired(path, "when session affinity type is ClientIP"));
+  if (config === undefined) needed(at);
+  else if (client === undefined) needed(`${at}.clientIP`);
+  else if (seconds === undefined) needed(`${at}.clientIP.timeoutSeconds`);
+  else if (seconds <= 0 || seconds > 86_400)
+    errors.push(fieldInvalid(`${at}.clientIP.timeoutSeconds`, seconds, "must be greater than 0 and less than 86400"));
+}
+
+function externalAddresses(spec: Fields, before: Fields | undefined, errors: Errors): void {
+  const held = strings(before, "externalIPs");
+  strings(spec, "externalIPs").forEach((ip, i) => {
+    const at = `spec.externalIPs[${i}]`;
+    if (!held.includes(ip) && ipAddress(ip).length > 0) checkText(ip, at, ipAddress, errors);
+    else reachable(ip, at, errors);
+  });
+}
+
+/** What may stand once alone: a node's port, and a port of the Service, each with its protocol. */
+function checkTwice(spec: Fields, errors: Errors): void {
+  const ports = items(spec, "ports");
+  if (spec["type"] === "ClusterIP")
     ports.forEach((port, i) => {
       if ((number(port, "nodePort") ?? 0) !== 0)
         errors.push(fieldForbidden(`spec.ports[${i}].nodePort`, "may not be used when `type` is 'ClusterIP'"));
     });
-  }
   const seen = new Set<string>();
   ports.forEach((port, i) => {
-    const key = `${text(port, "protocol")}/${number(port, "port")}`;
-    const shown = {
-      Name: "",
-      Protocol: text(port, "protocol"),
-      AppProtocol: null,
-      Port: number(port, "port") ?? 0,
-      TargetPort: 0,
-      NodePort: 0,
-    };
-    if (seen.has(key)) errors.push(fieldDuplicate(`spec.ports[${i}]`, shown));
+    const nodePort = number(port, "nodePort") ?? 0;
+    const key = `${text(port, "protocol")}/${nodePort}`;
+    if (nodePort !== 0 && seen.has(key)) errors.push(fieldDuplicate(`spec.ports[${i}].nodePort`, nodePort));
     seen.add(key);
   });
+  const used = new Set<string>();
+  ports.forEach((port, i) => {
+    const [Protocol, Port] = [text(port, "protocol"), number(port, "port") ?? 0];
+    const shown = { Name: "", Protocol, AppProtocol: null, Port, TargetPort: 0, NodePort: 0 };
+    if (used.has(`${Protocol}/${Port}`)) errors.push(fieldDuplicate(`spec.ports[${i}]`, shown));
+    used.add(`${Protocol}/${Port}`);
+  });
 }
 
-function checkType(spec: Fields, errors: Errors): void {
-  const type = text(spec, "type");
-  if (type === "ExternalName") {
-    const name = text(spec, "externalName").replace(/\.$/, "");
-    if (name === "") errors.push(fieldRequired("spec.externalName"));
-    else checkText(name, "spec.externalName", dnsSubdomain, errors);
-    if (text(spec, "clusterIP") !== "" || list(spec, "clusterIPs").length > 0) {
-      errors.push(fieldForbidden("spec.clusterIPs", "may not be set for ExternalName services"));
-    }
-  } else oneOf(type, "spec.type", TYPES, errors);
-  if (type === "NodePort" && text(spec, "clusterIP") === "None")
-    errors.push(fieldInvalid("spec.clusterIPs[0]", "None", "may not be set to 'None' for NodePort services"));
-  if (type === "LoadBalancer" && text(spec, "clusterIP") === "None")
-    errors.push(fieldInvalid("spec.clusterIPs[0]", "None", "may not be set to 'None' for LoadBalancer services"));
+const ONLY_BALANCED = "may only be used when `type` is 'LoadBalancer'";
+
+function checkBalancer(service: KubeObject, spec: Fields, before: Fields | undefined, errors: Errors): void {
+  const balanced = spec["type"] === "LoadBalancer";
+  const ranges = strings(spec, "loadBalancerSourceRanges");
+  const at = "spec.LoadBalancerSourceRanges";
+  const noted = service.metadata.annotations?.[SOURCE_RANGES];
+  if (ranges.length > 0) {
+    if (!balanced) errors.push(fieldForbidden(at, ONLY_BALANCED));
+    const held = strings(before, "loadBalancerSourceRanges").map((range) => range.trim());
+    ranges.forEach((range, i) => {
+      if (!held.includes(range.trim())) checkText(range.trim(), `${at}[${i}]`, cidr, errors);
+    });
+  } else if (noted !== undefined && !balanced)
+    errors.push(fieldForbidden(`metadata.annotations[${SOURCE_RANGES}]`, ONLY_BALANCED));
+  if (has(spec, "allocateLoadBalancerNodePorts") && !balanced)
+    errors.push(fieldForbidden("spec.allocateLoadBalancerNodePorts", ONLY_BALANCED));
+  balancerClass(spec, errors);
 }
 
-function checkAddresses(spec: Fields, errors: Errors): void {
-  const address = text(spec, "clusterIP");
-  const addresses = strings(spec, "clusterIPs");
-  if (address === "" && addresses.length > 0 && spec["type"] !== "ExternalName") {
-    errors.push(fieldInvalid("spec.clusterIPs", addresses, "must be empty when `clusterIP` is not specified"));
-  } else if (address !== "" && addresses.length > 0 && addresses[0] !== address) {
-    errors.push(fieldInvalid("spec.clusterIPs", addresses, "first value must match `clusterIP`"));
-  }
-  const all = addresses.length > 0 ? addresses : address === "" ? [] : [address];
-  all.forEach((ip, i) => {
-    if (!(ip === "None" && i === 0)) checkText(ip, `spec.clusterIPs[${i}]`, ipAddress, errors);
-  });
-  strings(spec, "externalIPs").forEach((ip, i) => {
-    const at = `spec.externalIPs[${i}]`;
-    if (isIP(ip) === 0) checkText(ip, at, ipAddress, errors);
-    else reachable(ip, at, errors);
-  });
-  strings(spec, "ipFamilies").forEach((family, i) => oneOf(family, `spec.ipFamilies[${i}]`, FAMILIES, errors));
-  if (has(spec, "ipFamilyPolicy"))
-    oneOf(
-      spec["ipFamilyPolicy"],
-      "spec.ipFamilyPolicy",
-      ["PreferDualStack", "RequireDualStack", "SingleStack"],
-      errors,
-    );
+function balancerClass(spec: Fields, errors: Errors): void {
+  if (!has(spec, "loadBalancerClass")) return;
+  const at = "spec.loadBalancerClass";
+  if (spec["type"] === "LoadBalancer") checkText(text(spec, "loadBalancerClass"), at, qualifiedName, errors);
+  else errors.push(fieldForbidden(at, ONLY_BALANCED));
 }
+
+const POLICIES = ["Cluster", "Local"];
 
 function checkTraffic(spec: Fields, errors: Errors): void {
-  oneOf(text(spec, "sessionAffinity"), "spec.sessionAffinity", ["ClientIP", "None"], errors);
-  const seconds = number(child(child(spec, "sessionAffinityConfig"), "clientIP"), "timeoutSeconds");
-  if (seconds !== undefined && (seconds <= 0 || seconds > 86_400)) {
+  const type = text(spec, "type");
+  const policy = text(spec, "externalTrafficPolicy");
+  const balanced = type === "LoadBalancer";
+  const external = type === "NodePort" || balanced || (type === "ClusterIP" && list(spec, "externalIPs").length > 0);
+  const at = "spec.externalTrafficPolicy";
+  if (external) {
+    if (requireText(policy, at, errors)) oneOf(policy, at, POLICIES, errors);
+  } else if (policy !== "") errors.push(fieldInvalid(at, policy, "may only be set for externally-accessible services"));
+  const health = number(spec, "healthCheckNodePort") ?? 0;
+  const path = "spec.healthCheckNodePort";
+  if (balanced && policy === "Local") {
+    if (health === 0) errors.push(fieldRequired(path));
+    else portNumber(health, path, errors);
+  } else if (health !== 0)
     errors.push(
       fieldInvalid(
-        "spec.sessionAffinityConfig.clientIP.timeoutSeconds",
-        seconds,
-        "must be greater than 0 and less than 86400",
+        path,
+        health,
+        "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'",
       ),
     );
-  }
-  const type = text(spec, "type");
-  const external =
-    type === "NodePort" || type === "LoadBalancer" || (type === "ClusterIP" && list(spec, "externalIPs").length > 0);
-  if (has(spec, "externalTrafficPolicy")) {
-    const at = "spec.externalTrafficPolicy";
-    if (external) oneOf(spec["externalTrafficPolicy"], at, ["Cluster", "Local"], errors);
-    else
-      errors.push(
-        fieldInvalid(at, spec["externalTrafficPolicy"], "may only be set for externally-accessible services"),
-      );
-  }
   if (has(spec, "internalTrafficPolicy"))
-    oneOf(spec["internalTrafficPolicy"], "spec.internalTrafficPolicy", ["Cluster", "Local"], errors);
+    oneOf(spec["internalTrafficPolicy"], "spec.internalTrafficPolicy", POLICIES, errors);
+  else if (external || type === "ClusterIP") errors.push(fieldRequired("spec.internalTrafficPolicy"));
   if (has(spec, "trafficDistribution"))
     oneOf(
       spec["trafficDistribution"],
@@ -148,43 +173,43 @@ function checkTraffic(spec: Fields, errors: Errors): void {
     );
 }
 
-const ONLY_BALANCED = "may only be used when `type` is 'LoadBalancer'";
+function checkUpdate(service: KubeObject, old: KubeObject, errors: Errors): void {
+  const [spec, before] = [child(service, "spec") ?? {}, child(old, "spec") ?? {}];
+  checkAddressChange(service, old, errors);
+  const balanced = spec["type"] === "LoadBalancer" && before["type"] === "LoadBalancer";
+  if (balanced && spec["loadBalancerClass"] !== before["loadBalancerClass"])
+    errors.push(fieldInvalid("spec.loadBalancerClass", spec["loadBalancerClass"] ?? null, "may not change once set"));
+  balancerClass(spec, errors);
+  const local = [spec, before].every((of) => of["externalTrafficPolicy"] === "Local");
+  if (balanced && local && spec["healthCheckNodePort"] !== before["healthCheckNodePort"])
+    errors.push(fieldForbidden("spec.healthCheckNodePort", "field is immutable"));
+}
 
-function checkBalancer(spec: Fields, errors: Errors): void {
-  const balanced = spec["type"] === "LoadBalancer";
-  const ranges = strings(spec, "loadBalancerSourceRanges");
-  if (!balanced) {
-    if (ranges.length > 0) errors.push(fieldForbidden("spec.LoadBalancerSourceRanges", ONLY_BALANCED));
-    for (const key of ["allocateLoadBalancerNodePorts", "loadBalancerClass"])
-      if (has(spec, key)) errors.push(fieldForbidden(`spec.${key}`, ONLY_BALANCED));
-  } else if (text(spec, "loadBalancerClass") !== "")
-    checkText(text(spec, "loadBalancerClass"), "spec.loadBalancerClass", qualifiedName, errors);
-  ranges.forEach((range, i) => checkText(range.trim(), `spec.LoadBalancerSourceRanges[${i}]`, cidr, errors));
-  const health = number(spec, "healthCheckNodePort");
-  if (health !== undefined && health !== 0 && !(balanced && spec["externalTrafficPolicy"] === "Local")) {
+const HINTS = "service.kubernetes.io/topology-aware-hints";
+const MODE = "service.kubernetes.io/topology-mode";
+const SOURCE_RANGES = "service.beta.kubernetes.io/load-balancer-source-ranges";
+
+function checkAnnotations(service: KubeObject, errors: Errors): void {
+  const { [HINTS]: hints, [MODE]: mode } = service.metadata.annotations ?? {};
+  if (hints !== undefined && mode !== undefined && hints !== mode)
     errors.push(
-      fieldInvalid(
-        "spec.healthCheckNodePort",
-        health,
-        "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'",
-      ),
+      fieldInvalid(`metadata.annotations[${MODE}]`, mode, `must match annotations[${HINTS}] when both are specified`),
     );
-  }
 }
 
 export function checkService(service: KubeObject, old: KubeObject | undefined, errors: Errors): void {
   const spec = child(service, "spec") ?? {};
-  checkPorts(spec, text(spec, "clusterIP") === "None", errors);
-  checkType(spec, errors);
-  checkLabels(spec, "selector", "spec.selector", errors);
-  checkAddresses(spec, errors);
-  checkTraffic(spec, errors);
-  checkBalancer(spec, errors);
   const before = child(old, "spec");
-  const held = text(before, "clusterIP");
-  if (before === undefined || held === "" || spec["type"] === "ExternalName" || before["type"] === "ExternalName")
-    return;
-  const addresses = strings(spec, "clusterIPs");
-  const next = addresses.length > 0 ? addresses : [text(spec, "clusterIP")];
-  if (next[0] !== held) errors.push(fieldInvalid("spec.clusterIPs[0]", next, "may not change once set"));
+  if (old !== undefined) checkUpdate(service, old, errors);
+  checkAnnotations(service, errors);
+  checkPorts(spec, errors);
+  checkLabels(spec, "selector", "spec.selector", errors);
+  checkAffinity(spec, errors);
+  checkClusterAddresses(spec, before, errors);
+  externalAddresses(spec, before, errors);
+  const type = text(spec, "type");
+  if (requireText(type, "spec.type", errors)) oneOf(type, "spec.type", TYPES, errors);
+  checkTwice(spec, errors);
+  checkBalancer(service, spec, before, errors);
+  checkTraffic(spec, errors);
 }

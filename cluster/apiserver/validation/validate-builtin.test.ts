@@ -11,6 +11,8 @@ import { scheduleFault } from "./cron-schedule.ts";
 import type { AdmissionAttributes } from "../access.ts";
 import { defaultTolerationSeconds } from "../admission/default-toleration-seconds.ts";
 import type { ClusterView } from "../admission/plugin.ts";
+import { withAddresses } from "../registry/strategies/service-families.ts";
+import { needsHealthCheck } from "../registry/strategies/service-taking.ts";
 import { validateBuiltin } from "./validate-builtin.ts";
 
 interface Refused {
@@ -35,11 +37,20 @@ function rowOf(object: KubeObject): ResourceRow {
 
 function faultsOf(object: KubeObject, old?: KubeObject): string[] {
   const row = rowOf(object);
-  const before = old === undefined ? undefined : deepFreeze(defaultBuiltin(row, old));
-  return validateBuiltin(row, deepFreeze(admitted(row, defaultBuiltin(row, object))), before).map(
+  const before = old === undefined ? undefined : deepFreeze(reserved(row, defaultBuiltin(row, old), undefined));
+  const complete = reserved(row, admitted(row, defaultBuiltin(row, object)), before);
+  return validateBuiltin(row, deepFreeze(complete), before).map(
     // What a forbidden change is compared with has tests of its own.
     (e) => `${e.field}: ${e.message.split("\n")[0]}`,
   );
+}
+
+/** What a Service has by the time it is checked: both fields for addresses, and the port that was taken for it. */
+function reserved(row: ResourceRow, object: KubeObject, old: KubeObject | undefined): KubeObject {
+  if (row.group !== "" || row.resource !== "services") return object;
+  const taken = needsHealthCheck(object) ? { healthCheckNodePort: 30_000 } : {};
+  const spec = { ...taken, ...(object["spec"] as object | undefined) };
+  return withAddresses({ ...object, spec }, old);
 }
 
 /** What admission gives every pod, the ones before an update had already. */
