@@ -149,16 +149,21 @@ function checkWhole(spec: Fields, errors: Errors): void {
     );
 }
 
+const without = (of: Fields | undefined, keys: readonly string[]): Fields =>
+  Object.fromEntries(Object.entries(of ?? {}).filter(([key]) => !keys.includes(key)));
+
 /** Of a suspended job that never started the scheduling of its template may still change. */
 const SCHEDULING = ["nodeSelector", "affinity", "tolerations", "schedulingGates"];
 
 function fixedTemplate(spec: Fields, movable: boolean): unknown {
   const template = child(spec, "template") ?? {};
   if (!movable) return template;
-  const pod = Object.fromEntries(
-    Object.entries(child(template, "spec") ?? {}).filter(([key]) => !SCHEDULING.includes(key)),
-  );
-  return { spec: pod };
+  const pod = child(template, "spec");
+  return {
+    metadata: without(child(template, "metadata"), ["labels", "annotations"]),
+    affinity: without(child(pod, "affinity"), ["nodeAffinity"]),
+    spec: without(pod, SCHEDULING),
+  };
 }
 
 /** What never changes, and its internal type. */

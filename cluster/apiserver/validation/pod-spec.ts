@@ -227,9 +227,9 @@ export function checkPodSpec(spec: Fields = {}, path: string, { template, podNam
   checkClaims(spec, path, errors);
   const context: PodContext = {
     volumes,
-    claims: items(spec, "resourceClaims")
-      .map((claim) => text(claim, "name"))
-      .filter((name) => name !== ""),
+    claims: [...new Set(items(spec, "resourceClaims").map((claim) => text(claim, "name")))].filter(
+      (name) => name !== "",
+    ),
     grace: number(spec, "terminationGracePeriodSeconds"),
     restartPolicy: text(spec, "restartPolicy"),
     hostUsers: spec["hostUsers"] !== false,

@@ -85,7 +85,7 @@ export const OLD_SOURCES: Readonly<Record<string, Plugin>> = {
   vsphereVolume: needs("volumePath"),
   photonPersistentDisk: needs("pdID"),
   portworxVolume: needs("volumeID"),
-  azureDisk,
+  azureDisk: both(needs("diskName", "diskURI"), azureDisk),
   storageos: storageOs,
   scaleIO: needs("gateway", "system", "volumeName"),
 };

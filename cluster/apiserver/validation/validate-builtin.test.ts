@@ -11,6 +11,7 @@ import { scheduleFault } from "./cron-schedule.ts";
 import type { AdmissionAttributes } from "../access.ts";
 import { defaultTolerationSeconds } from "../admission/default-toleration-seconds.ts";
 import type { ClusterView } from "../admission/plugin.ts";
+import { withMatchLabelKeys } from "../registry/strategies/match-label-keys.ts";
 import { withAddresses } from "../registry/strategies/service-families.ts";
 import { needsHealthCheck } from "../registry/strategies/service-taking.ts";
 import { validateBuiltin } from "./validate-builtin.ts";
@@ -53,10 +54,11 @@ function reserved(row: ResourceRow, object: KubeObject, old: KubeObject | undefi
   return withAddresses({ ...object, spec }, old);
 }
 
-/** What admission gives every pod, the ones before an update had already. */
+/** What admission and its strategy give every pod, the ones before an update had already. */
 function admitted(row: ResourceRow, object: KubeObject): KubeObject {
   const attributes = { group: row.group, resource: row.resource, subresource: "" } as AdmissionAttributes;
-  return defaultTolerationSeconds.mutate?.(object, attributes, {} as ClusterView) ?? object;
+  const given = defaultTolerationSeconds.mutate?.(object, attributes, {} as ClusterView) ?? object;
+  return row.resource === "pods" ? withMatchLabelKeys(given) : given;
 }
 
 /** Of a new job the server makes the selector, which the cases here do not have yet. */

@@ -93,7 +93,9 @@ function shown(strategy: Fields): Fields {
 
 /** As upstream reads it: what is no number counts as none. */
 const isZero = (value: unknown): boolean =>
-  (typeof value === "string" ? Number.parseInt(value, 10) || 0 : (value ?? 0)) === 0;
+  typeof value === "string"
+    ? !/^(?:\d+%|[+-]?\d+)$/.test(value) || Number.parseInt(value, 10) === 0
+    : (value ?? 0) === 0;
 
 function checkStrategy(spec: Fields, errors: Errors): void {
   const strategy = child(spec, "strategy") ?? {};

@@ -1,4 +1,5 @@
 import type { KubeObject } from "@travelops/kube";
+import { tryParseQuantity } from "@travelops/kube/api/quantity";
 import { array, number, read, record, text } from "../printers/printer.ts";
 import type { Strategy } from "../strategy.ts";
 import { podWarnings } from "../warnings/pod-warnings.ts";
@@ -14,22 +15,28 @@ const everyContainer = (pod: KubeObject): readonly unknown[] => [
   ...array(spec(pod)["initContainers"]),
 ];
 
+/** What a pod says of itself as a whole goes before what its containers say. */
+const ownersOfResources = (pod: KubeObject): readonly unknown[] =>
+  spec(pod)["resources"] === undefined ? everyContainer(pod) : [spec(pod)];
+
 /** BestEffort, Burstable or Guaranteed, from requests and limits of cpu and memory. */
 export function qosClass(pod: KubeObject): string {
-  let any = false;
-  let guaranteed = true;
-  for (const container of everyContainer(pod)) {
-    const requests = record(read(container, "resources", "requests"));
-    const limits = record(read(container, "resources", "limits"));
+  const sums = { requests: new Map<string, bigint>(), limits: new Map<string, bigint>() };
+  let limited = true;
+  for (const owner of ownersOfResources(pod)) {
+    const resources = record(read(owner, "resources"));
     for (const name of ["cpu", "memory"]) {
-      const request = requests[name];
-      const limit = limits[name];
-      if (request !== undefined || limit !== undefined) any = true;
-      if (limit === undefined || (request !== undefined && text(request) !== text(limit))) guaranteed = false;
+      for (const key of ["requests", "limits"] as const) {
+        const value = record(resources[key])[name];
+        const nano = value === undefined ? 0n : (tryParseQuantity(value)?.nano ?? 0n);
+        if (nano > 0n) sums[key].set(name, (sums[key].get(name) ?? 0n) + nano);
+        else if (key === "limits") limited = false;
+      }
     }
   }
-  if (!any) return "BestEffort";
-  return guaranteed ? "Guaranteed" : "Burstable";
+  if (sums.requests.size === 0 && sums.limits.size === 0) return "BestEffort";
+  const equal = [...sums.requests].every(([name, nano]) => sums.limits.get(name) === nano);
+  return limited && equal && sums.requests.size === sums.limits.size ? "Guaranteed" : "Burstable";
 }
 
 const at =
@@ -45,17 +52,43 @@ const GATED = {
   message: "Scheduling is blocked due to non-empty scheduling gates",
 };
 
+type Status = Readonly<Record<string, unknown>>;
+
+/** The class is told once; which generation was seen is not forgotten, as a whole and by each condition. */
+function keptStatus(status: Status, old: Status): Status {
+  const seen = new Map<string, unknown[]>();
+  for (const one of array(old["conditions"]))
+    seen.set(text(read(one, "type")), [
+      ...(seen.get(text(read(one, "type"))) ?? []),
+      read(one, "observedGeneration") ?? 0,
+    ]);
+  const conditions = array(status["conditions"]).map((one) => {
+    const before = seen.get(text(read(one, "type")))?.shift() ?? 0;
+    return number(read(one, "observedGeneration"), 0) === 0 && before !== 0
+      ? { ...record(one), observedGeneration: before }
+      : one;
+  });
+  const next: Record<string, unknown> = { ...status };
+  if (conditions.length > 0) next["conditions"] = conditions;
+  if (text(status["qosClass"]) === "" && text(old["qosClass"]) !== "") next["qosClass"] = old["qosClass"];
+  if (number(status["observedGeneration"], 0) === 0 && number(old["observedGeneration"], 0) !== 0)
+    next["observedGeneration"] = old["observedGeneration"];
+  return next;
+}
+
 export const pods: Partial<Strategy> = {
   prepareForCreate(pod, { now }) {
     const status = { phase: "Pending", qosClass: qosClass(pod) };
     if (array(spec(pod)["schedulingGates"]).length === 0) return { ...pod, status };
     return { ...pod, status: { ...status, conditions: [{ ...GATED, lastTransitionTime: now, lastProbeTime: null }] } };
   },
-  /** Owners are not for `/status` to change. */
-  prepareForStatusUpdate(pod, { metadata: { ownerReferences } }, _context, subresource) {
+  /** Owners are not for `/status` to change; what only newer agents write is kept for the older ones. */
+  prepareForStatusUpdate(pod, old, _context, subresource) {
     if (subresource !== "status") return pod;
+    const { ownerReferences } = old.metadata;
     const { ownerReferences: _owners, ...metadata } = pod.metadata;
-    return { ...pod, metadata: ownerReferences === undefined ? metadata : { ...metadata, ownerReferences } };
+    const status = keptStatus(record(pod["status"]), record(old["status"]));
+    return { ...pod, status, metadata: ownerReferences === undefined ? metadata : { ...metadata, ownerReferences } };
   },
   afterAdmission(given, old, { warn }) {
     const pod = withoutDropped(given);

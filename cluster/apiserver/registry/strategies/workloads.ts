@@ -8,6 +8,7 @@ import {
   statefulWarnings,
   type Templated,
   workloadWarnings,
+  zoneWarnings,
 } from "../warnings/workload-warnings.ts";
 import { withoutDroppedInTemplate } from "./dropped-fields.ts";
 
@@ -48,7 +49,7 @@ export const replicaSets: Partial<Strategy> = {
 };
 
 export const replicationControllers: Partial<Strategy> = {
-  ...templated({ path: TEMPLATE, names: true }),
+  ...templated({ path: TEMPLATE, names: true, warnsOfOld: true }),
   selectableFields: { "status.replicas": count("status", "replicas") },
 };
 
@@ -70,7 +71,8 @@ export const statefulSets: Partial<Strategy> = {
 export const cronJobs: Partial<Strategy> = templated({
   path: ["spec", "jobTemplate", "spec", "template"],
   names: true,
-  also: cronJobWarnings,
+  before: cronJobWarnings,
+  also: zoneWarnings,
 });
 
 const TEMPLATE_GENERATION = "deprecated.daemonset.template.generation";
@@ -80,19 +82,23 @@ const withTemplateGeneration = (set: KubeObject, generation: string): KubeObject
   metadata: { ...set.metadata, annotations: { ...set.metadata.annotations, [TEMPLATE_GENERATION]: generation } },
 });
 
+const generationOf = (set: KubeObject): number => Number(set.metadata.annotations?.[TEMPLATE_GENERATION] ?? 0);
+
 /** How often the template has changed is told in an annotation, as of old. */
 export const daemonSets: Partial<Strategy> = {
   ...templated({ path: TEMPLATE }),
-  prepareForCreate: (set) => withTemplateGeneration(set, "1"),
-  prepareForUpdate(set, old) {
-    const before = Number(old.metadata.annotations?.[TEMPLATE_GENERATION] ?? "1");
+  afterAdmission(given, old) {
+    const set = withoutDroppedInTemplate(given, ["spec"]);
+    if (old === undefined) return withTemplateGeneration(set, String(Math.max(generationOf(set), 1)));
     const isSame = jsonEqual(read(set, "spec", "template"), read(old, "spec", "template"));
-    return withTemplateGeneration(set, String(isSame ? before : before + 1));
+    return withTemplateGeneration(set, String(generationOf(old) + (isSame ? 0 : 1)));
   },
+  /** The number stands in an annotation, and is part of the spec. */
+  prepareForStatusUpdate: (set, old) => withTemplateGeneration(set, String(generationOf(old))),
 };
 
 export const jobs: Partial<Strategy> = {
-  ...templated({ path: TEMPLATE, names: true, also: jobWarnings }),
+  ...templated({ path: TEMPLATE, names: true, before: jobWarnings }),
   selectableFields: { "status.successful": count("status", "succeeded") },
   /** The selector and its labels are made from the uid, unless the user chose to make them. */
   afterAdmission(given, old) {

@@ -12,7 +12,10 @@ export interface Templated {
   readonly path: readonly string[];
   /** Pods are named after it. */
   readonly names?: boolean;
-  /** Warnings of its own. */
+  /** An update is warned of what was there before, as upstream has it of replication controllers. */
+  readonly warnsOfOld?: boolean;
+  /** Warnings of its own, before those of the template, and after them. */
+  readonly before?: (object: KubeObject, old: KubeObject | undefined, warn: Warn) => void;
   readonly also?: (object: KubeObject, old: KubeObject | undefined, warn: Warn) => void;
 }
 
@@ -32,11 +35,12 @@ export function nameWarnings(name: string, what: string, warn: Warn): void {
 export function workloadWarnings(
   object: KubeObject,
   old: KubeObject | undefined,
-  { path, names = false, also }: Templated,
+  { path, names = false, warnsOfOld = false, before, also }: Templated,
   warn: Warn,
 ): void {
   if (old === undefined && names) nameWarnings(object.metadata.name ?? "", "Pod names and hostnames", warn);
-  const template = at(object, path);
+  before?.(object, old, warn);
+  const template = at(warnsOfOld ? (old ?? object) : object, path);
   const [root = ""] = path;
   if (template !== undefined && (old === undefined || !jsonEqual(object[root], old[root])))
     podWarnings(template, `${path.join(".")}.`, warn);
@@ -77,7 +81,11 @@ export function cronJobWarnings(cronJob: KubeObject, old: KubeObject | undefined
   const spec = child(cronJob, "spec");
   if (old === undefined || !jsonEqual(cronJob["spec"], old["spec"]))
     jobSpecWarnings(child(child(spec, "jobTemplate"), "spec"), "spec.jobTemplate.spec", warn);
-  if (old !== undefined && text(spec, "schedule").includes("TZ"))
+}
+
+/** Of a time zone that stands where it no longer should. */
+export function zoneWarnings(cronJob: KubeObject, old: KubeObject | undefined, warn: Warn): void {
+  if (old !== undefined && text(child(cronJob, "spec"), "schedule").includes("TZ"))
     warn(
       "cannot use TZ or CRON_TZ in spec.spec.schedule, use timeZone instead, see https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details",
     );

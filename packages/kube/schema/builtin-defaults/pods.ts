@@ -1,7 +1,8 @@
 /** Pods and the pod templates of workloads. */
-import { addQuantity, formatQuantity, tryParseQuantity } from "../../api/quantity.ts";
+import { formatQuantity } from "../../api/quantity.ts";
 import { isObject, type JsonObject } from "../json-value.ts";
 import { all, at, each, fill, given, objectAt, type Rule, set, setUnset, when } from "./combinators.ts";
+import { podTotals } from "../pod-totals.ts";
 import { pullPolicy } from "./image-policy.ts";
 import { objectField, volume } from "./volumes.ts";
 
@@ -51,27 +52,42 @@ const requestsFromLimits: Rule = at("resources", (resources) => {
   return requests === undefined ? resources : { ...resources, requests };
 });
 
-/** What the containers request of a resource together. */
-function requested(spec: JsonObject, resource: string): string | undefined {
-  const containers: unknown[] = Array.isArray(spec["containers"]) ? spec["containers"] : [];
-  const found = containers.flatMap((item) => {
-    const quantity = isObject(item)
-      ? tryParseQuantity(objectAt(objectAt(item, "resources"), "requests")[resource])
-      : undefined;
-    return quantity === undefined ? [] : [quantity];
-  });
-  return found.length === 0 ? undefined : formatQuantity(found.reduce(addQuantity));
+const isHuge = (name: string): boolean => name.startsWith("hugepages-");
+const isOfPods = (name: string): boolean => name === "cpu" || name === "memory" || isHuge(name);
+const isEmpty = (value: unknown): boolean => !isObject(value) || Object.keys(value).length === 0;
+
+/** Entries that a map of quantities does not have yet. */
+function filled(value: unknown, from: Iterable<readonly [name: string, value: unknown]>): JsonObject | undefined {
+  const have: JsonObject = isObject(value) ? value : {};
+  const missing = [...from].filter(([name]) => !Object.hasOwn(have, name));
+  return missing.length === 0 ? undefined : { ...have, ...Object.fromEntries(missing) };
 }
+
+function totals(spec: JsonObject, key: "limits" | "requests", wanted: (name: string) => boolean): [string, string][] {
+  return [...podTotals(spec, key)].flatMap(([name, quantity]) =>
+    wanted(name) ? [[name, formatQuantity(quantity)] as [string, string]] : [],
+  );
+}
+
+/** A pod's own limits of huge pages are those of its containers, where it says anything of its own. */
+const podLimits: Rule = (spec) => {
+  const resources = objectAt(spec, "resources");
+  const requests = objectAt(resources, "requests");
+  if (isEmpty(resources["limits"]) && isEmpty(requests)) return spec;
+  const huge = totals(spec, "limits", (name) => isHuge(name) && !Object.hasOwn(requests, name));
+  const limits = filled(resources["limits"], huge);
+  return limits === undefined ? spec : { ...spec, resources: { ...resources, limits } };
+};
 
 /** Limits of the pod as a whole are requests too: what its containers request, else the limit. */
 const podRequests: Rule = (spec) => {
   const resources = objectAt(spec, "resources");
-  const requests = fill(resources["requests"], resources["limits"]);
-  if (requests === undefined) return spec;
-  const own = objectAt(resources, "requests");
-  for (const key of Object.keys(requests))
-    if (!Object.hasOwn(own, key)) requests[key] = requested(spec, key) ?? requests[key];
-  return { ...spec, resources: { ...resources, requests } };
+  const { limits } = resources;
+  if (isEmpty(limits)) return spec;
+  const ofContainers = totals(spec, "requests", (name) => name === "cpu" || name === "memory");
+  const ofPod = Object.entries(isObject(limits) ? limits : {}).filter(([name]) => isOfPods(name));
+  const requests = filled(resources["requests"], new Map([...ofPod, ...ofContainers]));
+  return requests === undefined ? spec : { ...spec, resources: { ...resources, requests } };
 };
 
 /** On the host's network a container port is the host's port. */
@@ -88,7 +104,7 @@ export const pod: Rule = at(
   setUnset({ enableServiceLinks: true }),
   each("containers", requestsFromLimits),
   each("initContainers", requestsFromLimits),
-  podRequests,
+  given((spec) => isObject(spec["resources"]), podLimits, podRequests),
   given(onHostNetwork, each("containers", hostPorts), each("initContainers", hostPorts)),
   podSpec,
   given(

@@ -21,6 +21,14 @@ const rolling = (key: string, bounds: JsonObject): Rule =>
     ),
   );
 
+const TEMPLATE_GENERATION = "deprecated.daemonset.template.generation";
+
+/** Upstream keeps this number in a field of its own, which is an annotation wherever it is shown. */
+const templateGeneration: Rule = all(
+  setUnset({ metadata: {} }),
+  at("metadata", setUnset({ annotations: {} }), at("annotations", setUnset({ [TEMPLATE_GENERATION]: "0" }))),
+);
+
 export const apps: Readonly<Record<string, Rule>> = {
   Deployment: at(
     "spec",
@@ -29,11 +37,14 @@ export const apps: Readonly<Record<string, Rule>> = {
     template,
   ),
   ReplicaSet: at("spec", setUnset({ replicas: 1 }), template),
-  DaemonSet: at(
-    "spec",
-    setUnset({ revisionHistoryLimit: 10 }),
-    rolling("updateStrategy", { maxUnavailable: 1, maxSurge: 0 }),
-    template,
+  DaemonSet: all(
+    templateGeneration,
+    at(
+      "spec",
+      setUnset({ revisionHistoryLimit: 10 }),
+      rolling("updateStrategy", { maxUnavailable: 1, maxSurge: 0 }),
+      template,
+    ),
   ),
   StatefulSet: at(
     "spec",
