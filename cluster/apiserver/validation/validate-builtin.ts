@@ -23,6 +23,7 @@ import { checkApiService } from "./registrations.ts";
 import { checkAutoscaler, checkDisruptionBudget, checkPriorityClass } from "./scaling.ts";
 import { checkServiceRange, checkTakenAddress } from "./service-ranges.ts";
 import { checkService } from "./services.ts";
+import { checkStatus } from "./status/check-status.ts";
 import { checkAttributesClass, checkStorageClass } from "./storage-classes.ts";
 import { checkWebhooks } from "./webhooks.ts";
 import {
@@ -105,8 +106,10 @@ export function validateBuiltin(
   subresource = "",
 ): FieldError[] {
   const errors: Errors = [];
+  const table = `${row.resource}.${row.group}`;
+  if (subresource === "status" && old !== undefined) checkStatus(table, object, old, errors);
   if (row.group === "" && row.resource === "pods") checkPod(object, old, subresource, errors);
   else if (row.resource === "certificatesigningrequests") checkSigningRequest(object, old, subresource, errors);
-  else if (subresource === "") CHECKS.get(`${row.resource}.${row.group}`)?.(object, old, errors);
+  else if (subresource === "") CHECKS.get(table)?.(object, old, errors);
   return errors;
 }

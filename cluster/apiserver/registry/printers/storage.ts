@@ -8,8 +8,12 @@ const SHORT: Readonly<Record<string, string>> = {
   ReadWriteOncePod: "RWOP",
 };
 
+/** Each mode once, in this order. */
 const modes = (value: unknown): string =>
-  [...new Set(array(value).map((mode) => SHORT[text(mode)] ?? text(mode)))].join(",");
+  Object.entries(SHORT)
+    .filter(([mode]) => array(value).includes(mode))
+    .map(([, short]) => short)
+    .join(",");
 
 const storageClass = (object: KubeObject): string =>
   object.metadata.annotations?.["volume.beta.kubernetes.io/storage-class"] ??

@@ -76,6 +76,14 @@ function keptStatus(status: Status, old: Status): Status {
   return next;
 }
 
+/** One address stands in two places: the single one counts where they differ, the first of the list where it is alone. */
+function podAddresses(status: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const podIP = text(status["podIP"]);
+  const first = text(read(array(status["podIPs"])[0], "ip"));
+  if (podIP !== "") return podIP === first ? {} : { podIPs: [{ ip: podIP }] };
+  return first === "" ? {} : { podIP: first };
+}
+
 export const pods: Partial<Strategy> = {
   prepareForCreate(pod, { now }) {
     const status = { phase: "Pending", qosClass: qosClass(pod) };
@@ -87,7 +95,8 @@ export const pods: Partial<Strategy> = {
     if (subresource !== "status") return pod;
     const { ownerReferences } = old.metadata;
     const { ownerReferences: _owners, ...metadata } = pod.metadata;
-    const status = keptStatus(record(pod["status"]), record(old["status"]));
+    const kept = keptStatus(record(pod["status"]), record(old["status"]));
+    const status = { ...kept, ...podAddresses(kept) };
     return { ...pod, status, metadata: ownerReferences === undefined ? metadata : { ...metadata, ownerReferences } };
   },
   afterAdmission(given, old, { warn }) {

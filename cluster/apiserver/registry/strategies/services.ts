@@ -119,6 +119,16 @@ export function serviceStrategy(
     prepareForCreate: (service) => ({ ...service, status: { loadBalancer: {} } }),
     prepareForUpdate: (service, old) =>
       withoutBalancer(dropFieldsOfOldType(withAddresses(keepNodePorts(service, old), old), old)),
+    /** An address is reached directly where nothing else is said. */
+    prepareForStatusUpdate(service) {
+      const status = record(service["status"]);
+      const balancer = record(status["loadBalancer"]);
+      const ingress = array(balancer["ingress"]);
+      const isBare = (entry: unknown): boolean => text(read(entry, "ip")) !== "" && read(entry, "ipMode") === undefined;
+      if (!ingress.some(isBare)) return service;
+      const complete = ingress.map((entry) => (isBare(entry) ? { ...record(entry), ipMode: "VIP" } : entry));
+      return { ...service, status: { ...status, loadBalancer: { ...balancer, ingress: complete } } };
+    },
     warnings: serviceWarnings,
     reserve,
     /** What the new state no longer holds is free again once it is written. */

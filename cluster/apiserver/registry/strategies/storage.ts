@@ -19,6 +19,15 @@ export const persistentVolumes: Partial<Strategy> = {
     metadata: protectedBy("kubernetes.io/pv-protection", volume),
     status: { phase: "Pending", lastPhaseTransitionTime: now },
   }),
+  /** When the phase changed, unless the writer says so itself. */
+  prepareForStatusUpdate(volume, old, { now }) {
+    const status = record(volume["status"]);
+    const before = record(old["status"]);
+    const key = "lastPhaseTransitionTime";
+    if (status["phase"] !== before["phase"] && (status[key] ?? before[key]) === before[key])
+      return { ...volume, status: { ...status, [key]: now } };
+    return volume;
+  },
   warnings: volumeWarnings,
 };
 
