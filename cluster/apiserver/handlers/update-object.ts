@@ -124,13 +124,25 @@ export function prepareUpdate(
   request: UpdateRequest,
   context: WriteContext,
 ): KubeObject {
-  const { strategy } = resource;
-  let next = separate(resource, wanted, current, request.subresource);
-  next = withMetadata(next, updatedMetadata(next.metadata, current.metadata));
-  if (request.subresource === "") next = strategy.prepareForUpdate?.(next, current, context) ?? next;
-  else if (request.subresource === "status" || request.subresource === "approval")
-    next = strategy.prepareForStatusUpdate?.(next, current, context, request.subresource) ?? next;
-  return next;
+  return byStrategy(resource, asSent(resource, wanted, current, request), current, request, context);
+}
+
+/** What was sent of the parts that this endpoint writes. */
+function asSent(resource: ServedResource, wanted: KubeObject, current: KubeObject, request: UpdateRequest): KubeObject {
+  const next = separate(resource, wanted, current, request.subresource);
+  return withMetadata(next, updatedMetadata(next.metadata, current.metadata));
+}
+
+function byStrategy(
+  { strategy }: ServedResource,
+  sent: KubeObject,
+  current: KubeObject,
+  request: UpdateRequest,
+  context: WriteContext,
+): KubeObject {
+  if (request.subresource === "") return strategy.prepareForUpdate?.(sent, current, context) ?? sent;
+  if (request.subresource !== "status" && request.subresource !== "approval") return sent;
+  return strategy.prepareForStatusUpdate?.(sent, current, context, request.subresource) ?? sent;
 }
 
 function bumpGeneration(
@@ -180,9 +192,11 @@ export function beginUpdate(
   context: WriteContext,
 ): KubeObject {
   checkUid(resource, wanted, current, request);
-  const prepared = prepareUpdate(resource, wanted, current, request, context);
-  if (request.ownsManagedFields === true || equalJson(prepared, current)) return prepared;
-  const after = shownAs(resource, prepared);
+  const sent = asSent(resource, wanted, current, request);
+  const prepared = byStrategy(resource, sent, current, request, context);
+  if (request.ownsManagedFields === true || equalJson(sent, current)) return prepared;
+  // What strategies make of it is nobody's, as upstream.
+  const after = shownAs(resource, sent);
   const tracked = trackUpdate({
     node: shownSchema(resource),
     before: shownAs(resource, current),

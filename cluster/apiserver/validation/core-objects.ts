@@ -110,7 +110,7 @@ export function checkQuota(quota: KubeObject, old: KubeObject | undefined, error
   const scopes = strings(spec, "scopes");
   const before = new Set(strings(child(old, "spec"), "scopes"));
   if (before.symmetricDifference(new Set(scopes)).size > 0)
-    errors.push(fieldInvalid("spec.scopes", scopes, "field is immutable"));
+    errors.push(fieldInvalid("spec.scopes", scopes.length === 0 ? null : scopes, "field is immutable"));
 }
 
 export function checkLease(lease: KubeObject, errors: Errors): void {

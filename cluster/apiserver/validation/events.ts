@@ -1,6 +1,8 @@
 /** Events: loosely as core v1 has them, strictly as `events.k8s.io/v1` does. */
 import { fieldInvalid, fieldRequired, type KubeObject } from "@travelops/kube";
+import { equalJson } from "@travelops/kube/schema/json-value";
 import { dnsSubdomain, checkText, type Errors, qualifiedName } from "./checks.ts";
+import { immutableValue } from "./comparison/forbidden-change.ts";
 import { child, type Fields, has, number, text } from "./fields.ts";
 
 const MAX_NAME = 128;
@@ -75,29 +77,28 @@ function checkStrictly(event: Fields, errors: Errors): void {
   if (text(source, "component") !== "" || text(source, "host") !== "") errors.push(fieldInvalid("source", "", unset));
 }
 
-/** Names of fields that an event keeps, in either version, and as upstream calls them. */
-const KEPT: readonly (readonly [keys: readonly string[], name: string])[] = [
-  [["involvedObject", "regarding"], "involvedObject"],
-  [["reason"], "reason"],
-  [["message", "note"], "message"],
-  [["source", "deprecatedSource"], "source"],
-  [["firstTimestamp", "deprecatedFirstTimestamp"], "firstTimestamp"],
-  [["lastTimestamp", "deprecatedLastTimestamp"], "lastTimestamp"],
-  [["count", "deprecatedCount"], "count"],
-  [["type"], "type"],
-  [["eventTime"], "eventTime"],
-  [["action"], "action"],
-  [["related"], "related"],
-  [["reportingController", "reportingComponent"], "reportingController"],
-  [["reportingInstance"], "reportingInstance"],
+/** Names of fields that an event keeps, in either version, and as upstream calls them; the internal type of each. */
+const KEPT: readonly (readonly [keys: readonly string[], name: string, type: string])[] = [
+  [["involvedObject", "regarding"], "involvedObject", "ObjectReference"],
+  [["reason"], "reason", "s"],
+  [["message", "note"], "message", "s"],
+  [["source", "deprecatedSource"], "source", "EventSource"],
+  [["firstTimestamp", "deprecatedFirstTimestamp"], "firstTimestamp", "t"],
+  [["lastTimestamp", "deprecatedLastTimestamp"], "lastTimestamp", "t"],
+  [["count", "deprecatedCount"], "count", "i"],
+  [["type"], "type", "s"],
+  [["eventTime"], "eventTime", "t"],
+  [["action"], "action", "s"],
+  [["related"], "related", "*ObjectReference"],
+  [["reportingController", "reportingComponent"], "reportingController", "s"],
+  [["reportingInstance"], "reportingInstance", "s"],
 ];
 
 function checkKept(event: Fields, old: Fields, errors: Errors): void {
-  if (JSON.stringify(event["series"]) !== JSON.stringify(old["series"])) checkSeries(event, errors);
-  for (const [keys, name] of KEPT) {
-    const value = (of: Fields): unknown => keys.map((key) => of[key]).find((one) => one !== undefined);
-    if (JSON.stringify(value(event)) !== JSON.stringify(value(old)))
-      errors.push(fieldInvalid(name, value(event) ?? null, "field is immutable"));
+  if (!equalJson(event["series"] ?? null, old["series"] ?? null)) checkSeries(event, errors);
+  for (const [keys, name, type] of KEPT) {
+    const value = (of: Fields): unknown => keys.map((key) => of[key]).find((one) => one !== undefined && one !== null);
+    if (!equalJson(value(event) ?? null, value(old) ?? null)) errors.push(immutableValue(name, type, value(event)));
   }
 }
 

@@ -52,15 +52,15 @@ function nodeUpdate(node: KubeObject, old: KubeObject, errors: Errors): void {
     errors.push(fieldForbidden("spec.externalID", "may not be updated"));
 }
 
+/** Upstream looks at a changed node as at a new one, too. */
 export function checkNode(node: KubeObject, old: KubeObject | undefined, errors: Errors): void {
   const spec = child(node, "spec");
-  if (old !== undefined) {
-    nodeResources(node, errors);
-    return nodeUpdate(node, old, errors);
-  }
   checkTaints(spec, "metadata.taints", errors);
   nodeResources(node, errors);
   podRanges(spec, errors);
+  if (old === undefined) return;
+  nodeResources(node, errors);
+  nodeUpdate(node, old, errors);
 }
 
 function tolerations(scheduling: Fields, errors: Errors): void {

@@ -1,9 +1,9 @@
 /** Persistent volumes, and those that stand inside an attachment. */
 import { fieldForbidden, fieldInvalid, fieldNotSupported, fieldRequired, type KubeObject } from "@travelops/kube";
 import { formatQuantity, quantityValue, tryParseQuantity } from "@travelops/kube/api/quantity";
-import { equalJson } from "@travelops/kube/schema/json-value";
+import { equalJson, isObject } from "@travelops/kube/schema/json-value";
 import { checkText, dnsSubdomain, type Errors, oneOf } from "./checks.ts";
-import { forbiddenChange } from "./comparison/forbidden-change.ts";
+import { forbiddenChange, immutableValue } from "./comparison/forbidden-change.ts";
 import { child, entries, type Fields, has, text } from "./fields.ts";
 import { checkNodeSelector } from "./scheduling.ts";
 import { accessModes, positiveQuantity, storageClassName, volumeMode } from "./storage-fields.ts";
@@ -105,6 +105,26 @@ function frozenSource(spec: Fields, other: Fields): Fields {
   return { ...source, csi: rest };
 }
 
+const RENAMED: ReadonlyMap<string, string> = new Map([
+  ["failure-domain.beta.kubernetes.io/zone", "topology.kubernetes.io/zone"],
+  ["failure-domain.beta.kubernetes.io/region", "topology.kubernetes.io/region"],
+  ["beta.kubernetes.io/os", "kubernetes.io/os"],
+  ["beta.kubernetes.io/arch", "kubernetes.io/arch"],
+  ["beta.kubernetes.io/instance-type", "node.kubernetes.io/instance-type"],
+]);
+
+/** A volume stays where it is; labels may get their newer names (as upstream has it, or none at all). */
+function sameAffinity(now: unknown, before: unknown): boolean {
+  if (Array.isArray(now) && Array.isArray(before))
+    return now.length === before.length && now.every((one, i) => sameAffinity(one, before[i]));
+  if (!isObject(now) || !isObject(before)) return equalJson(now ?? null, before ?? null);
+  return [...new Set([...Object.keys(now), ...Object.keys(before)])].every((key) => {
+    const [next, was] = [now[key] ?? "", before[key] ?? ""];
+    const renamed = key === "key" && typeof was === "string" && next === (RENAMED.get(was) ?? "");
+    return renamed || sameAffinity(next, was);
+  });
+}
+
 export function checkVolume(volume: KubeObject, old: KubeObject | undefined, errors: Errors): void {
   const spec = child(volume, "spec") ?? {};
   checkVolumeSpec(spec, volume.metadata.name ?? "", errors);
@@ -117,8 +137,10 @@ export function checkVolume(volume: KubeObject, old: KubeObject | undefined, err
   }
   if (!equalJson(spec["volumeMode"] ?? null, before["volumeMode"] ?? null))
     errors.push(fieldInvalid("volumeMode", spec["volumeMode"] ?? null, "field is immutable"));
-  if (has(before, "nodeAffinity") && !equalJson(spec["nodeAffinity"] ?? null, before["nodeAffinity"]))
-    errors.push(fieldInvalid("nodeAffinity", spec["nodeAffinity"] ?? null, "field is immutable"));
+  if (has(before, "nodeAffinity") && !sameAffinity(spec["nodeAffinity"] ?? null, before["nodeAffinity"])) {
+    const fault = immutableValue("nodeAffinity", "*VolumeNodeAffinity", spec["nodeAffinity"]);
+    errors.push({ ...fault, message: `${fault.message}, except for updating from beta label to GA` });
+  }
   if (has(before, "volumeAttributesClassName") && !has(spec, "volumeAttributesClassName"))
     errors.push(fieldForbidden("spec.volumeAttributesClassName", "update from non-nil value to nil is forbidden"));
 }

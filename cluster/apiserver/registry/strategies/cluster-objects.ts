@@ -3,9 +3,9 @@ import { conflict, StatusError, type KubeObject } from "@travelops/kube";
 import { array, read, record, text } from "../printers/printer.ts";
 import { dnsLabel, pathSegment } from "../../validation/checks.ts";
 import type { Strategy } from "../strategy.ts";
-import { rangeWarnings } from "./address-warnings.ts";
-import { keyPairFault } from "./key-pair-warnings.ts";
-import { labelKeys } from "./storage-warnings.ts";
+import { rangeWarnings } from "../warnings/address-warnings.ts";
+import { keyPairFault } from "../warnings/key-pair-warnings.ts";
+import { labelKeys } from "../warnings/storage-warnings.ts";
 
 const NAMESPACE_FINALIZER = "kubernetes";
 

@@ -3,7 +3,7 @@ import type { KubeObject } from "@travelops/kube";
 import { equalJson } from "@travelops/kube/schema/json-value";
 import { array, read, record, text } from "../printers/printer.ts";
 import type { Strategy } from "../strategy.ts";
-import { addressWarnings, rangeWarnings } from "./address-warnings.ts";
+import { addressWarnings, rangeWarnings } from "../warnings/address-warnings.ts";
 
 const HOSTNAME = "kubernetes.io/hostname";
 

@@ -9,7 +9,7 @@ import type { Reservation, Strategy, StrategyContext } from "../strategy.ts";
 import { nodePortsOf, parseRange, ServiceAllocator } from "./service-allocator.ts";
 import { withAddresses, withFamilies } from "./service-families.ts";
 import { needsHealthCheck, Taking, usesPorts } from "./service-taking.ts";
-import { serviceWarnings } from "./service-warnings.ts";
+import { serviceWarnings } from "../warnings/service-warnings.ts";
 
 const spec = (service: KubeObject): Readonly<Record<string, unknown>> => record(service["spec"]);
 const typeOf = (service: KubeObject): string => text(spec(service)["type"], "ClusterIP");

@@ -3,7 +3,7 @@ import type { KubeObject } from "@travelops/kube";
 import { equalJson } from "@travelops/kube/schema/json-value";
 import { array, read, record, text } from "../printers/printer.ts";
 import type { Strategy } from "../strategy.ts";
-import { capacityWarnings, claimWarnings, storageClassWarnings, volumeWarnings } from "./storage-warnings.ts";
+import { capacityWarnings, claimWarnings, storageClassWarnings, volumeWarnings } from "../warnings/storage-warnings.ts";
 
 /** What is in use stays until it no longer is: the controllers take the finalizer off. */
 function protectedBy(finalizer: string, object: KubeObject): KubeObject["metadata"] {

@@ -1,11 +1,11 @@
 import { generateKeyPairSync } from "node:crypto";
 import type { KubeObject } from "@travelops/kube";
 import { describe, expect, it } from "vitest";
-import { addressWarnings, rangeWarnings } from "./address-warnings.ts";
-import { keyPairFault } from "./key-pair-warnings.ts";
+import { addressWarnings, rangeWarnings } from "../warnings/address-warnings.ts";
+import { keyPairFault } from "../warnings/key-pair-warnings.ts";
 import { endpointSlices } from "./networking.ts";
 import { persistentVolumeClaims } from "./storage.ts";
-import { volumeWarnings } from "./storage-warnings.ts";
+import { volumeWarnings } from "../warnings/storage-warnings.ts";
 
 const context = { user: { name: "u", groups: [] }, now: "2026-01-01T00:00:00Z", dryRun: false, warn: () => {} };
 

@@ -4,19 +4,10 @@ import { labelValue } from "../../validation/checks.ts";
 import { child, entries, type Fields, has, items, number, strings, text } from "../../validation/fields.ts";
 import { everyContainer } from "../../validation/windows-options.ts";
 import { addressWarnings } from "./address-warnings.ts";
+import { deprecatedNodeLabel } from "./node-labels.ts";
 import { overlapWarnings } from "./overlapping-paths.ts";
 import { portWarnings } from "./port-warnings.ts";
 
-const NODE_LABELS: Readonly<Record<string, string>> = {
-  "beta.kubernetes.io/arch": 'deprecated since v1.14; use "kubernetes.io/arch" instead',
-  "beta.kubernetes.io/os": 'deprecated since v1.14; use "kubernetes.io/os" instead',
-  "failure-domain.beta.kubernetes.io/region": 'deprecated since v1.17; use "topology.kubernetes.io/region" instead',
-  "failure-domain.beta.kubernetes.io/zone": 'deprecated since v1.17; use "topology.kubernetes.io/zone" instead',
-  "beta.kubernetes.io/instance-type": 'deprecated since v1.17; use "node.kubernetes.io/instance-type" instead',
-  "app.kubernetes.io/created-by": "deprecated since v1.9",
-  "scheduler.alpha.kubernetes.io/preferAvoidPods": "deprecated since v1.22; use Taints and Tolerations instead",
-  "node-role.kubernetes.io/master": 'use "node-role.kubernetes.io/control-plane" instead',
-};
 const ANNOTATIONS: Readonly<Record<string, string>> = {
   "scheduler.alpha.kubernetes.io/critical-pod": 'non-functional in v1.16+; use the "priorityClassName" field instead',
   "security.alpha.kubernetes.io/sysctls": 'non-functional in v1.11+; use the "sysctls" field instead',
@@ -63,7 +54,7 @@ function nodeTerm(term: Fields | undefined, path: string, checkValues: boolean, 
   items(term, "matchExpressions").forEach((expression, i) => {
     const key = text(expression, "key");
     const at = `${path}.matchExpressions[${i}]`;
-    if (NODE_LABELS[key] !== undefined) warn(`${at}.key: ${key} is ${NODE_LABELS[key]}`);
+    if (deprecatedNodeLabel(key) !== undefined) warn(`${at}.key: ${key} is ${deprecatedNodeLabel(key)}`);
     if (checkValues)
       strings(expression, "values").forEach((value, j) => {
         for (const fault of labelValue(value)) warn(`${at}.values[${j}]: ${value} is invalid, ${fault}`);
@@ -92,13 +83,13 @@ function podAffinity(affinity: Fields | undefined, path: string, warn: Warn): vo
 
 function placement(spec: Fields, path: string, warn: Warn): void {
   for (const [key] of entries(spec, "nodeSelector"))
-    if (NODE_LABELS[key] !== undefined) warn(`${path}.nodeSelector[${key}]: ${NODE_LABELS[key]}`);
+    if (deprecatedNodeLabel(key) !== undefined) warn(`${path}.nodeSelector[${key}]: ${deprecatedNodeLabel(key)}`);
   const affinity = child(child(spec, "affinity"), "nodeAffinity");
   if (affinity !== undefined) nodeAffinity(affinity, `${path}.affinity.nodeAffinity`, warn);
   items(spec, "topologySpreadConstraints").forEach((constraint, i) => {
     const at = `${path}.topologySpreadConstraints[${i}]`;
     const key = text(constraint, "topologyKey");
-    if (NODE_LABELS[key] !== undefined) warn(`${at}.topologyKey: ${key} is ${NODE_LABELS[key]}`);
+    if (deprecatedNodeLabel(key) !== undefined) warn(`${at}.topologyKey: ${key} is ${deprecatedNodeLabel(key)}`);
     if (!has(constraint, "labelSelector")) warn(`${at}.labelSelector: ${NO_POD}`);
   });
 }
@@ -197,9 +188,9 @@ export function podWarnings(pod: Fields, path: string, warn: Warn): void {
   for (const key of ["podAffinity", "podAntiAffinity"])
     podAffinity(child(child(spec, "affinity"), key), `${at}.affinity.${key}`, warn);
   strings(child(spec, "dnsConfig"), "nameservers").forEach((server, i) =>
-    addressWarnings(server, `${at}.dnsConfig.nameservers[${i}]`, warn),
+    addressWarnings(server, `${at}.dnsConfig.nameservers[${i}]`).forEach(warn),
   );
   items(spec, "hostAliases").forEach((alias, i) =>
-    addressWarnings(text(alias, "ip"), `${at}.hostAliases[${i}].ip`, warn),
+    addressWarnings(text(alias, "ip"), `${at}.hostAliases[${i}].ip`).forEach(warn),
   );
 }
