@@ -33,7 +33,8 @@ export function tokenIssuer(tokens: ServiceAccountTokens, store: Store, clock: C
     const { spec } = object as TokenRequest;
     const asked = spec?.expirationSeconds ?? DEFAULT_SECONDS;
     checkDuration(asked);
-    const audiences = spec?.audiences !== undefined && spec.audiences.length > 0 ? spec.audiences : [tokens.issuer];
+    const given = spec?.audiences ?? [];
+    const audiences = given.length > 0 ? given : [tokens.issuer];
     const bound = boundClaims(store, namespace, serviceAccount, spec?.boundObjectRef);
     const now = Math.floor(clock.now() / 1000);
     const extended =

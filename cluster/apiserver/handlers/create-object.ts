@@ -3,7 +3,7 @@ import { alreadyExists, badRequest, forbidden, invalid, StatusError, type KubeOb
 import { trackUpdate } from "@travelops/kube/schema/managed-fields";
 import { normalize } from "@travelops/kube/schema/normalize";
 import type { ObjectKey, StoredObject } from "../../store/store.ts";
-import { asStored, type ServedResource, shownAs, shownSchema } from "../registry/registry.ts";
+import { type ServedResource, shownAs, shownSchema } from "../registry/registry.ts";
 import type { Reservation } from "../registry/strategy.ts";
 import type { AdmissionAttributes } from "../access.ts";
 import { metadataErrors, newMetadata } from "../registry/object-metadata.ts";
@@ -67,7 +67,7 @@ export function completeNew(
   const admitted = strategy.afterAdmission?.(object, undefined, context) ?? object;
   const reservation = strategy.reserve?.(admitted, undefined, context);
   if (reservation !== undefined) reserved(reservation);
-  const complete = asStored(resource, reservation?.object ?? admitted);
+  const complete = reservation?.object ?? admitted;
   const errors = [
     ...metadataErrors(resource, complete, undefined),
     ...(strategy.validate?.(complete, undefined, "") ?? []),

@@ -8,15 +8,16 @@ import { keepTimes, trackUpdate } from "@travelops/kube/schema/managed-fields";
 import type { Change, ObjectKey, StoredObject } from "../../store/store.ts";
 import type { AdmissionAttributes } from "../access.ts";
 import type { WebhookRound } from "../admission/webhooks/webhook-index.ts";
-import { asStored, type ServedResource, shownAs, shownSchema } from "../registry/registry.ts";
+import { type ServedResource, shownAs, shownSchema } from "../registry/registry.ts";
 import type { Reservation } from "../registry/strategy.ts";
 import { storagePath } from "../registry/storage-path.ts";
 import { subresourcePart } from "../registry/subresource-parts.ts";
-import { metadataErrors, specChanged, updatedMetadata } from "../registry/object-metadata.ts";
+import { metadataErrors, specChanged } from "../registry/object-metadata.ts";
 import type { ServerCore } from "../server-options.ts";
 import { admitNew, prepareNew, trackCreate, type Written } from "./create-object.ts";
 import { admissionAttributes } from "./admission-attributes.ts";
 import { resetFieldsOf } from "./reset-fields.ts";
+import { asSent, byStrategy } from "./prepare-update.ts";
 import { withMetadata, type WriteContext } from "./write-context.ts";
 
 export interface UpdateRequest {
@@ -88,61 +89,6 @@ export function checkVersion(
     ]);
   }
   if (given !== current.metadata.resourceVersion) throw conflict(resource.groupResource, request.name, MODIFIED);
-}
-
-/** A write to `/status` changes status (and what metadata the resource lets it); one to the resource all else. */
-function separate(resource: ServedResource, wanted: KubeObject, current: KubeObject, subresource: string): KubeObject {
-  const { strategy } = resource;
-  if (subresource === "status") {
-    const metadata =
-      strategy.statusResetsMetadata === true
-        ? {
-            ...current.metadata,
-            ...(wanted.metadata.managedFields === undefined ? {} : { managedFields: wanted.metadata.managedFields }),
-          }
-        : wanted.metadata;
-    const next: KubeObject = { ...current, metadata };
-    if (wanted["status"] === undefined) delete next["status"];
-    else next["status"] = wanted["status"];
-    return next;
-  }
-  const part = subresource === "" ? undefined : subresourcePart(subresource);
-  if (part !== undefined) return part(wanted, current);
-  if (subresource !== "" || !strategy.hasStatus) return wanted;
-  if (wanted["status"] === current["status"]) return wanted;
-  const next: KubeObject = { ...wanted };
-  if (current["status"] === undefined) delete next["status"];
-  else next["status"] = current["status"];
-  return next;
-}
-
-/** The object with the parts that this endpoint does not write as they were. */
-export function prepareUpdate(
-  resource: ServedResource,
-  wanted: KubeObject,
-  current: KubeObject,
-  request: UpdateRequest,
-  context: WriteContext,
-): KubeObject {
-  return byStrategy(resource, asSent(resource, wanted, current, request), current, request, context);
-}
-
-/** What was sent of the parts that this endpoint writes. */
-function asSent(resource: ServedResource, wanted: KubeObject, current: KubeObject, request: UpdateRequest): KubeObject {
-  const next = separate(resource, wanted, current, request.subresource);
-  return withMetadata(next, updatedMetadata(next.metadata, current.metadata));
-}
-
-function byStrategy(
-  { strategy }: ServedResource,
-  sent: KubeObject,
-  current: KubeObject,
-  request: UpdateRequest,
-  context: WriteContext,
-): KubeObject {
-  if (request.subresource === "") return strategy.prepareForUpdate?.(sent, current, context) ?? sent;
-  if (request.subresource !== "status" && request.subresource !== "approval") return sent;
-  return strategy.prepareForStatusUpdate?.(sent, current, context, request.subresource) ?? sent;
 }
 
 function bumpGeneration(
@@ -254,12 +200,7 @@ export function completeUpdate(
   const admitted = (main ? strategy.afterAdmission?.(object, current, context) : undefined) ?? object;
   const reservation = main ? strategy.reserve?.(admitted, current, context) : undefined;
   if (reservation !== undefined) reserved(reservation);
-  const next = bumpGeneration(
-    resource,
-    asStored(resource, reservation?.object ?? admitted),
-    current,
-    request.subresource,
-  );
+  const next = bumpGeneration(resource, reservation?.object ?? admitted, current, request.subresource);
   const errors = [
     ...metadataErrors(resource, next, current),
     ...(strategy.validate?.(next, current, request.subresource) ?? []),

@@ -19,12 +19,12 @@ import {
   completeUpdate,
   mutateUpdate,
   outcomeOf,
-  prepareUpdate,
   reshaped,
   updateAttributes,
   type UpdateRequest,
   type UpdateRounds,
 } from "./update-object.ts";
+import { prepareUpdate } from "./prepare-update.ts";
 import type { WriteContext } from "./write-context.ts";
 
 export function updateThroughWebhooks(

@@ -4,7 +4,6 @@
  */
 import type { GroupResource, KubeObject } from "@travelops/kube";
 import type { ResourceRow, StructNode } from "@travelops/kube/schema/node";
-import { withNulls } from "@travelops/kube/schema/null-fields";
 import type { Convert } from "@travelops/kube/schema/managed-fields";
 import type { StoredObject } from "../../store/store.ts";
 import type { Conversion } from "../custom-resources/conversion/conversion.ts";
@@ -44,15 +43,9 @@ export interface ServedResource {
   readonly deprecation?: string;
 }
 
-/** An object of the stored version in the one that is served, as it is shown. */
-export function shownAs(resource: ServedResource, object: KubeObject): KubeObject {
-  const shown = resource.fromStorage?.(object) ?? object;
-  return resource.strategy.writesNulls === true ? withNulls(resource.row.schema, shown) : shown;
-}
-
-/** An object of the stored version with null where readers get null. */
-export const asStored = (resource: ServedResource, object: KubeObject): KubeObject =>
-  resource.strategy.writesNulls === true ? withNulls(resource.storageRow.schema, object) : object;
+/** An object of the stored version in the one that is served. */
+export const shownAs = (resource: ServedResource, object: KubeObject): KubeObject =>
+  resource.fromStorage?.(object) ?? object;
 
 /** The schema of what `shownAs` gives. */
 export const shownSchema = (resource: ServedResource): StructNode =>

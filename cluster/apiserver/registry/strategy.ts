@@ -68,8 +68,6 @@ export interface Strategy {
   readonly hasStatus: boolean;
   /** What a write to an endpoint never owns, where it is more than what the endpoint is for leaves out. */
   resetFields?(subresource: string): FieldSet | undefined;
-  /** Fields that hold nothing are shown as null where Go's types say so. */
-  readonly writesNulls?: boolean;
   /** A new object keeps the status it comes with (nodes). */
   readonly createsWithStatus?: boolean;
   /** `/status` keeps labels, annotations, finalizers and owners as they are. */

@@ -3,7 +3,8 @@ import { fieldInvalid, fieldRequired, type KubeObject } from "@travelops/kube";
 import { equalJson } from "@travelops/kube/schema/json-value";
 import { parseCidr, parseIp } from "@travelops/kube/schema/cel/network";
 import { checkText, cidr, dnsSubdomain, type Errors, pathSegment, requireText } from "./checks.ts";
-import { child, strings, text } from "./fields.ts";
+import { immutableValue } from "./comparison/forbidden-change.ts";
+import { child, type Fields, strings, text } from "./fields.ts";
 
 /** A range in the one form that newer fields take. */
 function strictRange(range: string, path: string, errors: Errors): void {
@@ -51,11 +52,12 @@ export function checkServiceRange(range: KubeObject, old: KubeObject | undefined
 export function checkTakenAddress(address: KubeObject, old: KubeObject | undefined, errors: Errors): void {
   const path = "spec.parentRef";
   const parent = child(child(address, "spec"), "parentRef");
-  if (old !== undefined) {
-    if (!equalJson(parent ?? null, child(child(old, "spec"), "parentRef") ?? null))
-      errors.push(fieldInvalid(path, parent ?? null, FROZEN));
-    return;
-  }
+  checkParent(parent, path, errors);
+  if (old !== undefined && !equalJson(parent ?? null, child(child(old, "spec"), "parentRef") ?? null))
+    errors.push(immutableValue(path, "*ParentReference", parent));
+}
+
+function checkParent(parent: Fields | undefined, path: string, errors: Errors): void {
   if (parent === undefined) return void errors.push(fieldRequired(path));
   if (text(parent, "group") !== "") checkText(text(parent, "group"), `${path}.group`, dnsSubdomain, errors);
   for (const key of ["resource", "name"])

@@ -62,20 +62,17 @@ function driverName(object: KubeObject, key: string, errors: Errors): void {
 }
 
 export function checkStorageClass(storage: KubeObject, old: KubeObject | undefined, errors: Errors): void {
-  if (old !== undefined) {
-    for (const key of ["parameters", "provisioner", "reclaimPolicy", "volumeBindingMode"]) {
-      if (equalJson(storage[key] ?? null, old[key] ?? null)) continue;
-      if (key === "volumeBindingMode") errors.push(fieldInvalid(key, storage[key], "field is immutable"));
-      else errors.push(fieldForbidden(key, `updates to ${key} are forbidden.`));
-    }
-    return;
-  }
   driverName(storage, "provisioner", errors);
   checkParameters(storage, errors);
   const policy = text(storage, "reclaimPolicy");
   if (policy !== "") oneOf(policy, "reclaimPolicy", ["Delete", "Retain"], errors);
   oneOf(text(storage, "volumeBindingMode"), "volumeBindingMode", ["Immediate", "WaitForFirstConsumer"], errors);
   topologies(storage, errors);
+  for (const key of old === undefined ? [] : ["parameters", "provisioner", "reclaimPolicy", "volumeBindingMode"]) {
+    if (equalJson(storage[key] ?? null, old?.[key] ?? null)) continue;
+    if (key === "volumeBindingMode") errors.push(fieldInvalid(key, storage[key], "field is immutable"));
+    else errors.push(fieldForbidden(key, `updates to ${key} are forbidden.`));
+  }
 }
 
 /** How volumes can be changed later: by whom, and how. */

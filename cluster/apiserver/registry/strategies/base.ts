@@ -71,20 +71,6 @@ const VERSION_REQUIRED: ReadonlySet<string> = new Set([
   "volumeattachments.storage.k8s.io",
 ]);
 
-/** Kinds with fields that Go writes although nothing is in them. */
-const WRITES_NULLS: ReadonlySet<string> = new Set([
-  "horizontalpodautoscalers.autoscaling",
-  "events.",
-  "events.events.k8s.io",
-  "limitranges.",
-  "nodes.",
-  "persistentvolumeclaims.",
-  "endpointslices.discovery.k8s.io",
-  "ingresses.networking.k8s.io",
-  "csinodes.storage.k8s.io",
-  "volumeattachments.storage.k8s.io",
-]);
-
 const ORPHANS_BY_DEFAULT: ReadonlySet<string> = new Set(["replicationcontrollers."]);
 
 /** The strategy of a built-in resource before its own particulars. */
@@ -94,7 +80,6 @@ export function baseStrategy(row: ResourceRow): Strategy {
     hasStatus: row.subresources.has("status"),
     tracksGeneration: GENERATION.has(table),
     keepsFirstGeneration: FIRST_GENERATION_ONLY.has(table),
-    writesNulls: WRITES_NULLS.has(table),
     annotationsBumpGeneration: table === "deployments.apps",
     statusResetsMetadata: STATUS_RESETS_METADATA.has(table),
     allowCreateOnUpdate: CREATE_ON_UPDATE.has(table),
