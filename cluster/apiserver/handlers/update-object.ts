@@ -11,7 +11,6 @@ import type { WebhookRound } from "../admission/webhooks/webhook-index.ts";
 import { type ServedResource, shownAs, shownSchema } from "../registry/registry.ts";
 import type { Reservation } from "../registry/strategy.ts";
 import { storagePath } from "../registry/storage-path.ts";
-import { subresourcePart } from "../registry/subresource-parts.ts";
 import { metadataErrors, specChanged } from "../registry/object-metadata.ts";
 import type { ServerCore } from "../server-options.ts";
 import { admitNew, prepareNew, trackCreate, type Written } from "./create-object.ts";
