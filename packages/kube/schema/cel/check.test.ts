@@ -86,6 +86,35 @@ describe("rules of a CRD", () => {
   });
 
   test.each([
+    ["self.a.startsWith('a')", 17, "found no matching overload for 'startsWith' applied to 'int.(string)'"],
+    ["self.s.nope()", 11, "undeclared reference to 'nope' (in container '')"],
+    ["nope(self.s)", 4, "undeclared reference to 'nope' (in container '')"],
+    ["size(self.a) > 1", 4, "found no matching overload for 'size' applied to '(int)'"],
+    ["!self.s", 0, "found no matching overload for '!_' applied to '(string)'"],
+    ["-self.s == 1", 0, "found no matching overload for '-_' applied to '(string)'"],
+    ["self.s in self.s", 7, "found no matching overload for '@in' applied to '(string, string)'"],
+    ["'a' in self.l", 4, "found no matching overload for '@in' applied to '(string, list(int))'"],
+    ["self.n == 1", 7, "found no matching overload for '_==_' applied to '(double, int)'"],
+    ["self.n * 2 > 1.0", 7, "found no matching overload for '_*_' applied to '(double, int)'"],
+    ["self.a == 1.5", 7, "found no matching overload for '_==_' applied to '(int, double)'"],
+    ["self.s == null", 7, "found no matching overload for '_==_' applied to '(string, null)'"],
+    ["self.ts > '2020-01-01T00:00:00Z'", 8, "found no matching overload for '_>_' applied to '(timestamp, string)'"],
+    ["self.a > 1 ? self.a : self.s", 11, "found no matching overload for '_?_:_' applied to '(bool, int, string)'"],
+    ["self.s.foo == 1", 6, "type 'string' does not support field selection"],
+    ["self.m.foo.bar == 1", 10, "type 'string' does not support field selection"],
+    ["has(self.s.a)", 3, "type 'string' does not support field selection"],
+    ["self.l.foo == 1", 6, "type 'list(int)' does not support field selection"],
+  ])("%s asks of a type what it has not", (text, column, why) => {
+    expect(at(text)[0]).toContain(
+      `compilation failed: ERROR: <input>:1:${column + 1}: ${why}\n | ${text}\n | ${".".repeat(column)}^`,
+    );
+  });
+
+  test("numbers of different types are ordered, and what is open is asked nothing", () => {
+    expect(at("self.n > 1 && self.a < 1.5 && self.a >= self.n && self.o != null")).toEqual([]);
+  });
+
+  test.each([
     ["duration('x') > self.d", 9, "invalid duration argument"],
     ["timestamp('x') > self.ts", 10, "invalid timestamp argument"],
     ["self.s.matches('(')", 15, "invalid matches argument"],

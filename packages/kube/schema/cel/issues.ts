@@ -46,6 +46,8 @@ export const typeText = (type: string): string => {
 
 const OVERLOAD = /^no such overload: (.+?) (==|!=|<=|>=|<|>|\+|-|\*|\/|%|in) (.+)$/;
 const CALL = /^found no matching overload for '(?:(.+)\.)?([A-Za-z_]\w*)\((.*)\)'$/;
+const UNARY = /^no such overload: ([!-])(\S+)$/;
+const OPERAND = /^(Ternary|Logical|List) (?:condition|operator|index) .*, got '(.+)'$/;
 const BRANCHES = /must have the same type, got '(.+)' and '(.+)'/;
 const OPERANDS =
   "'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER";
@@ -112,12 +114,24 @@ export function issueText(error: unknown, input: string, known: (name: string) =
     const on = receiver === undefined ? "" : `${typeText(receiver)}.`;
     return issueAt(input, where, noOverload(name, `${on}(${typeText(args)})`));
   }
+  const unary = UNARY.exec(text);
+  if (unary !== null) return issueAt(input, at, noOverload(`${unary[1] ?? ""}_`, `(${typeText(unary[2] ?? "")})`));
+  const operand = OPERAND.exec(text);
+  if (operand !== null) return operandIssue(input, node, at, operand[1] ?? "", typeText(operand[2] ?? ""));
   const branches = BRANCHES.exec(text);
   if (branches !== null) {
     const [, yes = "", no = ""] = branches;
     return issueAt(input, operatorAt(node, "?"), noOverload("_?_:_", `(bool, ${typeText(yes)}, ${typeText(no)})`));
   }
   return issueAt(input, at, text);
+}
+
+/** What stands where a bool or an index is wanted. */
+function operandIssue(input: string, node: Located, at: number, place: string, type: string): string {
+  if (place === "Logical") return issueAt(input, at, `expected type 'bool' but found '${type}'`);
+  return place === "Ternary"
+    ? issueAt(input, operatorAt(node, "?"), noOverload("_?_:_", `(${type}, dyn, dyn)`))
+    : issueAt(input, operatorAt(node, "["), noOverload("_[_]", `(list(dyn), ${type})`));
 }
 
 const noOverload = (name: string, types: string): string =>

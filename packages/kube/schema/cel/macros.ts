@@ -104,18 +104,22 @@ export function usesVariable(ast: unknown, name: string): boolean {
 }
 
 /**
- * The first field of `self` or `oldSelf` that the expression names and the schema does not have.
- * `has` answers whether the fields of a path are there.
+ * The first field of `self` or `oldSelf` that the expression names and the schema does not have, and why.
+ * `fault` says what is wrong with a path of fields.
  */
-export function unknownField(ast: unknown, has: (path: readonly string[]) => boolean): string | undefined {
+export function unknownField(
+  ast: unknown,
+  fault: (path: readonly string[]) => string | undefined,
+): { name: string; fault: string } | undefined {
   if (!isNode(ast)) return undefined;
   const path = pathOf(ast);
-  if (path !== undefined && !has(path)) return path.at(-1);
+  // The shortest path that leads nowhere.
   for (const child of childrenOf(ast)) {
-    const found = unknownField(child, has);
+    const found = unknownField(child, fault);
     if (found !== undefined) return found;
   }
-  return undefined;
+  const why = path === undefined ? undefined : fault(path);
+  return why === undefined ? undefined : { name: path?.at(-1) ?? "", fault: why };
 }
 
 /** `self.a.b` → `["a", "b"]`; undefined for what is no such path. */

@@ -1,4 +1,5 @@
 /** The faults of rules: those that cannot be read, do not fit their schema, or may cost too much. */
+import type { Environment } from "@marcbachmann/cel-js";
 import type { FieldError } from "../../api/field-error.ts";
 import { fieldInvalid } from "../../api/field-error.ts";
 import { below, RuleCosts } from "./cost-limits.ts";
@@ -9,9 +10,11 @@ import { goJson, shownRule } from "../go-shown-schema.ts";
 import { prepare, unknownField, usesBind } from "./macros.ts";
 import { literalFault } from "./literals.ts";
 import { parseExpression } from "./parse.ts";
-import { showFault, typedEnvironment, typeFault } from "./types.ts";
+import { nameFault, scalarName, showFault, typedEnvironment } from "./types.ts";
 import { celName } from "./values.ts";
 import { compile, firstLine, instantiationFault, newEnvironment, text } from "./rules.ts";
+import { isCertain } from "./certain.ts";
+import { issueText, typeText } from "./issues.ts";
 import { isObject, own } from "../json-value.ts";
 import type { JsonObject } from "../json-value.ts";
 
@@ -139,15 +142,15 @@ function expressionFault(
   try {
     parsed = parseExpression(environment, expression);
   } catch (error) {
-    return compilation(showFault(expression, positionOf(error, expression), `Syntax error: ${firstLine(error)}`));
+    return compilation(showFault(expression, positionOf(error), `Syntax error: ${firstLine(error)}`));
   }
   if (usesBind(parsed.ast)) {
     const at = Math.max(expression.search(/\bcel\s*\.\s*bind\b/), 0);
     return compilation(showFault(expression, at, "undeclared reference to 'cel' (in container '')"));
   }
-  const unknown = unknownField(parsed.ast, (path) => hasField(schema, path));
+  const unknown = unknownField(parsed.ast, (path) => fieldFault(schema, path));
   if (unknown !== undefined)
-    return compilation(showFault(expression, fieldPosition(expression, unknown), `undefined field '${unknown}'`));
+    return compilation(showFault(expression, fieldPosition(expression, unknown.name), unknown.fault));
   prepare(parsed.ast);
   const checked = parsed.check();
   if (checked.valid) {
@@ -157,8 +160,10 @@ function expressionFault(
     if (type !== result && type !== "dyn") return wrongResult;
     return instantiationFault(parsed.ast as unknown as EngineNode);
   }
-  const fault = typeFault(firstLine(checked.error));
-  if (fault !== undefined) return compilation(showFault(expression, positionOf(checked.error, expression), fault));
+  const complaint = firstLine(checked.error);
+  const fault = nameFault(complaint);
+  if (fault !== undefined) return compilation(showFault(expression, positionOf(checked.error), fault));
+  if (isCertain(complaint)) return compilation(issueText(checked.error, expression, knows(environment)));
   // The engine is stricter here than Go's: what it takes with open types passes.
   const { program } = compile(expression, result);
   if (typeof program !== "string") return undefined;
@@ -173,30 +178,46 @@ function fieldPosition(expression: string, field: string): number {
   return before === null ? dot : before.index + 3;
 }
 
-/** Where the engine found a fault; Go marks the dot before a field, and the operator between operands. */
-function positionOf(error: unknown, expression: string): number {
+/** Where the engine found a fault; Go marks the dot before a field. */
+function positionOf(error: unknown): number {
   const start = (error as { readonly range?: { readonly start?: number } }).range?.start ?? 0;
-  const said = firstLine(error);
-  if (said.startsWith("No such key")) return Math.max(start - 1, 0);
-  const [, operator] = /^no such overload: \S+ (\S+) /.exec(said) ?? [];
-  return operator === undefined ? start : Math.max(expression.indexOf(operator, start), start);
+  return firstLine(error).startsWith("No such key") ? Math.max(start - 1, 0) : start;
 }
 
-/** Whether a path of fields can be there; below what has no fields of its own anything can. */
-function hasField(schema: JsonObject, path: readonly string[]): boolean {
+const functionNames = new WeakMap<object, ReadonlySet<string>>();
+
+function knows(environment: Environment): (name: string) => boolean {
+  let names = functionNames.get(environment);
+  if (names === undefined) {
+    names = new Set(environment.getDefinitions().functions.map(({ name }) => name));
+    functionNames.set(environment, names);
+  }
+  const known = names;
+  return (name) => known.has(name);
+}
+
+const SCALARS: ReadonlySet<string> = new Set(["string", "integer", "number", "boolean"]);
+
+/** Why a path of fields cannot be there; below what has no fields of its own anything can. */
+function fieldFault(schema: JsonObject, path: readonly string[]): string | undefined {
   let at: JsonObject = schema;
   for (const name of path) {
+    if (at["x-kubernetes-int-or-string"] === true) return undefined;
+    if (at["type"] === "array") {
+      const items = isObject(at["items"]) ? scalarName(at["items"]) : "dyn";
+      return `type 'list(${typeText(items)})' does not support field selection`;
+    }
+    if (SCALARS.has(text(at["type"]))) return `type '${typeText(scalarName(at))}' does not support field selection`;
+    if (at["x-kubernetes-preserve-unknown-fields"] === true || at["x-kubernetes-embedded-resource"] === true)
+      return undefined;
     const properties = own(at, "properties");
-    if (
-      !isObject(properties) ||
-      at["x-kubernetes-preserve-unknown-fields"] === true ||
-      at["x-kubernetes-embedded-resource"] === true
-    )
-      return true;
-    const found = Object.keys(properties).find((property) => celName(property) === name);
-    const next = found === undefined ? undefined : properties[found];
-    if (!isObject(next)) return false;
-    at = next;
+    const values = own(at, "additionalProperties");
+    if (!isObject(properties) && !isObject(values)) return undefined;
+    const found = isObject(properties)
+      ? properties[Object.keys(properties).find((property) => celName(property) === name) ?? ""]
+      : values;
+    if (!isObject(found)) return `undefined field '${name}'`;
+    at = found;
   }
-  return true;
+  return undefined;
 }

@@ -14,6 +14,22 @@ const FORMATS: Readonly<Record<string, string>> = {
 
 const isTrue = (schema: JsonObject, key: string): boolean => own(schema, key) === true;
 
+/** The name of a schema's type, where that is a scalar's; `dyn` else. */
+export function scalarName(schema: JsonObject): string {
+  switch (schema["type"]) {
+    case "integer":
+      return "int";
+    case "boolean":
+      return "bool";
+    case "number":
+      return "double";
+    case "string":
+      return (typeof schema["format"] === "string" ? FORMATS[schema["format"]] : undefined) ?? "string";
+    default:
+      return "dyn";
+  }
+}
+
 class Types {
   readonly #environment: Environment;
   #count = 0;
@@ -25,21 +41,8 @@ class Types {
   /** The name of a schema's type; `dyn` where anything may be. */
   of(schema: unknown): string {
     if (!isObject(schema) || isTrue(schema, "x-kubernetes-int-or-string")) return "dyn";
-    switch (schema["type"]) {
-      case "integer":
-        return "int";
-      case "boolean":
-        return "bool";
-      case "string":
-        return (typeof schema["format"] === "string" ? FORMATS[schema["format"]] : undefined) ?? "string";
-      case "array":
-        return `list<${this.of(schema["items"])}>`;
-      case "object":
-        return this.#object(schema);
-      // Numbers are compared with integers too.
-      default:
-        return "dyn";
-    }
+    if (schema["type"] === "array") return `list<${this.of(schema["items"])}>`;
+    return schema["type"] === "object" ? this.#object(schema) : scalarName(schema);
   }
 
   #object(schema: JsonObject): string {
@@ -67,30 +70,12 @@ export function typedEnvironment(base: () => Environment, schema: JsonObject, op
   return environment;
 }
 
-const NUMBERS: ReadonlySet<string> = new Set(["int", "uint", "double"]);
-const KNOWN: ReadonlySet<string> = new Set([
-  ...NUMBERS,
-  "string",
-  "bool",
-  "bytes",
-  "google.protobuf.Timestamp",
-  "google.protobuf.Duration",
-]);
-
-const OPTIONAL = /^optional<(.*)>$/;
-const isKnown = (type: string): boolean => KNOWN.has(OPTIONAL.exec(type)?.[1] ?? type);
-const shownType = (type: string): string => type.replace(OPTIONAL, "optional_type($1)");
-
-/** Upstream's words for a fault of a type; undefined where the engine is stricter than Go's. */
-export function typeFault(message: string): string | undefined {
+/** Upstream's words for a name that is not there; undefined for any other fault. */
+export function nameFault(message: string): string | undefined {
   const name = /^Unknown variable: (.*)$/.exec(message);
   if (name !== null) return `undeclared reference to '${name[1] ?? ""}' (in container '')`;
   const field = /^No such key: (.*)$/.exec(message);
-  if (field !== null) return `undefined field '${field[1] ?? ""}'`;
-  const [, left = "", operator = "", right = ""] = /^no such overload: (\S+) (\S+) (\S+)$/.exec(message) ?? [];
-  const clear = isKnown(left) && isKnown(right) && !(NUMBERS.has(left) && NUMBERS.has(right));
-  const shown = `(${shownType(left)}, ${shownType(right)})`;
-  return clear ? `found no matching overload for '_${operator}_' applied to '${shown}'` : undefined;
+  return field === null ? undefined : `undefined field '${field[1] ?? ""}'`;
 }
 
 /** A fault as Go's compiler shows it: where, what, and the line with a mark. */
