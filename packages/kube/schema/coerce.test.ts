@@ -34,6 +34,18 @@ describe("values of the wrong type, in the words of kube-apiserver 1.35", () => 
     [{ spec: "x" }, "json: cannot unmarshal string into Go struct field Deployment.spec of type v1.DeploymentSpec"],
     [{ spec: [] }, "json: cannot unmarshal array into Go struct field Deployment.spec of type v1.DeploymentSpec"],
     [
+      { metadata: { uid: 5 } },
+      "json: cannot unmarshal number into Go struct field ObjectMeta.metadata.uid of type types.UID",
+    ],
+    [
+      inContainer({ resources: { limits: [] } }),
+      "json: cannot unmarshal array into Go struct field ResourceRequirements.spec.template.spec.containers.resources.limits of type v1.ResourceList",
+    ],
+    [
+      inContainer({ securityContext: { capabilities: { add: [5] } } }),
+      "json: cannot unmarshal number into Go struct field Capabilities.spec.template.spec.containers.securityContext.capabilities.add of type v1.Capability",
+    ],
+    [
       { metadata: { labels: { a: 1 } } },
       "json: cannot unmarshal number into Go struct field ObjectMeta.metadata.labels of type string",
     ],

@@ -1,6 +1,7 @@
 /** Values of the wrong JSON type, in a decoder's words. */
 import { tryParseQuantity } from "../api/quantity.ts";
 import { base64Error } from "./base64-text.ts";
+import { namedType } from "./go-types.ts";
 import { isObject, type JsonObject } from "./json-value.ts";
 import type { ScalarNode, SchemaNode, StructNode } from "./node.ts";
 import { nodeUnder, simpleFault } from "./schema-or.ts";
@@ -69,7 +70,8 @@ function goScalar(node: ScalarNode): string {
 
 function mismatch(node: SchemaNode, value: unknown, place: Place | undefined, detail = ""): string {
   const where = place === undefined ? "Go value" : `Go struct field ${goStruct(place.node)}.${pathTo(place)}`;
-  return `json: cannot unmarshal ${jsonType(value)}${detail} into ${where} of type ${goType(node)}`;
+  const named = place === undefined ? undefined : namedType(place.node, place.key, node);
+  return `json: cannot unmarshal ${jsonType(value)}${detail} into ${where} of type ${named ?? goType(node)}`;
 }
 
 function integerError(node: SchemaNode, value: unknown, place: Place | undefined, bits: number): string | undefined {

@@ -12,7 +12,8 @@ const PREFIXES: readonly (readonly [full: string, short: string])[] = [
   ["io.k8s.api.", ""],
 ];
 
-function shortName(typeName: string): string {
+/** `io.k8s.api.core.v1.Pod` → `core.v1.Pod`. */
+export function shortTypeName(typeName: string): string {
   const [full, short] = PREFIXES.find(([prefix]) => typeName.startsWith(prefix)) ?? ["", ""];
   return short + typeName.slice(full.length);
 }
@@ -42,7 +43,7 @@ export function zeroFields(node: StructNode): ReadonlyMap<string, unknown> {
 
 function build(node: StructNode, typeName: string): ReadonlyMap<string, unknown> {
   facts ??= readFacts();
-  const byValue = new Set(facts[shortName(typeName)]?.split(" "));
+  const byValue = new Set(facts[shortTypeName(typeName)]?.split(" "));
   const out = new Map<string, unknown>();
   for (const [name, field] of node.fields) {
     const zero = byValue.has(name) ? zeroValue(field) : zeroReference(field);
