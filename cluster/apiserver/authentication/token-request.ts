@@ -82,7 +82,8 @@ function boundClaims(
   account: string,
   ref: BoundRef,
 ): Pick<KubernetesClaims, "pod" | "secret" | "node"> {
-  if (ref === undefined || ref.kind === undefined) return {};
+  // As clients send it that leave nothing out.
+  if (ref?.kind === undefined) return {};
   const { group, version } = parseApiVersion(ref.apiVersion ?? "v1");
   const claim = group === "" && version === "v1" ? BINDABLE[ref.kind] : undefined;
   if (claim === undefined)

@@ -8,6 +8,7 @@ import type { Reply } from "../request/reply.ts";
 import type { Limits } from "../server-options.ts";
 import { httpWatchSink, JSON_LINES } from "./http-watch-sink.ts";
 import { listBody, withoutType, type ListBody } from "./list-body.ts";
+import { warningHeaders } from "./warning-headers.ts";
 
 export type HttpRequest = IncomingMessage | Http2ServerRequest;
 export type HttpResponse = ServerResponse | Http2ServerResponse;
@@ -23,12 +24,6 @@ interface Response {
   readonly destroyed: boolean;
   readonly writableEnded: boolean;
 }
-
-/** `Warning: 299 - "text"`, with the text as RFC 7234 quotes it. */
-const warningHeader = (text: string): string =>
-  `299 - "${text.replace(/[\u0000-\u001f\u007f]/g, " ").replace(/[\\"]/g, "\\$&")}"`;
-
-const asciiOnly = (text: string): string => text.replace(/[^\u0020-\u007e]/g, "?");
 
 const flowHeaders = ({ flow }: ApiCall): Record<string, string> =>
   flow === undefined
@@ -50,7 +45,7 @@ function headersOf(
     ...flowHeaders(call),
     ...extra,
   };
-  if (call.warnings.length > 0) headers["warning"] = call.warnings.map((text) => asciiOnly(warningHeader(text)));
+  if (call.warnings.length > 0) headers["warning"] = warningHeaders(call.warnings);
   return headers;
 }
 
