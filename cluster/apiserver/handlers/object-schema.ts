@@ -26,12 +26,16 @@ export function checkObjectTypes(resource: ServedResource, object: KubeObject): 
   throw badRequest(`${row.kind} in version ${JSON.stringify(version)} cannot be handled as a ${row.kind}: ${fault}`);
 }
 
-const customForm = (schema: StructNode, object: KubeObject): KubeObject =>
-  withoutNulls(schema, applyDefaults(schema, normalizeMetadata(schema, object))) as KubeObject;
+function customForm(schema: StructNode, object: KubeObject, applied: boolean): KubeObject {
+  const defaulted = applyDefaults(schema, normalizeMetadata(schema, object));
+  return applied ? defaulted : (withoutNulls(schema, defaulted) as KubeObject);
+}
 
-/** Defaults in the served version, then the stored version of it. */
-export function toStored(resource: ServedResource, object: KubeObject): KubeObject {
+/** Defaults in the served version, then the stored version of it. `applied`: nulls are left for the schema to judge. */
+export function toStored(resource: ServedResource, object: KubeObject, applied = false): KubeObject {
   const defaulted =
-    resource.origin === "custom" ? customForm(resource.row.schema, object) : defaultBuiltin(resource.row, object);
+    resource.origin === "custom"
+      ? customForm(resource.row.schema, object, applied)
+      : defaultBuiltin(resource.row, object);
   return resource.toStorage === undefined ? defaulted : resource.toStorage(defaulted);
 }

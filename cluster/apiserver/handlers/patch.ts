@@ -271,7 +271,7 @@ async function applyRequest(
         convert: resource.managedAs,
       });
       checkMerged(resource, object, value);
-      return toStored(resource, object);
+      return toStored(resource, object, true);
     },
   };
 }

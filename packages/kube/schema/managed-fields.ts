@@ -298,7 +298,9 @@ function applyOnce(
     if (object === undefined) return { object: live, managers: out };
     const entry = out.get(self.id);
     if (entry !== undefined) out.set(self.id, { ...entry, time: formatTime(request.now) });
-    return { object: withoutNulls(request.node, object) as KubeObject, managers: out };
+    // Of custom resources upstream keeps a null that was applied, for their schema to judge.
+    const builtin = request.node.typeName !== undefined;
+    return { object: builtin ? (withoutNulls(request.node, object) as KubeObject) : object, managers: out };
   });
 }
 

@@ -210,6 +210,26 @@ describe("null", () => {
   });
 });
 
+describe("what upstream lets pass", () => {
+  const faults = (property: object, a: unknown): string[] =>
+    validateSchema(fromStructuralSchema(specOf({ a: property })), { spec: { a } }).map(({ message }) => message);
+
+  test.each<[object, unknown, string[]]>([
+    [{ type: "string", format: "date-time" }, [], []],
+    [{ type: "string", format: "date-time" }, 5, [expect.stringContaining("must be of type date-time")]],
+    [{ type: "string", format: "none" }, [], [expect.stringContaining("must be of type string")]],
+    [{ type: "number", enum: [1, 2] }, 1.5, []],
+    [{ type: "number", enum: [1, 2] }, 3.5, ['Unsupported value: 3.5: supported values: "1", "2"']],
+    [
+      { type: "string", nullable: true, enum: ["x", null] },
+      null,
+      ['Unsupported value: null: supported values: "x", "null"'],
+    ],
+  ])("%j of %j", (property, value, expected) => {
+    expect(faults(property, value)).toEqual(expected);
+  });
+});
+
 describe("structural schemas", () => {
   const rules = (rule: string): object => ({ "x-kubernetes-validations": [{ rule }] });
   const at = (schema: object): string[] => checkSchema(schema, "s").map(({ field, message }) => `${field}: ${message}`);
