@@ -14,7 +14,7 @@ import {
 } from "./checks.ts";
 import { child, type Fields, has, items, text } from "./fields.ts";
 import { noParent } from "./paths.ts";
-import { everyContainer } from "./windows-options.ts";
+import { everyContainer, someContainer } from "./windows-options.ts";
 
 const envName: TextCheck = (value) =>
   /^[\x20-\x3c\x3e-\x7e]+$/.test(value)
@@ -118,6 +118,8 @@ function fileReference(reference: Fields, path: string, errors: Errors): void {
 
 /** Variables from files: the files are on volumes made for the pod. */
 export function checkFileReferences(spec: Fields, path: string, errors: Errors): void {
+  const reads = (variable: Fields): boolean => has(child(variable, "valueFrom"), "fileKeyRef");
+  if (!someContainer(spec, (container) => items(container, "env").some(reads))) return;
   for (const [container, at] of everyContainer(spec, path)) {
     items(container, "env").forEach((variable, i) => {
       const reference = child(child(variable, "valueFrom"), "fileKeyRef");

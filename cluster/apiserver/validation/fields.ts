@@ -16,15 +16,24 @@ export const number = (object: Fields | undefined, key: string): number | undefi
   const value = object?.[key];
   return typeof value === "number" ? value : undefined;
 };
+/** One for all that is missing: most of a small object is. */
+const NONE: readonly never[] = Object.freeze([]);
+
 export const list = (object: Fields | undefined, key: string): readonly unknown[] => {
   const value = object?.[key];
-  return Array.isArray(value) ? value : [];
+  return Array.isArray(value) ? value : NONE;
 };
-export const items = (object: Fields | undefined, key: string): readonly Fields[] =>
-  list(object, key).map((item) => (isFields(item) ? item : {}));
-export const strings = (object: Fields | undefined, key: string): readonly string[] =>
-  list(object, key).map((item) => (typeof item === "string" ? item : ""));
-export const entries = (object: Fields | undefined, key: string): readonly (readonly [string, unknown])[] =>
-  Object.entries(child(object, key) ?? {});
+export const items = (object: Fields | undefined, key: string): readonly Fields[] => {
+  const all = list(object, key);
+  return all.length === 0 ? NONE : all.map((item) => (isFields(item) ? item : {}));
+};
+export const strings = (object: Fields | undefined, key: string): readonly string[] => {
+  const all = list(object, key);
+  return all.length === 0 ? NONE : all.map((item) => (typeof item === "string" ? item : ""));
+};
+export const entries = (object: Fields | undefined, key: string): readonly (readonly [string, unknown])[] => {
+  const value = child(object, key);
+  return value === undefined ? NONE : Object.entries(value);
+};
 export const has = (object: Fields | undefined, key: string): boolean =>
   object?.[key] !== undefined && object[key] !== null;

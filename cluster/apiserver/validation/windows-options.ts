@@ -52,20 +52,27 @@ export function checkWindowsOptions(context: Fields, path: string, errors: Error
     checkText(text(options, "runAsUserName"), `${at}.runAsUserName`, userFaults, errors);
 }
 
+const CONTAINERS = ["initContainers", "containers", "ephemeralContainers"] as const;
+
 /** All containers of a pod with their paths, in the order upstream visits them. */
 export function everyContainer(spec: Fields, path: string): (readonly [container: Fields, path: string])[] {
-  return ["initContainers", "containers", "ephemeralContainers"].flatMap((key) =>
+  return CONTAINERS.flatMap((key) =>
     items(spec, key).map((container, i) => [container, `${path}.${key}[${i}]`] as const),
   );
 }
+
+/** Whether any container of a pod is so; cheaper than a list of all. */
+export const someContainer = (spec: Fields, is: (container: Fields) => boolean): boolean =>
+  CONTAINERS.some((key) => list(spec, key).some((container) => is((container ?? {}) as Fields)));
 
 const hostProcess = (owner: Fields): unknown =>
   child(child(owner, "securityContext"), "windowsOptions")?.["hostProcess"] ?? undefined;
 
 /** Containers that are processes of the host: all or none, and in its network. */
 export function checkHostProcesses(spec: Fields, path: string, errors: Errors): void {
-  const all = everyContainer(spec, path);
   const ofPod = hostProcess(spec);
+  if (ofPod === undefined && !someContainer(spec, (container) => hostProcess(container) !== undefined)) return;
+  const all = everyContainer(spec, path);
   let found = 0;
   for (const [container, at] of all) {
     const own = hostProcess(container);
