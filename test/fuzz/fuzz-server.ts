@@ -35,7 +35,8 @@ const DOCUMENTED = new Set([501, 503, 504]);
  * What a client applies and cannot be typed is its own fault, and what it wrote by other means as well; the API
  * answers 500 all the same, and so do we.
  */
-const UNTYPED = /"message":"failed to (?:create typed (?:patch|live) object|convert new object) /;
+const UNTYPED =
+  /"message":"(?:failed to (?:create typed (?:patch|live) object|convert new object) |map: .* does not contain declared merge key|list element types are not identical)/;
 /** So is a resource version that is no number, on reads and watches: upstream's cache answers 500, and so do we. */
 const NO_VERSION = /[?&]resourceVersion=(?!\d{1,19}(?:&|$))/;
 const isDocumented = ({ path }: FuzzRequest, { status, text }: Answer): boolean =>

@@ -13,6 +13,7 @@ import {
 } from "@travelops/kube";
 import { checkConfiguration, printApplied, serverSideApply } from "@travelops/kube/schema/managed-fields";
 import { convertTypeError } from "@travelops/kube/schema/convert-error";
+import { goText } from "@travelops/kube/schema/go-text";
 import { prune } from "@travelops/kube/schema/prune";
 import { isObject } from "@travelops/kube/schema/json-value";
 import { warn, type ApiCall, type RequestBody } from "../request/api-call.ts";
@@ -23,7 +24,6 @@ import type { ResourceRequest } from "../request/request-info.ts";
 import { checkNamespace } from "../registry/object-metadata.ts";
 import type { ServedResource } from "../registry/registry.ts";
 import type { ServerCore } from "../server-options.ts";
-import { goText } from "./go-text.ts";
 import { checkName, presentWritten } from "./mutate.ts";
 import { checkObjectTypes, toStored, typeFault } from "./object-schema.ts";
 import { presenterOf } from "./presentation.ts";
@@ -279,14 +279,14 @@ async function applyRequest(
 /** What an apply made. Its types fit the schema; what only Go's types refuse, upstream answers as its own fault. */
 function checkMerged(resource: ServedResource, object: KubeObject, sent: unknown): void {
   if (resource.origin === "custom") return checkObjectTypes(resource, object);
-  const fault = typeFault(resource, object);
+  const fault = convertTypeError(resource.row.schema, object) ?? typeFault(resource, object);
   if (fault === undefined) return;
   const name = printApplied(sent as KubeObject);
   const kind = name.slice(name.indexOf("; ") + 2);
   throw new StatusError(
     500,
     "",
-    `failed to convert new object (${name}) to proper version: unable to convert unstructured object to ${kind}: error decoding from json: ${fault}`,
+    `failed to convert new object (${name}) to proper version: unable to convert unstructured object to ${kind}: ${fault}`,
   );
 }
 

@@ -10,7 +10,7 @@ import {
 } from "@travelops/kube";
 import { generateName } from "@travelops/kube/api/names";
 import { equalJson } from "@travelops/kube/schema/json-value";
-import { checkText, dnsSubdomain, labelValue, qualifiedName } from "../validation/checks.ts";
+import { checkText, dnsSubdomain, labelValue, pathSegment, qualifiedName } from "../validation/checks.ts";
 import type { ServedResource } from "./registry.ts";
 
 export interface NewObjectFacts {
@@ -102,7 +102,8 @@ function nameErrors(
   { name = "", generateName: prefix = "" }: ObjectMeta,
   old: KubeObject | undefined,
 ): FieldError[] {
-  const faults = resource.strategy.nameFaults ?? dnsSubdomain;
+  // What an update sends is looked at only as far as every kind does.
+  const faults = old === undefined ? (resource.strategy.nameFaults ?? dnsSubdomain) : pathSegment;
   const errors =
     prefix === "" ? [] : faults(base(prefix)).map((fault) => fieldInvalid("metadata.generateName", prefix, fault));
   if (old !== undefined) return errors;

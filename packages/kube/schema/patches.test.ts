@@ -278,24 +278,25 @@ describe("strategic merge patch", () => {
   });
 
   test.each([
-    [pod({ containers: [{ image: "x" }] }), "does not contain declared merge key: name"],
-    [pod({ containers: [{ name: "a", $patch: "bogus" }] }), "unknown patch type: bogus"],
-    [{ spec: { strategy: { $retainKeys: "type" } } }, "invalid patch format of retainKeys"],
-    [{ spec: { strategy: { $retainKeys: ["x"], type: "Recreate" } } }, "invalid patch format of retainKeys"],
-    [{ metadata: { $setElementOrder: [] } }, "invalid patch format of setElementOrder list"],
+    [pod({ containers: [{ image: "x" }] }), 500, "map: map[image:x] does not contain declared merge key: name"],
+    [pod({ containers: [{ name: "a", $patch: "bogus" }] }), 400, "unknown patch type: bogus"],
+    [{ spec: { strategy: { $retainKeys: "type" } } }, 400, "invalid patch format of retainKeys"],
+    [{ spec: { strategy: { $retainKeys: ["x"], type: "Recreate" } } }, 400, "invalid patch format of retainKeys"],
+    [{ metadata: { $setElementOrder: [] } }, 400, "invalid patch format of setElementOrder list"],
     [
       pod({ containers: [c("b"), c("a")], "$setElementOrder/containers": [{ name: "a" }, { name: "b" }] }),
+      400,
       "doesn't match $setElementOrder list",
     ],
-    [pod({ containers: [[1]] }), "lists of lists are not supported"],
-  ])("%j is refused", (patch, text) => {
+    [pod({ containers: [[1]] }), 500, "list element types are not identical: [[map[name:a]] [[1]]]"],
+  ])("%j is refused with %i, as kube-apiserver does", (patch, code, text) => {
     const error = refusal(() =>
       strategic(
         { metadata: {}, spec: { strategy: { type: "X" }, template: { spec: { containers: [c("a")] } } } },
         patch,
       ),
     );
-    expect(error.code).toBe(400);
+    expect(error.code).toBe(code);
     expect(error.message).toContain(text);
   });
 

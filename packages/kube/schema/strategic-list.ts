@@ -1,5 +1,6 @@
 /** Lists in a strategic merge patch: merged by key, and put in an order that both sides can live with. */
-import { badRequest } from "../api/status-error.ts";
+import { badRequest, StatusError } from "../api/status-error.ts";
+import { goText } from "./go-text.ts";
 import { isObject, own } from "./json-value.ts";
 import type { JsonObject } from "./json-value.ts";
 
@@ -9,8 +10,11 @@ export interface ListRule {
   readonly mergeItems: (before: Readonly<JsonObject>, after: Readonly<JsonObject>) => JsonObject;
 }
 
-const noKey = (item: unknown, mergeKey: string): Error =>
-  badRequest(`map: ${JSON.stringify(item)} does not contain declared merge key: ${mergeKey}`);
+/** A fault of the patch, which upstream takes for one of its own. */
+export const mergeFault = (message: string): StatusError => new StatusError(500, "", message);
+
+export const noKey = (item: unknown, mergeKey: string): StatusError =>
+  mergeFault(`map: ${goText(item)} does not contain declared merge key: ${mergeKey}`);
 
 function keyOf(item: Readonly<JsonObject>, mergeKey: string): unknown {
   const key = own(item, mergeKey);

@@ -3,10 +3,19 @@
  * and `$`-directives in the patch delete, replace, retain and order.
  */
 import { badRequest } from "../api/status-error.ts";
+import { goText } from "./go-text.ts";
 import { isObject, own, setKey } from "./json-value.ts";
 import type { JsonObject } from "./json-value.ts";
 import type { SchemaNode, StructNode } from "./node.ts";
-import { mergeListOfMaps, mergeListOfScalars, orderAfterMerge, orderList, removeScalars } from "./strategic-list.ts";
+import {
+  mergeFault,
+  mergeListOfMaps,
+  mergeListOfScalars,
+  noKey,
+  orderAfterMerge,
+  orderList,
+  removeScalars,
+} from "./strategic-list.ts";
 import type { ListRule } from "./strategic-list.ts";
 import { ANY } from "./typed-node.ts";
 import { withoutNulls } from "./typed-nulls.ts";
@@ -137,9 +146,8 @@ function kindOfItems(...lists: readonly (readonly unknown[])[]): "map" | "scalar
       .flat()
       .map((item) => (isObject(item) ? "map" : Array.isArray(item) ? "list" : item === null ? "null" : typeof item)),
   );
+  if (kinds.size > 1 || kinds.has("null")) throw mergeFault(`list element types are not identical: ${goText(lists)}`);
   if (kinds.has("list")) throw badRequest("lists of lists are not supported");
-  if (kinds.size > 1 || kinds.has("null"))
-    throw badRequest(`list element types are not identical: ${JSON.stringify(lists)}`);
   return kinds.has("map") ? "map" : "scalar";
 }
 
@@ -213,8 +221,7 @@ function checkOrder(list: readonly unknown[], order: readonly unknown[], mergeKe
   const keyOf = (item: unknown): unknown => {
     if (mergeKey === "") return item;
     const key = isObject(item) ? own(item, mergeKey) : undefined;
-    if (key === undefined)
-      throw badRequest(`map: ${JSON.stringify(item)} does not contain declared merge key: ${mergeKey}`);
+    if (key === undefined) throw noKey(item, mergeKey);
     return key;
   };
   const items = mergeKey === "" ? list : list.filter((item) => !(isObject(item) && own(item, DIRECTIVE) === "delete"));

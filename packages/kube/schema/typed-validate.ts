@@ -1,4 +1,5 @@
 /** Whether a configuration fits its schema, in structured-merge-diff's words. */
+import { goText } from "./go-text.ts";
 import { isObject } from "./json-value.ts";
 import type { JsonObject } from "./json-value.ts";
 import type { ListNode, ScalarNode, SchemaNode } from "./node.ts";
@@ -43,17 +44,6 @@ function check(faults: string[], node: SchemaNode, value: unknown, path: string)
 
 /** A value as Go prints the wrapper around it. */
 const wrapped = (value: unknown): string => `&{${goText(value)}}`;
-
-function goText(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(goText).join(" ")}]`;
-  if (isObject(value))
-    return `map[${Object.keys(value)
-      .sort()
-      .map((key) => `${key}:${goText(value[key])}`)
-      .join(" ")}]`;
-  if (typeof value === "string") return value;
-  return value === null ? "<nil>" : (JSON.stringify(value) ?? "<nil>");
-}
 
 function goType(value: unknown): string {
   if (Array.isArray(value)) return "[]interface {}";

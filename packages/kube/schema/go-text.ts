@@ -1,5 +1,5 @@
-/** JSON as Go's `%+v` prints a map: what upstream shows of a strategic merge patch that it refuses. */
-import { isObject } from "@travelops/kube/schema/json-value";
+/** JSON as Go's `%+v` prints it: how upstream shows values and patches that it refuses. */
+import { isObject } from "./json-value.ts";
 
 export function goText(value: unknown): string {
   if (value === null || value === undefined) return "<nil>";
