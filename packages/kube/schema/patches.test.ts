@@ -288,7 +288,7 @@ describe("strategic merge patch", () => {
       400,
       "doesn't match $setElementOrder list",
     ],
-    [pod({ containers: [[1]] }), 500, "list element types are not identical: [[map[name:a]] [[1]]]"],
+    [pod({ containers: [[1]] }), 500, "list element types are not identical: [[map[image:i name:a]] [[1]]]"],
   ])("%j is refused with %i, as kube-apiserver does", (patch, code, text) => {
     const error = refusal(() =>
       strategic(
