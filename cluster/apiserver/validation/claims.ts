@@ -28,7 +28,7 @@ function dataSources(spec: Fields, path: string, errors: Errors): void {
   if (source === undefined || reference === undefined) return;
   if (text(reference, "namespace") !== "")
     errors.push(fieldInvalid(path, {}, "may not be specified when dataSourceRef.namespace is specified"));
-  else if (["apiGroup", "kind", "name"].some((key) => text(source, key) !== text(reference, key)))
+  else if (["apiGroup", "kind", "name"].some((key) => !equalJson(source[key] ?? null, reference[key] ?? null)))
     errors.push(fieldInvalid(path, {}, "must match dataSourceRef"));
 }
 

@@ -19,6 +19,7 @@ import {
   qualifiedName,
   requireText,
 } from "./checks.ts";
+import { immutableValue } from "./comparison/forbidden-change.ts";
 import { csiDriverName } from "./csi-driver-name.ts";
 import { child, entries, type Fields, has, items, list, number, strings, text } from "./fields.ts";
 import { checkInlineVolume } from "./persistent-volumes.ts";
@@ -108,7 +109,7 @@ export function checkCsiNode(node: KubeObject, old: KubeObject | undefined, erro
   for (const was of before)
     for (const driver of drivers)
       if (driver["name"] === was["name"] && !equalJson(frozen(driver), frozen(was)))
-        errors.push(fieldInvalid("spec.drivers", driver, "field is immutable"));
+        errors.push(immutableValue("spec.drivers", "CSINodeDriver", frozen(driver)));
 }
 
 const ONE_SOURCE = "must specify exactly one of inlineVolumeSpec and persistentVolumeName";
@@ -158,7 +159,8 @@ export function checkAttachment(attachment: KubeObject, old: KubeObject | undefi
     csiDriverName(text(spec, "attacher"), "spec.attacher", errors);
     if (has(source, "persistentVolumeName"))
       checkText(text(source, "persistentVolumeName"), "spec.source.persistentVolumeName", dnsSubdomain, errors);
-  } else if (!equalJson(spec, child(old, "spec") ?? {})) errors.push(fieldInvalid("spec", spec, "field is immutable"));
+  } else if (!equalJson(spec, child(old, "spec") ?? {}))
+    errors.push(immutableValue("spec", "VolumeAttachmentSpec", spec));
 }
 
 export function checkStorageCapacity(capacity: KubeObject, old: KubeObject | undefined, errors: Errors): void {

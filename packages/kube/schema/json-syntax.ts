@@ -1,8 +1,24 @@
 /** Says why a text is no JSON, in the words that Go's decoder uses and clients know. Runs only after `JSON.parse` failed. */
 
 const LITERALS = ["true", "false", "null"] as const;
-const show = (char: string): string =>
-  char === "'" ? "'\\''" : char === '"' ? "'\"'" : `'${JSON.stringify(char).slice(1, -1)}'`;
+const ESCAPES: Readonly<Record<string, string>> = {
+  "'": "\\'",
+  "\\": "\\\\",
+  "\u0007": "\\a",
+  "\b": "\\b",
+  "\f": "\\f",
+  "\n": "\\n",
+  "\r": "\\r",
+  "\t": "\\t",
+  "\v": "\\v",
+};
+
+/** A character as Go quotes one. */
+function show(char: string): string {
+  const code = char.charCodeAt(0);
+  const isControl = code < 0x20 || code === 0x7f;
+  return `'${ESCAPES[char] ?? (isControl ? `\\x${code.toString(16).padStart(2, "0")}` : char)}'`;
+}
 
 class Fault extends Error {}
 

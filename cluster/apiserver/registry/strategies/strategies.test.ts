@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { addressWarnings, rangeWarnings } from "../warnings/address-warnings.ts";
 import { keyPairFault } from "../warnings/key-pair-warnings.ts";
 import { endpointSlices } from "./networking.ts";
+import { withAddresses, withFamilies } from "./service-families.ts";
 import { persistentVolumeClaims } from "./storage.ts";
 import { volumeWarnings } from "../warnings/storage-warnings.ts";
 
@@ -62,6 +63,39 @@ describe("claims", () => {
     expect(made({ dataSourceRef: source })).toEqual({ dataSource: source, dataSourceRef: source });
     expect(made({ dataSource: { kind: "Other", name: "x" } })).toEqual({});
     expect(made({ dataSourceRef: { ...source, namespace: "other" } })).toEqual({});
+  });
+});
+
+describe("families of a Service", () => {
+  const filled = (spec: object): unknown => {
+    const service = { apiVersion: "v1", kind: "Service", metadata: { name: "s" }, spec } as KubeObject;
+    try {
+      return withFamilies(withAddresses(service, undefined), undefined)["spec"];
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+
+  it("are filled in from addresses, selector and what the cluster has", () => {
+    expect(filled({ clusterIP: "10.64.0.9" })).toMatchObject({
+      clusterIPs: ["10.64.0.9"],
+      ipFamilies: ["IPv4"],
+      ipFamilyPolicy: "SingleStack",
+    });
+    expect(filled({ clusterIP: "None" })).toMatchObject({
+      ipFamilies: ["IPv4", "IPv6"],
+      ipFamilyPolicy: "RequireDualStack",
+    });
+    expect(filled({ clusterIP: "None", selector: { a: "b" } })).toMatchObject({ ipFamilies: ["IPv4"] });
+  });
+
+  it.each([
+    [{ ipFamilyPolicy: "RequireDualStack" }, "this cluster is not configured for dual-stack services"],
+    [{ ipFamilies: ["IPv6"] }, 'spec.ipFamilies[0]: Invalid value: "IPv6": not configured on this cluster'],
+    [{ clusterIP: "::1" }, "IPv6 is not configured on this cluster"],
+    [{ clusterIPs: ["10.64.0.9"] }, "must be empty when `clusterIP` is not specified"],
+  ])("are refused where the cluster has no answer to %j", (spec, why) => {
+    expect(filled(spec)).toContain(why);
   });
 });
 
