@@ -9,7 +9,6 @@ import { checkEphemeralChange } from "./ephemeral-containers.ts";
 import { child, entries, type Fields, has, items, list, number, text } from "./fields.ts";
 import { checkAnnotationChanges, checkPodAnnotations, checkProfilesMatch } from "./pod-annotations.ts";
 import { checkPodSpec } from "./pod-spec.ts";
-import { checkPodStatus } from "./pod-status.ts";
 import { checkTolerations } from "./scheduling.ts";
 
 const ONLY =
@@ -210,10 +209,7 @@ function checkSaid(pod: KubeObject, spec: Fields, old: KubeObject, errors: Error
 export function checkPod(pod: KubeObject, old: KubeObject | undefined, subresource: string, errors: Errors): void {
   const spec = child(pod, "spec") ?? {};
   if (subresource === "resize") return checkResize(pod, spec, errors);
-  if (subresource === "status" && old !== undefined) {
-    checkSaid(pod, spec, old, errors);
-    return checkPodStatus(pod, old, errors);
-  }
+  if (subresource === "status" && old !== undefined) return checkSaid(pod, spec, old, errors);
   // What admission and the node changed of a running pod is not looked at again.
   if (subresource !== "" && subresource !== "ephemeralcontainers") return;
   checkWhole(pod, spec, errors);

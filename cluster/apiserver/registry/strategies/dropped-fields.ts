@@ -56,6 +56,15 @@ function podSpec(spec: Fields): Fields {
 /** A pod without what is not kept. */
 export const withoutDropped = <T extends KubeObject>(pod: T): T => inside(pod, "spec", podSpec) as T;
 
+const STATUSES = ["containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"];
+
+/** The status of a pod without what is not kept. */
+export function withoutDroppedStatus(status: Fields): Fields {
+  let next = without(status, ["allocatedResources", "resources", "extendedResourceClaimStatus"]);
+  for (const key of STATUSES) next = each(next, key, (one) => without(one, ["allocatedResourcesStatus"]));
+  return next;
+}
+
 const template = (value: Fields): Fields => inside(value, "template", (of) => inside(of, "spec", podSpec));
 
 /** A workload whose template is without what is not kept. `path`: where the template is in it. */

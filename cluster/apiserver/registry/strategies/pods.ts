@@ -5,7 +5,7 @@ import type { Strategy } from "../strategy.ts";
 import { podWarnings } from "../warnings/pod-warnings.ts";
 import { nameWarnings } from "../warnings/workload-warnings.ts";
 import { withAppArmorFields } from "./app-armor-fields.ts";
-import { withoutDropped } from "./dropped-fields.ts";
+import { withoutDropped, withoutDroppedStatus } from "./dropped-fields.ts";
 import { withMatchLabelKeys } from "./match-label-keys.ts";
 
 const spec = (pod: KubeObject): Readonly<Record<string, unknown>> => record(pod["spec"]);
@@ -95,7 +95,7 @@ export const pods: Partial<Strategy> = {
     if (subresource !== "status") return pod;
     const { ownerReferences } = old.metadata;
     const { ownerReferences: _owners, ...metadata } = pod.metadata;
-    const kept = keptStatus(record(pod["status"]), record(old["status"]));
+    const kept = keptStatus(withoutDroppedStatus(record(pod["status"])), record(old["status"]));
     const status = { ...kept, ...podAddresses(kept) };
     return { ...pod, status, metadata: ownerReferences === undefined ? metadata : { ...metadata, ownerReferences } };
   },

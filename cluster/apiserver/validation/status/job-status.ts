@@ -169,7 +169,7 @@ function checkActive({ status, before }: Change, errors: Errors): void {
     errors.push(fieldInvalid("status.terminating", terminating, "terminating>0 is invalid for finished job"));
   const changed =
     !equalJson(status["ready"] ?? null, before["ready"] ?? null) || count(status, "active") !== count(before, "active");
-  if (changed && count(status, "ready") > count(status, "active"))
+  if (changed && has(status, "ready") && count(status, "ready") > count(status, "active"))
     errors.push(fieldInvalid("status.ready", count(status, "ready"), "cannot set more ready pods than active"));
 }
 

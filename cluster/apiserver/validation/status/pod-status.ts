@@ -62,11 +62,17 @@ function checkTransitions(
   });
 }
 
-function checkFamilies(addresses: readonly string[], path: string, shown: unknown, errors: Errors): void {
+function checkFamilies(addresses: readonly string[], path: string, errors: Errors): void {
   if (addresses.length < 2) return;
   const families = new Set(addresses.map((address) => isIP(address)));
   if (addresses.length > 2 || families.size !== 2)
-    errors.push(fieldInvalid(path, shown, "may specify no more than one IP for each IP family"));
+    errors.push(
+      fieldInvalid(
+        path,
+        addresses.map((IP) => ({ IP })),
+        "may specify no more than one IP for each IP family",
+      ),
+    );
 }
 
 function checkAddresses(status: Fields, before: Fields, key: "podIPs" | "hostIPs", errors: Errors): void {
@@ -76,7 +82,7 @@ function checkAddresses(status: Fields, before: Fields, key: "podIPs" | "hostIPs
   if (key === "hostIPs" && first !== undefined && first !== text(status, "hostIP"))
     errors.push(fieldInvalid("status.hostIPs[0].ip", first, "must be equal to `hostIP`"));
   addresses.forEach((address, i) => checkAddress(address, `status.${key}[${i}]`, known, errors));
-  checkFamilies(addresses, `status.${key}`, status[key], errors);
+  checkFamilies(addresses, `status.${key}`, errors);
 }
 
 /** `spec` is that of the pod before. */
