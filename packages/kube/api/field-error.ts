@@ -72,7 +72,10 @@ export const fieldForbidden = (field: string, detail: string): FieldError => ({
 export const fieldTooLong = (field: string, maxLength: number): FieldError => ({
   reason: "FieldValueTooLong",
   field,
-  message: maxLength < 0 ? "Too long: value is too long" : `Too long: may not be more than ${maxLength} bytes`,
+  message:
+    maxLength < 0
+      ? "Too long: value is too long"
+      : `Too long: may not be more than ${maxLength} ${maxLength === 1 ? "byte" : "bytes"}`,
 });
 
 export const fieldTooMany = (field: string, actual: number, max: number): FieldError => ({

@@ -230,6 +230,22 @@ describe("what upstream lets pass", () => {
   });
 });
 
+test("an update is excused for what it leaves as it was, but not in alternatives, which have to hold as a whole", () => {
+  const low = { properties: { x: { minimum: 5 } } };
+  const properties = { x: { type: "integer" }, y: { type: "integer" } };
+  const after = (property: object): string[] =>
+    validateSchema(
+      fromStructuralSchema(specOf({ a: { type: "object", ...property } })),
+      { spec: { a: { x: 1, y: 2 } } },
+      "",
+      { spec: { a: { x: 1, y: 1 } } },
+    ).map(({ field, message }) => `${field}: ${message}`);
+  const fault = "spec.a.x: Invalid value: 1: spec.a.x in body should be greater than or equal to 5";
+  expect(after({ properties: { ...properties, x: { type: "integer", minimum: 5 } } })).toEqual([]);
+  expect(after({ properties, allOf: [low] })).toContain(fault);
+  expect(after({ properties, anyOf: [low] })).toContain(fault);
+});
+
 describe("structural schemas", () => {
   const rules = (rule: string): object => ({ "x-kubernetes-validations": [{ rule }] });
   const at = (schema: object): string[] => checkSchema(schema, "s").map(({ field, message }) => `${field}: ${message}`);

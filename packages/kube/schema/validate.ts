@@ -66,7 +66,7 @@ function validateNew(view: SchemaView, value: unknown, path: string, old: unknow
   }
   const type = jsonType(value);
   checkType(result, view, value, type, path);
-  checkJunctors(result, view.keywords, value, path, old);
+  checkJunctors(result, view.keywords, value, path);
   if (typeof value === "string") {
     checkString(result, view.keywords, value, path);
     checkFormat(result, view, value, path);
@@ -111,17 +111,14 @@ function addPlain(result: ValidationResult, text: string): void {
   result.add(text, fieldInvalid(NOWHERE, "", text));
 }
 
-/** anyOf, oneOf, allOf and not: the alternative that came closest explains a failure. */
-function checkJunctors(
-  result: ValidationResult,
-  keywords: Readonly<JsonObject>,
-  value: unknown,
-  path: string,
-  old: unknown,
-): void {
+/**
+ * anyOf, oneOf, allOf and not: the alternative that came closest explains a failure. A part of the value that is as it
+ * was is no excuse here: all of it has to be.
+ */
+function checkJunctors(result: ValidationResult, keywords: Readonly<JsonObject>, value: unknown, path: string): void {
   const at = JSON.stringify(path);
   const run = (views: readonly SchemaView[]): ValidationResult[] =>
-    views.map((view) => validate(view, value, path, old));
+    views.map((view) => validate(view, value, path, undefined));
   const anyOf = run(nestedViews(keywords, "anyOf"));
   if (anyOf.length > 0) {
     const good = anyOf.find((one) => one.valid);
@@ -136,7 +133,7 @@ function checkJunctors(
   if (held !== allOf.length)
     addPlain(result, `${at} must validate all the schemas (allOf)${held === 0 ? ". None validated" : ""}`);
   const not = own(keywords, "not");
-  if (isObject(not) && validate(viewOfSchema(not), value, path, old).valid)
+  if (isObject(not) && validate(viewOfSchema(not), value, path, undefined).valid)
     addPlain(result, `${at} must not validate the schema (not)`);
   result.matches += 2;
 }
