@@ -387,36 +387,3 @@ describe("services", () => {
     await client.create(SERVICES, service("performance", { clusterIP: address }));
   });
 });
-
-describe("what strategies fill in", () => {
-  const owned = (object: unknown): string => JSON.stringify((object as KubeObject).metadata.managedFields);
-
-  it("is nobody's, whether an object is made or changed", async () => {
-    const spec = { ports: [{ port: 80 }], type: "LoadBalancer", externalTrafficPolicy: "Local" };
-    const service = { apiVersion: "v1", kind: "Service", metadata: { name: "filled-in" }, spec };
-    const path = "/api/v1/namespaces/default/services";
-    const made = await call("POST", path, service);
-    const changed = await call("PUT", `${path}/filled-in`, { ...service, spec: { ...spec, selector: { a: "b" } } });
-    for (const { body } of [made, changed]) {
-      expect((body as KubeObject)["spec"]).toMatchObject({ ipFamilies: ["IPv4"] });
-      expect((body as { spec: { healthCheckNodePort: number } }).spec.healthCheckNodePort).toBeGreaterThan(29_999);
-      expect(owned(body)).not.toMatch(/f:(?:clusterIP|ipFamilies|nodePort|healthCheckNodePort)/);
-    }
-  });
-
-  it("is owned in the version that was written", async () => {
-    const autoscaler = {
-      apiVersion: "autoscaling/v1",
-      kind: "HorizontalPodAutoscaler",
-      metadata: { name: "one-target" },
-      spec: {
-        maxReplicas: 2,
-        targetCPUUtilizationPercentage: 50,
-        scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: "d" },
-      },
-    };
-    const { body } = await call("POST", "/apis/autoscaling/v1/namespaces/default/horizontalpodautoscalers", autoscaler);
-    expect(owned(body)).toContain('"autoscaling/v1"');
-    expect(owned(body)).toContain("f:targetCPUUtilizationPercentage");
-  });
-});
