@@ -206,7 +206,9 @@ export function completeUpdate(
     ...core.validate(resource.row, next, current, request.subresource),
   ];
   if (errors.length > 0) throw invalid(storageRow.group, storageRow.kind, request.name, errors);
-  if (main) for (const said of strategy.warnings?.(next, current) ?? []) context.warn(said);
+  // A new scale is an update of the whole object, as upstream.
+  const whole = main || request.subresource === "scale";
+  if (whole) for (const said of strategy.warnings?.(next, current) ?? []) context.warn(said);
   return next;
 }
 
