@@ -24,8 +24,10 @@ const STANDARD: ReadonlySet<string> = new Set([
 ]);
 const HUGE_PAGES = "hugepages-";
 
+export const isHugePages = (name: string): boolean => name.startsWith(HUGE_PAGES);
+
 const isStandard = (name: string): boolean =>
-  STANDARD.has(name) || name.startsWith(HUGE_PAGES) || name.startsWith(`requests.${HUGE_PAGES}`);
+  STANDARD.has(name) || isHugePages(name) || name.startsWith(`requests.${HUGE_PAGES}`);
 
 const isNative = (name: string): boolean => !name.includes("/") || name.includes("kubernetes.io/");
 
@@ -33,7 +35,7 @@ const isExtended = (name: string): boolean =>
   !isNative(name) && !name.startsWith("requests.") && qualifiedName(`requests.${name}`).length === 0;
 
 /** Whether more of it may be promised than there is. */
-export const mayOvercommit = (name: string): boolean => isNative(name) && !name.startsWith(HUGE_PAGES);
+export const mayOvercommit = (name: string): boolean => isNative(name) && !isHugePages(name);
 
 /** The name of any resource. False when it is none. */
 export function resourceName(name: string, path: string, errors: Errors): boolean {
@@ -48,7 +50,7 @@ export function resourceName(name: string, path: string, errors: Errors): boolea
 export function containerResourceName(name: string, path: string, errors: Errors): void {
   resourceName(name, path, errors);
   if (!name.includes("/")) {
-    if (!["cpu", "memory", "ephemeral-storage"].includes(name) && !name.startsWith(HUGE_PAGES))
+    if (!["cpu", "memory", "ephemeral-storage"].includes(name) && !isHugePages(name))
       errors.push(fieldInvalid(path, name, "must be a standard resource for containers"));
   } else if (!isNative(name) && !isExtended(name))
     errors.push(fieldInvalid(path, name, "doesn't follow extended resource name standard"));

@@ -1,4 +1,4 @@
-/** Resource names and quantities. */
+/** What containers and pods ask for and may have. */
 import {
   fieldDuplicate,
   fieldForbidden,
@@ -15,67 +15,17 @@ import {
   type Quantity,
   tryParseQuantity,
 } from "@travelops/kube/api/quantity";
-import { checkText, dnsLabel, type Errors, qualifiedName } from "./checks.ts";
+import { checkText, dnsLabel, type Errors } from "./checks.ts";
 import { child, entries, type Fields, items, text } from "./fields.ts";
-
-const OF_CONTAINERS: ReadonlySet<string> = new Set(["cpu", "memory", "ephemeral-storage"]);
-const COUNTED: ReadonlySet<string> = new Set([
-  "pods",
-  "resourcequotas",
-  "services",
-  "replicationcontrollers",
-  "secrets",
-  "configmaps",
-  "persistentvolumeclaims",
-  "services.nodeports",
-  "services.loadbalancers",
-]);
-const STANDARD: ReadonlySet<string> = new Set([
-  ...COUNTED,
-  ...["", "requests.", "limits."].flatMap((of) => [...OF_CONTAINERS].map((name) => of + name)),
-  "storage",
-  "requests.storage",
-]);
-
-const isHugePages = (name: string): boolean => name.startsWith("hugepages-");
-const isNative = (name: string): boolean => !name.includes("/") || name.includes("kubernetes.io/");
-const isExtended = (name: string): boolean =>
-  !isNative(name) && !name.startsWith("requests.") && qualifiedName(`requests.${name}`).length === 0;
+import { containerResourceName, isHugePages, mayOvercommit, resourceName, resourceQuantity } from "./resource-names.ts";
 
 const isWhole = (quantity: Quantity): boolean => quantity.nano % 1_000_000_000n === 0n;
 const quantityOf = (value: unknown): Quantity => tryParseQuantity(value) ?? parseQuantity(0);
 
-/** A resource that the system knows, or one of somebody's. */
-function checkResourceName(name: string, path: string, errors: Errors): boolean {
-  const before = errors.length;
-  checkText(name, path, qualifiedName, errors);
-  const known = STANDARD.has(name) || isHugePages(name) || name.startsWith("requests.hugepages-");
-  if (errors.length === before && !name.includes("/") && !known)
-    errors.push(fieldInvalid(path, name, "must be a standard resource type or fully qualified"));
-  return errors.length === before;
-}
-
-function checkContainerResource(name: string, path: string, errors: Errors): void {
-  checkResourceName(name, path, errors);
-  if (!name.includes("/")) {
-    if (!OF_CONTAINERS.has(name) && !isHugePages(name))
-      errors.push(fieldInvalid(path, name, "must be a standard resource for containers"));
-  } else if (!isNative(name) && !isExtended(name))
-    errors.push(fieldInvalid(path, name, "doesn't follow extended resource name standard"));
-}
-
 function checkPodResource(name: string, path: string, errors: Errors): void {
-  if (!checkResourceName(name, path, errors)) return;
+  if (!resourceName(name, path, errors)) return;
   if (name !== "cpu" && name !== "memory" && !isHugePages(name))
     errors.push(fieldNotSupported(path, name, ["cpu", "hugepages-", "memory"]));
-}
-
-export function checkQuantity(name: string, value: unknown, path: string, errors: Errors): void {
-  const quantity = quantityOf(value);
-  if (quantity.nano < 0n)
-    errors.push(fieldInvalid(path, formatQuantity(quantity), "must be greater than or equal to 0"));
-  if ((isExtended(name) || COUNTED.has(name)) && !isWhole(quantity))
-    errors.push(fieldInvalid(path, formatQuantity(quantity), "must be an integer"));
 }
 
 function checkHugePages(name: string, quantity: Quantity, path: string, errors: Errors): void {
@@ -87,7 +37,7 @@ function checkHugePages(name: string, quantity: Quantity, path: string, errors: 
 
 function checkRequest(name: string, request: Quantity, limits: Fields, path: string, errors: Errors): void {
   const limit = limits[name];
-  const overcommitable = isNative(name) && !isHugePages(name);
+  const overcommitable = mayOvercommit(name);
   if (limit === undefined) {
     if (!overcommitable)
       errors.push(fieldRequired(`${path}.limits`, "Limit must be set for non overcommitable resources"));
@@ -123,8 +73,8 @@ export function checkResources(
       const at = `${path}.${key}[${name}]`;
       names.push(name);
       if (of === "pod") checkPodResource(name, at, errors);
-      else checkContainerResource(name, at, errors);
-      checkQuantity(name, value, at, errors);
+      else containerResourceName(name, at, errors);
+      resourceQuantity(name, value, at, errors);
       if (key === "requests") checkRequest(name, quantityOf(value), limits, path, errors);
       if (isHugePages(name)) checkHugePages(name, quantityOf(value), at, errors);
     }

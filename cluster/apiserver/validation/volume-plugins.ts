@@ -3,6 +3,7 @@ import { fieldForbidden, fieldInvalid, fieldNotSupported, fieldRequired } from "
 import { checkText, dnsLabel, dnsSubdomain, type Errors, inRange, oneOf, requireText } from "./checks.ts";
 import { csiDriverName } from "./csi-driver-name.ts";
 import { child, entries, type Fields, has, list, number, text } from "./fields.ts";
+import { noParent } from "./paths.ts";
 
 /** What is wrong with one source of a volume, which is at `path`. */
 export type Plugin = (source: Fields, path: string, errors: Errors, volumeName: string) => void;
@@ -31,11 +32,8 @@ const secretNames: Plugin = (source, path, errors, volumeName) => {
   if (secret !== undefined) needs("name", "namespace")(secret, `${path}.secretRef`, errors, volumeName);
 };
 
-function noBacksteps(value: string, path: string, errors: Errors): void {
-  if (value.split("/").includes("..")) errors.push(fieldInvalid(path, value, "must not contain '..'"));
-}
-
-const HOST_PATH_TYPES = [
+/** What may be asked of a path of the machine; the first is nothing. */
+export const HOST_PATH_TYPES = [
   "",
   "BlockDevice",
   "CharDevice",
@@ -48,7 +46,7 @@ const HOST_PATH_TYPES = [
 
 const hostPath: Plugin = (source, path, errors) => {
   if (!requireText(text(source, "path"), `${path}.path`, errors)) return;
-  noBacksteps(text(source, "path"), `${path}.path`, errors);
+  noParent(text(source, "path"), `${path}.path`, errors);
   oneOf(text(source, "type"), `${path}.type`, HOST_PATH_TYPES, errors);
 };
 
@@ -160,8 +158,7 @@ export const azureDisk: Plugin = (source, path, errors) => {
 };
 
 const local: Plugin = (source, path, errors) => {
-  if (requireText(text(source, "path"), `${path}.path`, errors))
-    noBacksteps(text(source, "path"), `${path}.path`, errors);
+  if (requireText(text(source, "path"), `${path}.path`, errors)) noParent(text(source, "path"), `${path}.path`, errors);
 };
 
 const storageOs: Plugin = (source, path, errors) => {

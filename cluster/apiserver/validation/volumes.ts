@@ -18,18 +18,7 @@ import { csiDriverName } from "./csi-driver-name.ts";
 import { noParent } from "./paths.ts";
 import { needs, OLD_SOURCES, onlyLabelsAndAnnotations } from "./pod-volume-plugins.ts";
 import { downwardFiles, fileMode, keysToPaths, projected } from "./projected-volumes.ts";
-import type { Plugin } from "./volume-plugins.ts";
-
-const HOST_PATH_TYPES = [
-  "",
-  "BlockDevice",
-  "CharDevice",
-  "Directory",
-  "DirectoryOrCreate",
-  "File",
-  "FileOrCreate",
-  "Socket",
-];
+import { HOST_PATH_TYPES, type Plugin } from "./volume-plugins.ts";
 
 function emptyDir(source: Fields, path: string, errors: Errors): void {
   const size = tryParseQuantity(source["sizeLimit"]);
