@@ -7,7 +7,7 @@ import { builtinRows } from "@travelops/kube/schema/table";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { arbitraryOf, deepFreeze } from "@travelops/kube/schema/testdata/arbitrary";
-import { scheduleFault } from "./cron-schedule.ts";
+import { scheduleFault } from "./workloads/cron-schedule.ts";
 import type { AdmissionAttributes } from "../access.ts";
 import { defaultTolerationSeconds } from "../admission/default-toleration-seconds.ts";
 import type { ClusterView } from "../admission/plugin.ts";

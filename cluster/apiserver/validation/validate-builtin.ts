@@ -1,31 +1,31 @@
 /** What is wrong with a built-in object beyond its schema, in upstream's paths, reasons and words. */
 import type { FieldError, KubeObject } from "@travelops/kube";
 import type { ResourceRow } from "@travelops/kube/schema/node";
-import { checkPolicyBinding, checkValidatingPolicy } from "./admission-policies.ts";
-import { checkSigningRequest } from "./certificate-signing-requests.ts";
+import { checkPolicyBinding, checkValidatingPolicy } from "./access/admission-policies.ts";
+import { checkSigningRequest } from "./access/certificate-signing-requests.ts";
 import type { Errors } from "./checks.ts";
-import { checkConfigMap, checkLease, checkNamespace, checkQuota, checkSecret } from "./core-objects.ts";
-import { checkCoreEvent, checkNewEvent } from "./events.ts";
-import { checkClaim } from "./claims.ts";
-import { checkAttachment, checkCsiDriver, checkCsiNode, checkStorageCapacity } from "./csi-objects.ts";
-import { checkEndpoints, checkEndpointSlice } from "./endpoints.ts";
+import { checkConfigMap, checkLease, checkNamespace, checkQuota, checkSecret } from "./objects/core-objects.ts";
+import { checkCoreEvent, checkNewEvent } from "./objects/events.ts";
+import { checkClaim } from "./storage/claims.ts";
+import { checkAttachment, checkCsiDriver, checkCsiNode, checkStorageCapacity } from "./storage/csi-objects.ts";
+import { checkEndpoints, checkEndpointSlice } from "./network/endpoints.ts";
 import { child } from "./fields.ts";
-import { checkCronJob, checkJob } from "./jobs.ts";
-import { checkFlowSchema, checkPriorityLevel } from "./flow-control.ts";
-import { checkIngress, checkIngressClass, checkNetworkPolicy } from "./networking.ts";
-import { checkVolume } from "./persistent-volumes.ts";
-import { checkLimitRange } from "./limit-ranges.ts";
-import { checkNode, checkRuntimeClass } from "./nodes.ts";
-import { checkPodTemplate } from "./pod-spec.ts";
-import { checkPod } from "./pods.ts";
-import { checkBinding, checkRole } from "./rbac.ts";
-import { checkApiService } from "./registrations.ts";
-import { checkAutoscaler, checkDisruptionBudget, checkPriorityClass } from "./scaling.ts";
-import { checkServiceRange, checkTakenAddress } from "./service-ranges.ts";
-import { checkService } from "./services.ts";
+import { checkCronJob, checkJob } from "./workloads/jobs.ts";
+import { checkFlowSchema, checkPriorityLevel } from "./access/flow-control.ts";
+import { checkIngress, checkIngressClass, checkNetworkPolicy } from "./network/networking.ts";
+import { checkVolume } from "./storage/persistent-volumes.ts";
+import { checkLimitRange } from "./objects/limit-ranges.ts";
+import { checkNode, checkRuntimeClass } from "./objects/nodes.ts";
+import { checkPodTemplate } from "./pods/pod-spec.ts";
+import { checkPod } from "./pods/pods.ts";
+import { checkBinding, checkRole } from "./access/rbac.ts";
+import { checkApiService } from "./access/registrations.ts";
+import { checkAutoscaler, checkDisruptionBudget, checkPriorityClass } from "./workloads/scaling.ts";
+import { checkServiceRange, checkTakenAddress } from "./network/service-ranges.ts";
+import { checkService } from "./network/services.ts";
 import { checkStatus } from "./status/check-status.ts";
-import { checkAttributesClass, checkStorageClass } from "./storage-classes.ts";
-import { checkWebhooks } from "./webhooks.ts";
+import { checkAttributesClass, checkStorageClass } from "./storage/storage-classes.ts";
+import { checkWebhooks } from "./access/webhooks.ts";
 import {
   checkControllerRevision,
   checkDaemonSet,
@@ -33,7 +33,7 @@ import {
   checkReplicaSet,
   checkReplicationController,
   checkStatefulSet,
-} from "./workloads.ts";
+} from "./workloads/workloads.ts";
 
 type Check = (object: KubeObject, old: KubeObject | undefined, errors: Errors) => void;
 

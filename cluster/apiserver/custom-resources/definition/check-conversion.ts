@@ -1,9 +1,9 @@
 /** How a CRD's versions are converted. */
 import { fieldForbidden, fieldInvalid, fieldNotSupported, fieldRequired, type KubeObject } from "@travelops/kube";
-import { bundleFault, checkBundle } from "../../validation/ca-bundle.ts";
+import { bundleFault, checkBundle } from "../../validation/access/ca-bundle.ts";
 import { dns1035Label, type Errors } from "../../validation/checks.ts";
 import { child, has, list, strings, text, type Fields } from "../../validation/fields.ts";
-import { checkWebhookPlace } from "../../validation/webhook-client.ts";
+import { checkWebhookPlace } from "../../validation/access/webhook-client.ts";
 
 const PATH = "spec.conversion";
 const STRATEGIES = ["None", "Webhook"];

@@ -1,7 +1,7 @@
 /** Families of addresses: what a Service asks for and what this cluster, which has IPv4 alone, can give. */
 import { fieldInvalid, invalid, type FieldError, type KubeObject } from "@travelops/kube";
 import { equalJson } from "@travelops/kube/schema/json-value";
-import { checkClusterAddresses } from "../../validation/service-addresses.ts";
+import { checkClusterAddresses } from "../../validation/network/service-addresses.ts";
 import { array, read, record, text } from "../printers/printer.ts";
 
 type Spec = Readonly<Record<string, unknown>>;

@@ -2,7 +2,7 @@
 import { formatQuantity, tryParseQuantity } from "@travelops/kube/api/quantity";
 import { labelValue } from "../../validation/checks.ts";
 import { child, entries, type Fields, has, items, number, strings, text } from "../../validation/fields.ts";
-import { everyContainer } from "../../validation/windows-options.ts";
+import { everyContainer } from "../../validation/pods/every-container.ts";
 import { addressWarnings } from "./address-warnings.ts";
 import { deprecatedNodeLabel } from "./node-labels.ts";
 import { overlapWarnings } from "./overlapping-paths.ts";

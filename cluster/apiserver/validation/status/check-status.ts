@@ -2,8 +2,8 @@
 import { fieldDuplicate, fieldInvalid, fieldRequired, type KubeObject } from "@travelops/kube";
 import { checkText, type Errors, oneOf, qualifiedName } from "../checks.ts";
 import { child, entries, type Fields, has, items, number, text } from "../fields.ts";
-import { checkNode } from "../nodes.ts";
-import { quotaResourceName, resourceQuantity } from "../resource-names.ts";
+import { checkNode } from "../objects/nodes.ts";
+import { quotaResourceName, resourceQuantity } from "../objects/resource-names.ts";
 import { checkClaimStatus } from "./claim-status.ts";
 import { checkCounts, COUNTS } from "./counts.ts";
 import { checkJobStatus } from "./job-status.ts";
