@@ -1,7 +1,7 @@
 /** `windowsOptions` of security contexts, and what pods may not have for the system they are made for. */
 import { fieldForbidden, fieldInvalid, type FieldError } from "@travelops/kube";
 import { checkText, dnsSubdomain, type Errors } from "../checks.ts";
-import { child, type Fields, has, items, list, text } from "../fields.ts";
+import { child, type Fields, has, list, text } from "../fields.ts";
 import { everyContainer, someContainer } from "./every-container.ts";
 
 const MAX_SPEC = 64 * 1024;
