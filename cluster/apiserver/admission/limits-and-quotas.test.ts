@@ -101,6 +101,9 @@ describe("LimitRanger", () => {
     ).toBe(
       'pods "p3" is forbidden: [maximum cpu usage per Pod is 2, but limit is 3, maximum memory usage per Pod is 2Gi, but limit is 5Gi]',
     );
+    const small = { resources: { limits: { cpu: "1", memory: "2Gi" } } };
+    const spec = { ...small, containers: [container("a", one, { ...one, memory: "3Gi" })] };
+    expect(await says(write("pods", object("p4", { spec })))).toBe("ok");
     const claim = (storage: string) =>
       says(write("persistentvolumeclaims", object("c", { spec: { resources: { requests: { storage } } } })));
     expect(await claim("10Gi")).toBe(
@@ -194,6 +197,19 @@ describe("ResourceQuota", () => {
     ).toContain("exceeded quota: high");
     await write("pods", object("p1", { spec: { containers: [{ name: "a" }] }, status: { phase: "Succeeded" } }));
     expect(await says(write("pods", pod("p5", { name: "a" })))).toBe("ok");
+  });
+
+  it("takes what a pod states for itself, with what running it costs", async () => {
+    await quota("q", { "requests.cpu": "3", "limits.memory": "1Gi" });
+    const spec = {
+      overhead: { cpu: "500m", memory: "24Mi" },
+      resources: { requests: { cpu: "1500m" }, limits: { memory: "1000Mi" } },
+      containers: [container("a", { cpu: "1" }, { memory: "8Gi" })],
+    };
+    expect(await says(write("pods", object("p1", { spec })))).toBe("ok");
+    expect(await says(write("pods", pod("p2", container("a", { cpu: "2" }, { memory: "1Mi" }))))).toContain(
+      "used: limits.memory=1Gi,requests.cpu=2, limited: limits.memory=1Gi,requests.cpu=3",
+    );
   });
 
   it("takes the largest init container, and sidecars beside everything", async () => {

@@ -31,7 +31,10 @@ function raise(total: Map<string, Quantity>, least: Amounts): void {
   }
 }
 
-/** Requests or limits of a whole pod. */
+/** What a pod as a whole may state; other resources are its containers' alone. */
+const isOfPods = (name: string): boolean => name === "cpu" || name === "memory" || name.startsWith("hugepages-");
+
+/** Requests or limits of a whole pod: what its containers state, and what it states itself instead. */
 export function podAmounts(pod: KubeObject, which: "requests" | "limits"): Map<string, Quantity> {
   const spec = podSpec(pod);
   const of = (container: ContainerShape): Map<string, Quantity> => amountsOf(container.resources?.[which]);
@@ -46,5 +49,14 @@ export function podAmounts(pod: KubeObject, which: "requests" | "limits"): Map<s
   addAmounts(running, sidecars);
   for (const container of spec.containers ?? []) addAmounts(running, of(container));
   raise(running, initial);
-  return addAmounts(running, which === "requests" ? amountsOf(spec.overhead) : new Map());
+  for (const [name, amount] of amountsOf(spec.resources?.[which])) if (isOfPods(name)) running.set(name, amount);
+  return running;
+}
+
+/** The same with what running it costs beside its containers: added to what is requested, and to limits there are. */
+export function podCharge(pod: KubeObject, which: "requests" | "limits"): Map<string, Quantity> {
+  const amounts = podAmounts(pod, which);
+  const overhead = amountsOf(podSpec(pod).overhead);
+  if (which === "limits") for (const name of [...overhead.keys()]) if (!amounts.has(name)) overhead.delete(name);
+  return addAmounts(amounts, overhead);
 }

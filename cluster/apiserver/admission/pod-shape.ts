@@ -37,6 +37,7 @@ export interface PodSpecShape {
   readonly preemptionPolicy?: string;
   readonly runtimeClassName?: string;
   readonly overhead?: Record<string, string | number>;
+  readonly resources?: ContainerShape["resources"];
   readonly nodeSelector?: Record<string, string>;
 }
 

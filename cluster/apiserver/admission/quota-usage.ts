@@ -2,7 +2,7 @@
 import type { KubeObject } from "@travelops/kube";
 import { parseQuantity } from "@travelops/kube/api/quantity";
 import type { Quantity } from "@travelops/kube/api/quantity";
-import { podAmounts } from "./pod-resources.ts";
+import { podCharge } from "./pod-resources.ts";
 import { podSpec } from "./pod-shape.ts";
 
 export type Usage = Map<string, Quantity>;
@@ -41,11 +41,11 @@ function podUsage(pod: KubeObject, usage: Usage): Usage {
   // A pod that has ended is an object still, and nothing more.
   if (hasEnded(pod)) return usage;
   usage.set("pods", ONE);
-  for (const [name, amount] of podAmounts(pod, "requests")) {
+  for (const [name, amount] of podCharge(pod, "requests")) {
     usage.set(`requests.${name}`, amount);
     if (COMPUTE.has(name) || name.startsWith("hugepages-")) usage.set(name, amount);
   }
-  for (const [name, amount] of podAmounts(pod, "limits")) usage.set(`limits.${name}`, amount);
+  for (const [name, amount] of podCharge(pod, "limits")) usage.set(`limits.${name}`, amount);
   return usage;
 }
 
@@ -139,7 +139,7 @@ function matchesValue(value: string, operator: string, values: readonly string[]
 
 /** No container of it asks for cpu or memory. */
 function isBestEffort(pod: KubeObject): boolean {
-  const names = [...podAmounts(pod, "requests"), ...podAmounts(pod, "limits")]
+  const names = [...podCharge(pod, "requests"), ...podCharge(pod, "limits")]
     .filter(([, amount]) => amount.nano > 0n)
     .map(([name]) => name);
   return !names.some((name) => name === "cpu" || name === "memory");

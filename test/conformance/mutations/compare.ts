@@ -25,6 +25,7 @@ export function plain(answer: Answer): unknown {
     .replaceAll(/kube-api-access-[a-z0-9]{5}/g, "kube-api-access-XXXXX")
     .replaceAll(/10\.64\.\d+\.\d+/g, "ADDRESS")
     .replaceAll(/"((?:healthCheckN|n)odePort)":\d+/g, '"$1":"PORT"')
+    .replaceAll(/:3[0-2]\d{3}\//g, ":PORT/")
     .replaceAll(/"resourceVersion":"\d+"/g, '"resourceVersion":"VERSION"')
     // Columns are described in words of our own.
     .replaceAll(/"description":"(?:[^"\\]|\\.)*"/g, '"description":""');
