@@ -7,6 +7,11 @@ const CONTEXT = 3;
 /** From this many lines on, lines that stand in more than a hundredth of all places do not begin a run. */
 const LONG = 200;
 
+/** What one comparison may cost, in lines looked at (some 30 ms): whoever may write may also write nonsense. */
+const MOST_WORK = 2_000_000;
+/** And how many lines may come of it. */
+const MOST_LINES = 2_000;
+
 /** `a[from..]` and `b[at..]` are the same for `size` lines. */
 interface Run {
   readonly from: number;
@@ -38,6 +43,7 @@ class Comparison {
   readonly #a: readonly string[];
   readonly #b: readonly string[];
   readonly #places: ReadonlyMap<string, readonly number[]>;
+  #left = MOST_WORK;
 
   constructor(a: readonly string[], b: readonly string[]) {
     this.#a = a;
@@ -51,7 +57,10 @@ class Comparison {
     let before = new Map<number, number>();
     for (let i = fromA; i < toA; i++) {
       const here = new Map<number, number>();
-      for (const j of this.#places.get(this.#a[i] ?? "") ?? []) {
+      const places = this.#places.get(this.#a[i] ?? "") ?? [];
+      this.#left -= 1 + places.length;
+      if (this.#left < 0) return best;
+      for (const j of places) {
         if (j < fromB || j >= toB) continue;
         const size = (before.get(j - 1) ?? 0) + 1;
         here.set(j, size);
@@ -75,22 +84,30 @@ class Comparison {
     return { from: start, at: place, size: length };
   }
 
-  #runs(fromA: number, toA: number, fromB: number, toB: number): Run[] {
-    const run = this.#longest(fromA, toA, fromB, toB);
-    if (run.size === 0) return [];
-    const [endA, endB] = [run.from + run.size, run.at + run.size];
-    return [
-      ...(fromA < run.from && fromB < run.at ? this.#runs(fromA, run.from, fromB, run.at) : []),
-      run,
-      ...(endA < toA && endB < toB ? this.#runs(endA, toA, endB, toB) : []),
-    ];
+  /** In their order; undefined where finding them costs too much. */
+  #runs(): Run[] | undefined {
+    const found: Run[] = [];
+    const open = [{ fromA: 0, toA: this.#a.length, fromB: 0, toB: this.#b.length }];
+    for (let part = open.pop(); part !== undefined; part = open.pop()) {
+      const { fromA, toA, fromB, toB } = part;
+      if (fromA >= toA || fromB >= toB) continue;
+      const run = this.#longest(fromA, toA, fromB, toB);
+      if (this.#left < 0) return undefined;
+      if (run.size === 0) continue;
+      found.push(run);
+      open.push({ fromA, toA: run.from, fromB, toB: run.at });
+      open.push({ fromA: run.from + run.size, toA, fromB: run.at + run.size, toB });
+    }
+    return found.toSorted((one, other) => one.from - other.from);
   }
 
-  steps(): Step[] {
+  steps(): Step[] | undefined {
+    const runs = this.#runs();
+    if (runs === undefined) return undefined;
     const steps: Step[] = [];
     let [a, b] = [0, 0];
     const end = { from: this.#a.length, at: this.#b.length, size: 0 };
-    for (const { from, at, size } of [...this.#runs(0, this.#a.length, 0, this.#b.length), end]) {
+    for (const { from, at, size } of [...runs, end]) {
       if (a < from || b < at) steps.push({ same: false, fromA: a, toA: from, fromB: b, toB: at });
       [a, b] = [from + size, at + size];
       const last = steps.at(-1);
@@ -131,15 +148,18 @@ function range(from: number, to: number): string {
   return `${size === 0 ? from : from + 1},${size}`;
 }
 
-/** The changes from `a` to `b`; empty where there are none. */
-export function unifiedDiff(a: string, b: string): string {
+/** The changes from `a` to `b`; empty where there are none, undefined where there are too many to be told. */
+export function unifiedDiff(a: string, b: string): string | undefined {
   const [linesA, linesB] = [a.split("\n"), b.split("\n")];
+  const steps = new Comparison(linesA, linesB).steps();
+  if (steps === undefined) return undefined;
   const out: string[] = [];
-  for (const hunk of hunks(new Comparison(linesA, linesB).steps())) {
+  for (const hunk of hunks(steps)) {
     const [first, last] = [hunk[0], hunk.at(-1)];
     if (first === undefined || last === undefined) continue;
     out.push(`@@ -${range(first.fromA, last.toA)} +${range(first.fromB, last.toB)} @@`);
     for (const { same, fromA, toA, fromB, toB } of hunk) {
+      if (out.length + (toA - fromA) + (toB - fromB) > MOST_LINES) return undefined;
       out.push(...linesA.slice(fromA, toA).map((line) => `${same ? " " : "-"}${line}`));
       if (!same) out.push(...linesB.slice(fromB, toB).map((line) => `+${line}`));
     }
