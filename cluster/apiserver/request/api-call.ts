@@ -48,7 +48,11 @@ export const header = (headers: Headers, name: string): string => {
   return typeof value === "string" ? value : (value?.[0] ?? "");
 };
 
+/** More than can be sent: all of them together have 4,096 characters at the most. */
+const MOST_WARNINGS = 4096;
+
 /** Adds a warning once. */
 export function warn(call: ApiCall, text: string): void {
+  if (call.warnings.length >= MOST_WARNINGS) return;
   if (!call.warnings.includes(text)) call.warnings.push(text);
 }

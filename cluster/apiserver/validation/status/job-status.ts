@@ -9,6 +9,8 @@ import { child, type Fields, has, items, number, strings, text } from "../fields
 
 const COUNTS = ["active", "succeeded", "failed", "ready"];
 
+type Interval = readonly [from: number, to: number];
+
 /** A Job's spec and status, then and now. */
 interface Change {
   readonly spec: Fields;
@@ -29,7 +31,7 @@ const conditionFault = (detail: string): FieldError => ({
   message: `Invalid value: ${detail}`,
 });
 
-function intervalOf(text: string, completions: number): readonly [number, number] | string {
+function intervalOf(text: string, completions: number): Interval | string {
   const limits = text.split("-");
   if (limits.length > 2)
     return `the fragment ${JSON.stringify(text)} violates the requirement that an index interval can have at most two parts separated by '-'`;
@@ -42,8 +44,8 @@ function intervalOf(text: string, completions: number): readonly [number, number
 }
 
 /** The intervals of `0-2,5`, or what is wrong with them. */
-function indexesOf(text: string, completions: number): readonly (readonly [number, number])[] | string {
-  const found: (readonly [number, number])[] = [];
+function indexesOf(text: string, completions: number): readonly Interval[] | string {
+  const found: Interval[] = [];
   if (text === "") return found;
   for (const part of text.split(",")) {
     const interval = intervalOf(part, completions);
@@ -150,10 +152,19 @@ function checkIndexes({ spec, status, before }: Change, errors: Errors): void {
   if (failedChanged && has(status, "failedIndexes") && !has(spec, "backoffLimitPerIndex"))
     fault("failedIndexes", "cannot set non-null failedIndexes when backoffLimitPerIndex is null");
   if (typeof doneParsed === "string" || typeof failedParsed === "string" || !(doneChanged || failedChanged)) return;
-  const both = failedParsed.find(([from, to]) => doneParsed.some(([low, high]) => from <= high && low <= to));
-  if (both !== undefined && completions !== undefined) {
-    const shared = doneParsed.find(([low, high]) => both[0] <= high && low <= both[1]) ?? both;
-    fault("failedIndexes", `failedIndexes and completedIndexes overlap at index: ${Math.max(both[0], shared[0])}`);
+  const shared = overlap(doneParsed, failedParsed);
+  if (shared !== undefined && completions !== undefined)
+    fault("failedIndexes", `failedIndexes and completedIndexes overlap at index: ${shared}`);
+}
+
+/** The first index that stands in both; intervals are in their order. */
+function overlap(done: readonly Interval[], failed: readonly Interval[]): number | undefined {
+  for (let i = 0, j = 0; ;) {
+    const [one, other] = [done[i], failed[j]];
+    if (one === undefined || other === undefined) return undefined;
+    if (one[0] <= other[1] && other[0] <= one[1]) return Math.max(one[0], other[0]);
+    if (one[0] <= other[0]) i++;
+    else j++;
   }
 }
 

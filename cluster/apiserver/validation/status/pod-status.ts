@@ -45,6 +45,9 @@ function restarts(container: Fields, spec: Fields, exitCode: number): boolean {
   return policy === "Always" || (policy === "OnFailure" && exitCode !== 0);
 }
 
+const firstByName = (all: readonly Fields[]): ReadonlyMap<string, Fields> =>
+  new Map(all.toReversed().map((one) => [text(one, "name"), one]));
+
 function checkTransitions(
   status: Fields,
   before: Fields,
@@ -52,10 +55,11 @@ function checkTransitions(
   mayStart: (name: string, exitCode: number) => boolean,
   errors: Errors,
 ): void {
+  const named = firstByName(items(status, key));
   items(before, key).forEach((old, i) => {
     const ended = child(child(old, "state"), "terminated");
     if (ended === undefined) return;
-    const now = items(status, key).find((one) => text(one, "name") === text(old, "name"));
+    const now = named.get(text(old, "name"));
     if (now === undefined || has(child(now, "state"), "terminated")) return;
     if (!mayStart(text(old, "name"), number(ended, "exitCode") ?? 0))
       errors.push(fieldForbidden(`status.${key}[${i}].state`, "may not be transitioned to non-terminated state"));
@@ -97,17 +101,18 @@ export function checkPodStatus(spec: Fields, status: Fields, before: Fields, err
     ["containerStatuses", "containers"],
     ["initContainerStatuses", "initContainers"],
   ] as const) {
-    const find = (name: string): Fields | undefined => items(spec, containers).find((c) => text(c, "name") === name);
+    const named = firstByName(items(spec, containers));
     const mayStart = (name: string, exitCode: number): boolean => {
-      const container = find(name);
+      const container = named.get(name);
       return container !== undefined && restarts(container, spec, exitCode);
     };
     checkTransitions(status, before, key, mayStart, errors);
   }
   checkTransitions(status, before, "ephemeralContainerStatuses", () => false, errors);
+  const claims = firstByName(items(spec, "resourceClaims"));
   items(status, "resourceClaimStatuses").forEach((claim, i) => {
     const name = text(claim, "name");
-    if (!items(spec, "resourceClaims").some((one) => text(one, "name") === name))
+    if (!claims.has(name))
       errors.push(
         fieldInvalid(
           `status.resourceClaimStatuses[${i}].name`,
